@@ -1,0 +1,1 @@
+"""JSON edge: ingest, server API, provider webhooks."""

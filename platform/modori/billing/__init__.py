@@ -1,0 +1,1 @@
+"""Contracts, approval of results, the ledger and statements."""

@@ -1,0 +1,1 @@
+"""The human channel: call tasks, claims, calls, dispositions, callbacks, scripts."""

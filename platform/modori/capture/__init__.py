@@ -1,0 +1,1 @@
+"""Events in: bounds, scrubbing, de-duplication, and folding into the episode."""

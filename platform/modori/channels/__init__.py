@@ -1,0 +1,1 @@
+"""The world behind ports: templates, tracked links, and an adapter slice per channel."""

@@ -1,0 +1,1 @@
+"""HTML edge: view functions for operator_ui."""

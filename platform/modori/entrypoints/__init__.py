@@ -1,0 +1,1 @@
+"""Settings, wiring, web, worker, scheduler, cli: the only room that knows everyone."""

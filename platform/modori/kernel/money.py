@@ -1,0 +1,61 @@
+"""Money: an integer in the currency's minor unit (G10), and the conversion from the wire's major units."""
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from babel.core import get_global
+
+from modori.kernel.errors import BadAmount, UnknownCurrency
+
+MAX_MINOR = 10**15
+"""Refuse amounts above this: no cart is worth ¥1,000,000,000,000,000, and bigint must never overflow in a sum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in the minor unit of its currency: ¥4,980 is Money(4980, "JPY"), $49.80 is Money(4980, "USD")."""
+
+    minor: int
+    currency: str
+
+    def __neg__(self) -> "Money":
+        return Money(-self.minor, self.currency)
+
+    def major(self) -> Decimal:
+        """Return the amount in the major unit, exact."""
+        return Decimal(self.minor).scaleb(-minor_digits(self.currency))
+
+
+def minor_digits(currency: str) -> int:
+    """Say how many decimals a currency has: 0 for JPY, 2 for USD.
+
+    raises  UnknownCurrency unless `currency` is an ISO 4217 code in capitals
+    source  Unicode CLDR, supplemental currency data
+    """
+    if currency not in get_global("all_currencies"):
+        raise UnknownCurrency(currency)
+    fractions = get_global("currency_fractions")
+    digits: int = fractions.get(currency, fractions["DEFAULT"])[0]
+    return digits
+
+
+def from_major(amount: int | float | str | Decimal, currency: str) -> Money:
+    """Convert an amount of the wire (4980, 49.80) once, at the edge.
+
+    A JSON number arrives as a float; its shortest text form is what the sender wrote.
+    raises  BadAmount for what is no finite number, is negative, is larger than MAX_MINOR
+            or has more decimals than the currency; UnknownCurrency
+    """
+    if isinstance(amount, bool):
+        raise BadAmount(str(amount))
+    digits = minor_digits(currency)
+    try:
+        value = Decimal(str(amount))
+    except InvalidOperation as error:
+        raise BadAmount(str(amount)) from error
+    if not value.is_finite() or value < 0:
+        raise BadAmount(str(amount))
+    minor = value.scaleb(digits)
+    if minor != minor.to_integral_value() or minor > MAX_MINOR:
+        raise BadAmount(str(amount))
+    return Money(int(minor), currency)

@@ -1,0 +1,1 @@
+"""Orders and reversals, matching them to people, and attribution."""

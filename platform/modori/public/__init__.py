@@ -1,0 +1,1 @@
+"""What consumers open: tracked links, restore, unsubscribe and preference pages."""

@@ -1,0 +1,1 @@
+"""At most once, never after a stop: touches, gate, receipts, permits, deliveries, budgets, kill switches."""

@@ -1,0 +1,140 @@
+"""Engines, and the only transactions there are.
+
+`tenant_transaction` binds a transaction to one tenant by the setting `app.tenants`, which every row-security policy
+reads (G7). It commits at the end of the block and rolls back on an exception; nothing else in the system commits.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import local
+
+from sqlalchemy import Engine, create_engine, text
+from sqlmodel import Session
+
+from modori.kernel.ids import PLATFORM, TenantId
+
+POOL_SIZE = 16
+"""At most 16 backends serve 200 operators faster than 200 do (measured: p99 3.7 ms against 139 ms)."""
+
+
+class ReadSession(Session):
+    """A session whose transaction is READ ONLY: reports cannot write even by mistake."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """The two engines of a running process.
+
+    app   bound by row security, for everything that serves or works
+    scan  sees only the due columns of all tenants, to claim across them
+    """
+
+    app: Engine
+    scan: Engine
+
+    def dispose(self) -> None:
+        self.app.dispose()
+        self.scan.dispose()
+
+
+_database: Database | None = None
+_in_transaction = local()
+
+
+def make_engine(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
+    """Open a pooled engine on a `postgresql://…` URL. Times are UTC; a dead connection is noticed before use."""
+    return create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        pool_timeout=10,
+        connect_args={"options": "-c timezone=UTC", "connect_timeout": 5},
+    )
+
+
+def connect(*, app_url: str, scan_url: str, pool_size: int = POOL_SIZE) -> Database:
+    """Open the process's database. Called once by an entrypoint or a test session."""
+    global _database
+    _database = Database(make_engine(app_url, pool_size=pool_size), make_engine(scan_url, pool_size=4))
+    return _database
+
+
+def disconnect() -> None:
+    """Close every pooled connection; `connect` may follow."""
+    global _database
+    if _database is not None:
+        _database.dispose()
+        _database = None
+
+
+def database() -> Database:
+    """Return the process's database. raises RuntimeError before `connect`."""
+    if _database is None:
+        raise RuntimeError("storage.db.connect has not been called")
+    return _database
+
+
+def bind_tenants(session: Session, tenant_ids: Sequence[TenantId]) -> None:
+    """Let this transaction see these tenants' rows, and no others."""
+    session.connection().execute(
+        text("select set_config('app.tenants', :ids, true)"),
+        {"ids": "{" + ",".join(str(one) for one in tenant_ids) + "}"},
+    )
+
+
+def on_commit(session: Session, then: Callable[[], None]) -> None:
+    """Run `then` after this transaction has committed, and not if it rolls back. For hints only: a crash loses it."""
+    session.info.setdefault("on_commit", []).append(then)
+
+
+@contextmanager
+def _transaction(session: Session) -> Iterator[None]:
+    _in_transaction.depth = getattr(_in_transaction, "depth", 0) + 1
+    try:
+        with session, session.begin():
+            yield
+    finally:
+        _in_transaction.depth -= 1
+    for then in session.info.pop("on_commit", []):
+        then()
+
+
+@contextmanager
+def tenant_transaction(tenant_id: TenantId) -> Iterator[Session]:
+    """Open one tenant's transaction; commit at the end of the block."""
+    session = Session(database().app, expire_on_commit=False)
+    with _transaction(session):
+        bind_tenants(session, [tenant_id])
+        yield session
+
+
+@contextmanager
+def agency_transaction() -> Iterator[Session]:
+    """Open a transaction that sees the agency's own rows (users, sessions, PLATFORM promises) and no client's."""
+    with tenant_transaction(PLATFORM) as session:
+        yield session
+
+
+@contextmanager
+def read_transaction(tenant_ids: Sequence[TenantId]) -> Iterator[ReadSession]:
+    """Open a read-only transaction over the tenants that the reader may see."""
+    session = ReadSession(database().app, expire_on_commit=False)
+    with _transaction(session):
+        session.connection().execute(text("set transaction read only"))
+        bind_tenants(session, tenant_ids)
+        yield session
+
+
+@contextmanager
+def scan_transaction() -> Iterator[Session]:
+    """Open a transaction of the scan role: claims due rows across tenants, sees no personal column."""
+    session = Session(database().scan, expire_on_commit=False)
+    with _transaction(session):
+        yield session
+
+
+def in_transaction() -> bool:
+    """Say whether this thread holds a transaction open: adapters refuse to reach the network then (STYLE 7)."""
+    return bool(getattr(_in_transaction, "depth", 0))

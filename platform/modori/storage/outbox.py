@@ -1,0 +1,26 @@
+"""Promises: work that must follow a committed change, written in the same transaction (G6)."""
+
+from datetime import datetime
+
+from sqlmodel import Session
+
+from modori.kernel.ids import TenantId, new_id
+from modori.storage import queries
+
+
+def promise(
+    session: Session, topic: str, *, key: str, at: datetime, tenant_id: TenantId, **payload: str | int | None
+) -> None:
+    """Promise that `topic` happened. A second promise with the same key changes nothing.
+
+    payload  ids and plain words only: never a personal value
+    """
+    queries.insert_promise(
+        session,
+        tenant_id=tenant_id,
+        promise_id=new_id(),
+        topic=topic,
+        key=key,
+        payload=payload,
+        promised_at=at,
+    )
