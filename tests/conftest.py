@@ -15,7 +15,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from modori.sandbox.engines import Engines, EnginesInUse, engines_folder
+from modori.sandbox.engine_folders import EnginesInUse, engines_folder
+from modori.sandbox.engines import Engines
 from modori.storage.roles import DatabaseUrls, RolePasswords, provision
 from tests import network_guard
 
