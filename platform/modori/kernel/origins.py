@@ -1,0 +1,32 @@
+"""Origins of URLs: whether an address that a browser reported lies on its site (G8)."""
+
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def origin_of(url: str) -> str | None:
+    """Return `scheme://host[:port]` in lower case without the scheme's own port; None for what is no web address.
+
+    A user name, a backslash, a control character or a space makes it none: browsers and parsers read those differently.
+    source  RFC 6454, section 6.2; WHATWG URL, "special" schemes
+    """
+    if any(character <= " " or character in "\\\x7f" for character in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    scheme, host = parts.scheme.lower(), parts.hostname
+    if scheme not in _PORTS or not host or "@" in parts.netloc:
+        return None
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" if port in (None, _PORTS[scheme]) else f"{scheme}://{shown}:{port}"
+
+
+def is_on(url: str, origins: Sequence[str]) -> bool:
+    """Say whether `url` lies on one of the site's registered origins."""
+    origin = origin_of(url)
+    return origin is not None and origin in {origin_of(one) for one in origins}
