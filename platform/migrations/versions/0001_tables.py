@@ -227,6 +227,7 @@ def upgrade() -> None:
     sa.Column('net_minor', sa.Integer(), nullable=False),
     sa.Column('tax_minor', sa.Integer(), nullable=False),
     sa.Column('currency', sa.Text(), nullable=False),
+    sa.Column('by_rate', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('last_hash', sa.LargeBinary(), nullable=False),
     sa.Column('closed_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('closed_by', sa.Uuid(), nullable=True),
@@ -474,6 +475,9 @@ def upgrade() -> None:
     sa.Column('recorded_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('proven_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('matched', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('said_hash', sa.LargeBinary(), nullable=True),
+    sa.Column('attribution', sa.Text(), nullable=True),
+    sa.Column('attributed_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['tenant_id', 'site_id'], ['site.tenant_id', 'site.site_id'], ),
     sa.PrimaryKeyConstraint('tenant_id', 'order_id'),
     sa.UniqueConstraint('tenant_id', 'site_id', 'external_id')

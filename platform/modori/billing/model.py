@@ -78,6 +78,8 @@ class Statement(TenantRow, table=True):
     net_minor: int
     tax_minor: int
     currency: str = Field(max_length=3)
+    by_rate: list[dict[str, Any]] = Field(sa_type=Json)
+    """[{"tax_rate_bp", "net_minor", "tax_minor"}]: tax is rounded once per rate (G10)."""
     last_hash: bytes
     closed_at: datetime = Field(sa_type=Instant)
     closed_by: UUID | None = None

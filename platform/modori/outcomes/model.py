@@ -43,7 +43,13 @@ class Order(TenantRow, table=True):
     proven_at: datetime | None = Field(default=None, sa_type=Instant)
     """When a source that bills said it; None: only a browser has."""
     matched: list[dict[str, Any]] = Field(sa_type=Json)
-    """What it matched: [{"episode_id", "by": "visitor|cart|email|phone|member"}], newest episode first."""
+    """What it matched: [{"episode_id", "by": "visitor|cart|email|phone|member", "said_by": "browser|server|…"}],
+    newest episode first. A match by a browser's word stops, and never bills (G11)."""
+    said_hash: bytes | None = None
+    """SHA-256 of what the source that bills said, so that a repeat is told from a contradiction; None: none has."""
+    attribution: str | None = None
+    """What the contract's rule said of it: result, or the name of the reason why there is none. None: not asked."""
+    attributed_at: datetime | None = Field(default=None, sa_type=Instant)
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]),
