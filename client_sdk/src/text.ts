@@ -1,0 +1,9 @@
+/** At most `limit` UTF-16 units of a text, not ending in half of a character. */
+export function clip(text: string, limit: number): string {
+  return text.slice(0, limit).replace(/[\ud800-\udbff]$/, "");
+}
+
+/** The size of a text on the wire, in bytes of UTF-8. */
+export function utf8Bytes(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

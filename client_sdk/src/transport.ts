@@ -1,0 +1,43 @@
+import type { Page } from "./wire";
+
+/** The server's answer. Status 0: it could not be asked, or said nothing in time. */
+export interface Answer {
+  status: number;
+  /** What `Retry-After` asks for, in seconds; 0 where it asks nothing. */
+  retryAfterS: number;
+  /** The body of a good answer, else "". */
+  text: string;
+}
+
+/** The only file that touches the network. Its promises never fail. */
+export interface Transport {
+  /** A keepalive request outlives the page; browsers allow 64 KiB of them at a time. */
+  post(body: string, keepalive: boolean): Promise<Answer>;
+  getConfig(): Promise<Answer>;
+}
+
+const TIMEOUT_MS = 15_000;
+
+export function makeTransport(page: Page, host: string, site: string): Transport {
+  async function ask(path: string, init: RequestInit): Promise<Answer> {
+    try {
+      const abort = new page.AbortController();
+      const timer = page.setTimeout(() => abort.abort(), TIMEOUT_MS);
+      const { signal } = abort;
+      const response = await page.fetch(host + "/v1/" + path, { credentials: "omit", signal, ...init });
+      const { status, headers, ok } = response;
+      const text = ok ? await response.text() : "";
+      page.clearTimeout(timer);
+      return { status, retryAfterS: Number(headers.get("Retry-After")) || 0, text };
+    } catch {
+      return { status: 0, retryAfterS: 0, text: "" };
+    }
+  }
+
+  return {
+    // text/plain needs no preflight, which a closing page would not live to see answered.
+    post: (body, keepalive) =>
+      ask("events", { method: "POST", headers: { "Content-Type": "text/plain" }, body, keepalive }),
+    getConfig: () => ask("sites/" + site + "/config", {}),
+  };
+}

@@ -1,0 +1,30 @@
+/** The shapes that cross to the server: `POST /v1/events` and `GET /v1/sites/{pk}/config`. */
+
+/** A page's window, as the front door takes it. */
+export type Page = Window & typeof globalThis;
+
+export type EventType = "page" | "cart" | "form" | "identify" | "consent" | "order";
+
+export interface PageAddress {
+  url: string;
+  title: string;
+}
+
+export interface WireEvent {
+  id: string;
+  type: EventType;
+  /** ISO 8601 with milliseconds, by the browser's clock. */
+  at: string;
+  visitor: string;
+  page: PageAddress;
+  data: object;
+}
+
+export type Mode = "off" | "notice" | "after-consent";
+
+export interface SiteConfig {
+  mode: Mode;
+  /** A CSS selector; empty matches nothing. */
+  noticeSelector: string;
+  heartbeatMs: number;
+}
