@@ -6,14 +6,16 @@ import asyncio
 import signal
 import threading
 from dataclasses import replace
+from typing import Protocol
 
 from starlette.applications import Starlette
 
 from modori.sandbox.faults import FaultPlan
 from modori.sandbox.phone_page import PhonePage
+from modori.sandbox.ports import choose_port, is_free
 from modori.sandbox.relay import Relay
 from modori.sandbox.serving import HttpServer
-from modori.sandbox.settings import SandboxSettings, free_port, refuse_taken_port
+from modori.sandbox.settings import SandboxSettings
 from modori.sandbox.shop.orders import Orders
 from modori.sandbox.shop.reporting import Reporter
 from modori.sandbox.shop.site import Shop
@@ -27,6 +29,11 @@ from modori.sandbox.world import World
 
 START_S = 20.0
 STOP_S = 20.0
+
+
+class Part(Protocol):
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
 
 
 class Sandbox:
@@ -96,7 +103,8 @@ async def _serve_until_signalled(settings: SandboxSettings) -> None:
 async def run_world(settings: SandboxSettings, *, stop: asyncio.Event, ready: threading.Event) -> None:
     """Bring everything up, say so through `ready`, and take it down again when `stop` is set."""
     for port in (settings.shop_port, settings.world_port, settings.smtp_port):
-        refuse_taken_port(port)
+        if not is_free(port):  # Granian would share it with whoever listens there
+            raise OSError(f"port {port} of the sandbox is taken")
     tasks, faults, world = Tasks(), FaultPlan(), World(settings.state_dir)
     webhooks = Webhooks(auth_token=settings.auth_token)
     carrier = Carrier(
@@ -111,7 +119,7 @@ async def run_world(settings: SandboxSettings, *, stop: asyncio.Event, ready: th
     orders = Orders(settings.state_dir)
     reporter = Reporter(orders, tasks, settings.web_url, settings.secret_key)
     shop = Shop(settings, orders, reporter)
-    hidden_port = free_port()
+    hidden_port = choose_port(None, avoid=frozenset({settings.shop_port, settings.world_port, settings.smtp_port}))
     relay = Relay(port=settings.world_port, upstream_port=hidden_port)
     api = TwilioApi(
         world=world,
@@ -123,7 +131,7 @@ async def run_world(settings: SandboxSettings, *, stop: asyncio.Event, ready: th
         reset=relay.reset,
     )
     page = PhonePage(settings, world, faults, carrier, exchange, webhooks)
-    parts = [
+    parts: list[Part] = [
         webhooks,
         reporter,
         MailServer(port=settings.smtp_port, world=world, faults=faults),
@@ -131,7 +139,7 @@ async def run_world(settings: SandboxSettings, *, stop: asyncio.Event, ready: th
         relay,
         HttpServer(Starlette(routes=shop.routes(), exception_handlers={404: shop.lost}), port=settings.shop_port),
     ]
-    started = []
+    started: list[Part] = []
     try:
         for part in parts:
             started.append(part)
@@ -149,10 +157,8 @@ async def run_world(settings: SandboxSettings, *, stop: asyncio.Event, ready: th
 
 
 def with_free_ports(settings: SandboxSettings) -> SandboxSettings:
-    """Replace each port 0 by a port that is free now."""
-    return replace(
-        settings,
-        shop_port=settings.shop_port or free_port(),
-        world_port=settings.world_port or free_port(),
-        smtp_port=settings.smtp_port or free_port(),
-    )
+    """Replace each port 0 by a port that is free now, no two alike."""
+    chosen: list[int] = []
+    for port in (settings.shop_port, settings.world_port, settings.smtp_port):
+        chosen.append(port or choose_port(None, avoid=frozenset(chosen)))
+    return replace(settings, shop_port=chosen[0], world_port=chosen[1], smtp_port=chosen[2])

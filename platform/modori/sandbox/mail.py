@@ -10,7 +10,8 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from html.parser import HTMLParser
 
-_LINK = re.compile(r"https?://[^\s<>\"'）」』】、。]+")
+_LINK = re.compile(r"https?://[!#-&(-;=?-~]*[A-Za-z0-9/_=&%#~-]")
+"""ASCII only, so that a Japanese sentence may go on right behind it; closing punctuation is not part of it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ def read_mail(raw: bytes, *, mail_id: str, to: str, mail_from: str, at: datetime
 
 def links_in_text(text: str) -> list[str]:
     return _once(_LINK.findall(text))
+
+
+def pieces(text: str) -> list[tuple[str, bool]]:
+    """Cut a text into what is a link and what is not, in order."""
+    found: list[tuple[str, bool]] = []
+    end = 0
+    for match in _LINK.finditer(text):
+        found += [(text[end : match.start()], False), (match.group(), True)]
+        end = match.end()
+    return [*found, (text[end:], False)]
 
 
 def links_in_html(html: str) -> list[str]:

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from starlette.responses import HTMLResponse
 
 import modori
+from modori.sandbox.mail import pieces
 
 LANGUAGES = ("ja", "en")
 
@@ -34,6 +35,7 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters["yen"] = yen
+        self._environment.filters["pieces"] = pieces
 
     def render(self, template: str, *, policy: str, status_code: int = 200, **context: Any) -> HTMLResponse:
         """`policy` is the Content-Security-Policy of the page."""

@@ -37,7 +37,7 @@ class HttpServer:
     async def stop(self) -> None:
         if self._serving is None:
             return
-        self._server.stop()
+        self._server.stop()  # type: ignore[no-untyped-call]  # granian leaves it without types
         done, _ = await asyncio.wait([self._serving], timeout=STOP_S)
         if not done:
             self._serving.cancel()

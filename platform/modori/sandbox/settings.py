@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class SandboxSettings:
-    """Ports are TCP ports on the loopback; 0 means "any free one", chosen by `with_free_ports`.
+    """Ports are TCP ports on the loopback; 0 means "any free one", chosen at the start.
 
     site_key, secret_key    the demo site's `pk_…` (put into pages) and `sk_…` (used by the shop's server)
     web_url                 base URL of Modori, without a slash at its end
@@ -65,21 +64,3 @@ class SandboxSettings:
     @property
     def smtp_url(self) -> str:
         return f"smtp://127.0.0.1:{self.smtp_port}"
-
-
-def free_port() -> int:
-    """Ask the kernel for a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def refuse_taken_port(port: int) -> None:
-    """Raise OSError if something listens there: a second server would silently share the port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as taken:
-            raise OSError(taken.errno, f"port {port} of the sandbox is taken") from taken

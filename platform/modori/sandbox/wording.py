@@ -55,7 +55,8 @@ WORDING: dict[str, dict[str, str]] = {
         "shop": "Open the shop",
         "phone": "Phone",
         "numbers": "Phone numbers",
-        "phone_empty": "Nothing has arrived yet. Go half-way through the shop's checkout, close the page and wait a moment.",
+        "phone_empty": "Nothing has arrived yet. "
+        "Go half-way through the shop's checkout, close the page and wait a moment.",
         "inbox": "Inbox",
         "addresses": "E-mail addresses",
         "inbox_empty": "No mail yet. It will appear here when it comes.",

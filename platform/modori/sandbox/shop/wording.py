@@ -36,7 +36,8 @@ WORDING: dict[str, dict[str, str]] = {
         "address": "市区町村・番地",
         "optional": "任意",
         "payment": "お支払い",
-        "payment_hint": "デモのお店です。本物のカード番号は入力しないでください。ここに入力された内容は保存も送信もされません。",
+        "payment_hint": "デモのお店です。本物のカード番号は入力しないでください。"
+        "ここに入力された内容は保存も送信もされません。",
         "card": "カード番号",
         "password": "会員パスワード",
         "news": "お知らせの受け取り",
@@ -103,7 +104,8 @@ WORDING: dict[str, dict[str, str]] = {
         "address": "City and street",
         "optional": "optional",
         "payment": "Payment",
-        "payment_hint": "This is a demo shop. Do not type a real card number. What you type here is neither kept nor sent.",
+        "payment_hint": "This is a demo shop. Do not type a real card number. "
+        "What you type here is neither kept nor sent.",
         "card": "Card number",
         "password": "Member password",
         "news": "What we may send you",
