@@ -1,0 +1,206 @@
+"""`modori demo`: one terminal starts everything, and its end leaves nothing behind."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from modori.sandbox.engine_folders import engines_folder
+
+DOUBLE = Path(__file__).with_name("demo_double.py")
+START_S, STOP_S = 60.0, 30.0
+
+
+class Run:
+    """One demo in a process of its own, without a terminal."""
+
+    def __init__(self, project: Path, *arguments: str) -> None:
+        self.project = project
+        self.out = (project / "out").open("w+b")
+        self.process = subprocess.Popen(
+            [sys.executable, DOUBLE, project, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self.out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    @property
+    def demo_json(self) -> Path:
+        return self.project / ".local" / "demo.json"
+
+    def said(self) -> str:
+        return (self.project / "out").read_text()
+
+    def wait_ready(self) -> dict[str, Any]:
+        wait_for(lambda: "s] ready" in self.said() or self.process.poll() is not None, START_S, self.said)
+        assert self.process.poll() is None, self.said()
+        told: dict[str, Any] = json.loads(self.demo_json.read_text())
+        return told
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(STOP_S)
+
+
+def wait_for(happened: Callable[[], bool], within_s: float, said: Callable[[], str] = lambda: "") -> None:
+    deadline = time.monotonic() + within_s
+    while not happened():
+        assert time.monotonic() < deadline, said()
+        time.sleep(0.05)
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return all(not one.is_running() or one.status() == psutil.STATUS_ZOMBIE for one in processes)
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    runs: list[Run] = []
+
+    def start(*arguments: str) -> Run:
+        runs.append(Run(tmp_path, *arguments))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        if run.process.poll() is None:
+            run.stop()
+        run.out.close()
+    shutil.rmtree(engines_folder("demo", project=tmp_path).parent, ignore_errors=True)
+
+
+def test_it_tells_where_everything_is_and_withdraws_it_at_the_end(demo: Callable[..., Run]) -> None:
+    run = demo()
+    told = run.wait_ready()
+    assert set(told) == {"web", "shop", "console", "inbox", "site_key", "secret_key", "tenant", "logins"}
+    assert told["logins"] == {"operator": {"email": "op@acme.example", "password": "word"}}
+    assert told["shop"].startswith("http://localhost:")  # the shop shares no cookie with the console
+    assert told["console"] == told["web"] + "/console"
+    assert all(told[name].startswith("http://127.0.0.1:") for name in ("web", "console", "inbox"))
+    for secret in ("demo.json", "secrets.json", "story.json"):
+        assert stat.S_IMODE((run.project / ".local" / secret).stat().st_mode) == 0o600
+    family = run.family()
+    assert len(family) > 4
+    assert run.stop() == 0
+    assert not run.demo_json.exists()
+    wait_for(lambda: gone(family), 5)
+    assert "ready" in run.said()
+    assert "Ctrl-C stops it" in run.said()
+
+
+def test_ctrl_c_pressed_twice_stops_as_well(demo: Callable[..., Run]) -> None:
+    run = demo()
+    run.wait_ready()
+    family = run.family()
+    run.process.send_signal(signal.SIGINT)
+    assert run.stop(signal.SIGINT) == 0
+    wait_for(lambda: gone(family), 5)
+
+
+def test_a_second_start_finds_its_data_and_its_secrets(demo: Callable[..., Run]) -> None:
+    first = demo()
+    first.wait_ready()
+    first.stop()
+    secrets = (first.project / ".local" / "secrets.json").read_text()
+    again = demo()
+    again.wait_ready()
+    assert "prepared again" in again.said()
+    assert "new PostgreSQL cluster" not in again.said()
+    assert (first.project / ".local" / "secrets.json").read_text() == secrets
+    again.stop()
+    reseeded = demo("reseed")
+    reseeded.wait_ready()
+    assert "prepared anew" in reseeded.said()
+
+
+def test_a_second_demo_beside_a_running_one_says_so_and_leaves_it_alone(demo: Callable[..., Run]) -> None:
+    run = demo()
+    told = run.wait_ready()
+    beside = subprocess.run([sys.executable, DOUBLE, run.project], capture_output=True, text=True, timeout=START_S)
+    assert beside.returncode == 1
+    assert f"A demo runs from this folder already. Its console is at {told['console']}." in beside.stderr
+    assert run.process.poll() is None
+    assert json.loads(run.demo_json.read_text()) == told
+
+
+def test_taken_ports_are_left_to_their_owner_and_the_choice_is_said(demo: Callable[..., Run]) -> None:
+    with socket.socket() as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            squatter.bind(("127.0.0.1", 8000))
+            squatter.listen()
+        except OSError:
+            pass  # somebody has it already, which is the same case
+        run = demo()
+        told = run.wait_ready()
+        assert told["web"] != "http://127.0.0.1:8000"
+        assert "port 8000 is taken: the web listens on" in run.said()
+
+
+def test_killed_outright_it_leaves_no_process_and_the_next_start_works(demo: Callable[..., Run]) -> None:
+    run = demo()
+    run.wait_ready()
+    family = run.family()
+    run.stop(signal.SIGKILL)
+    if sys.platform.startswith("linux"):  # elsewhere nobody tells the children; the next start clears the engines
+        wait_for(lambda: gone(family), 15)
+    assert run.demo_json.exists()  # nobody was left to remove it: the next start does
+    again = demo()
+    again.wait_ready()
+    assert "prepared again" in again.said()
+
+
+def test_a_program_that_dies_is_started_again_and_so_is_an_engine(demo: Callable[..., Run]) -> None:
+    run = demo()
+    run.wait_ready()
+    by_name = {name: one for one in run.family() for name in ("http.server", "valkey-server") if name in cmdline(one)}
+    for one in by_name.values():
+        one.kill()
+    wait_for(lambda: "web ended (killed by SIGKILL): starting it again" in run.said(), 10, run.said)
+    wait_for(lambda: "Valkey ended: started again" in run.said(), 10, run.said)
+    assert run.process.poll() is None
+
+
+def test_a_program_that_keeps_crashing_ends_the_demo_with_its_last_words(demo: Callable[..., Run]) -> None:
+    run = demo("crash")
+    family = []
+    wait_for(lambda: bool(run.family()), START_S, run.said)
+    family = run.family()
+    assert run.process.wait(START_S) == 1
+    assert "worker ended 5 times in a minute" in run.said()
+    assert "worker | the double broke" in run.said()
+    assert not run.demo_json.exists()
+    wait_for(lambda: gone(family), 5)
+
+
+def cmdline(process: psutil.Process) -> str:
+    return " ".join(process.cmdline())
+
+
+def test_no_variable_of_the_persons_shell_reaches_the_demo(
+    demo: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODORI_DATABASE_URL", "postgresql://production.example/modori")
+    run = demo()
+    run.wait_ready()
+    web = next(one for one in run.family() if "http.server" in cmdline(one))
+    environment = web.environ()
+    assert "production" not in environment["MODORI_DATABASE_URL"]
+    assert "MODORI_OWNER_DATABASE_URL" not in environment  # only the preparation may migrate
+    assert environment["MODORI_SANDBOX_SITE_KEY"] == "pk_double"
+    assert os.environ["MODORI_DATABASE_URL"].endswith("modori")
