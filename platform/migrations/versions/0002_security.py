@@ -114,6 +114,19 @@ def upgrade() -> None:
         """
     )
 
+    # Which clients a console user may see: answered from the memberships, before the transaction is bound to any.
+    op.execute(
+        """
+        create function tenants_of_user(wanted uuid) returns table (tenant_id uuid, name text, role text)
+        language sql stable security definer set search_path = public, pg_temp as $$
+          select t.tenant_id, t.name, m.role from membership m
+          join user_account u on u.user_id = m.user_id and u.disabled_at is null
+          join tenant t on m.client_tenant_id is null or t.tenant_id = m.client_tenant_id
+          where m.user_id = wanted
+        $$
+        """
+    )
+
     # Contact caps over all tenants (RULES 31): by keyed hash, reachable only through these two functions.
     op.execute(
         """
@@ -145,6 +158,16 @@ def upgrade() -> None:
           update platform_contact set messages = messages + 1,
             first_messages = first_messages + case when is_first then 1 else 0 end
           where contact_hash = wanted and day_on = today
+        $$
+        """
+    )
+    op.execute(
+        """
+        create function refund_platform_budget(wanted bytea, day date, was_first boolean) returns void
+        language sql volatile security definer set search_path = public, pg_temp as $$
+          update platform_contact set messages = greatest(messages - 1, 0),
+            first_messages = greatest(first_messages - case when was_first then 1 else 0 end, 0)
+          where contact_hash = wanted and day_on = day
         $$
         """
     )
@@ -201,8 +224,10 @@ def upgrade() -> None:
         ("resolve_link(bytea)", "modori_app"),
         ("origin_is_registered(text)", "modori_app"),
         ("resolve_sms_number(text)", "modori_app"),
+        ("tenants_of_user(uuid)", "modori_app"),
         ("lock_platform_budget(bytea, date)", "modori_app"),
         ("spend_platform_budget(bytea, date, boolean)", "modori_app"),
+        ("refund_platform_budget(bytea, date, boolean)", "modori_app"),
         ("purge_platform_budget(int)", "modori_scan"),
         ("ensure_event_partitions(int)", "modori_scan"),
         ("drop_event_partitions(int)", "modori_scan"),

@@ -1,0 +1,472 @@
+"""Begin, record, and what the provider says later. One function is one transaction's work.
+
+Between `begin_…` and `record` the caller has committed, and no transaction is open while the adapter is at work.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel import Session
+
+from modori.kernel.errors import Conflict
+from modori.kernel.failpoints import hit
+from modori.kernel.ids import (
+    CallId,
+    ContactPointId,
+    DeliveryId,
+    LeadId,
+    ReceiptId,
+    TenantId,
+    TouchId,
+    new_id,
+)
+from modori.people import actions as people
+from modori.people.model import Channel, ContactKind, EvidenceSource, StopReason
+from modori.sending import gate, queries
+from modori.sending.model import Delivery, DeliveryState, ReportStatus, Touch, TouchState
+from modori.sending.ports import Accepted, Answer, NotSent, Permit, Rejected, Unknown, grant
+from modori.sending.rules import Allow, Defer, Deny, Reason, Subject, report_moves, retry_after
+from modori.storage import crypto
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The gate said never; the touch is final, its receipt says why."""
+
+    reason: Reason
+    receipt_id: ReceiptId
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The gate said not yet; the touch is planned again for `until_at`."""
+
+    until_at: datetime
+    reason: Reason
+    receipt_id: ReceiptId
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The gate lets a call step into the operators' queue."""
+
+    receipt_id: ReceiptId
+
+
+@dataclass(frozen=True, slots=True)
+class NotClaimed:
+    """The touch is no longer the caller's: another worker, an order or a stop came first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a message will say, as begin stores it: text for the timeline, the digest of the facts that it shows."""
+
+    subject: str | None
+    text: str
+    digest: bytes
+    parts: int | None
+    cost_minor: int
+
+
+def plan_touch(session: Session, touch: Touch) -> None:
+    """Put one touch on the plan; a second plan of the same step for the same lead changes nothing."""
+    queries.insert_touch(session, touch)
+
+
+def begin_touch(
+    session: Session, *, tenant_id: TenantId, touch_id: TouchId, content: Content, deadline_s: int, now: datetime
+) -> Permit | Denied | Deferred | NotClaimed:
+    """Ask the gate for a message, and where it allows, put the delivery on record before anyone calls (G2, G3, G4)."""
+    judged = gate.open_gate(
+        session,
+        tenant_id=tenant_id,
+        touch_id=touch_id,
+        subject=Subject.TOUCH,
+        digest=content.digest,
+        cost_minor=content.cost_minor,
+        now=now,
+    )
+    if judged is None:
+        return NotClaimed()
+    if not isinstance(judged.verdict, Allow):
+        return _turn_back(session, tenant_id=tenant_id, touch_id=touch_id, judged=judged, now=now)
+    permit = _put_on_record(
+        session,
+        tenant_id=tenant_id,
+        touch_id=touch_id,
+        call_id=None,
+        judged=judged,
+        content=content,
+        deadline_at=now + timedelta(seconds=deadline_s),
+        now=now,
+    )
+    queries.spend_platform_budget(
+        session,
+        platform_index=bytes(judged.row.platform_index),
+        today_on=gate.platform_day(now),
+        is_first=judged.is_first_message,
+    )
+    queries.set_touch(
+        session,
+        tenant_id=tenant_id,
+        touch_id=touch_id,
+        state=TouchState.SENDING.value,
+        attempts=judged.row.attempts + 1,
+        last_receipt_id=judged.receipt_id,
+        deferred_because=None,
+    )
+    hit("begin.before_commit")
+    return permit
+
+
+def admit_call_step(
+    session: Session, *, tenant_id: TenantId, touch_id: TouchId, now: datetime
+) -> Admitted | Denied | Deferred | NotClaimed:
+    """Ask the gate whether a due call step may wait for an operator; each dial asks again."""
+    judged = gate.open_gate(session, tenant_id=tenant_id, touch_id=touch_id, subject=Subject.TOUCH, now=now)
+    if judged is None:
+        return NotClaimed()
+    if not isinstance(judged.verdict, Allow):
+        return _turn_back(session, tenant_id=tenant_id, touch_id=touch_id, judged=judged, now=now)
+    queries.set_touch(
+        session,
+        tenant_id=tenant_id,
+        touch_id=touch_id,
+        state=TouchState.QUEUED.value,
+        last_receipt_id=judged.receipt_id,
+        deferred_because=None,
+    )
+    return Admitted(judged.receipt_id)
+
+
+def begin_dial(
+    session: Session, *, tenant_id: TenantId, touch_id: TouchId, call_id: CallId, deadline_s: int = 30, now: datetime
+) -> Permit | Denied | Deferred:
+    """Ask the gate for one dial of a queued call step. The touch stays queued: the operator decides what follows."""
+    judged = gate.open_gate(
+        session, tenant_id=tenant_id, touch_id=touch_id, subject=Subject.DIAL, call_id=call_id, now=now
+    )
+    assert judged is not None
+    match judged.verdict:
+        case Deny(reason):
+            return Denied(reason, judged.receipt_id)
+        case Defer(until_at, reason):
+            return Deferred(until_at, reason, judged.receipt_id)
+        case Allow():
+            return _put_on_record(
+                session,
+                tenant_id=tenant_id,
+                touch_id=touch_id,
+                call_id=call_id,
+                judged=judged,
+                content=None,
+                deadline_at=now + timedelta(seconds=deadline_s),
+                now=now,
+            )
+
+
+def judge_bridge(
+    session: Session, *, tenant_id: TenantId, touch_id: TouchId, call_id: CallId, now: datetime
+) -> Admitted | Denied | Deferred:
+    """Ask the gate once more, when the operator has answered and the customer is about to be rung."""
+    judged = gate.open_gate(
+        session, tenant_id=tenant_id, touch_id=touch_id, subject=Subject.BRIDGE, call_id=call_id, now=now
+    )
+    assert judged is not None
+    match judged.verdict:
+        case Deny(reason):
+            return Denied(reason, judged.receipt_id)
+        case Defer(until_at, reason):
+            return Deferred(until_at, reason, judged.receipt_id)
+        case Allow():
+            return Admitted(judged.receipt_id)
+
+
+def record(session: Session, *, tenant_id: TenantId, delivery_id: DeliveryId, answer: Answer, now: datetime) -> None:
+    """Write down what the provider answered. Only a delivery still `sending` takes it: earlier evidence stays."""
+    if isinstance(answer, Rejected):
+        queries.lock_contact_of_delivery(session, tenant_id=tenant_id, delivery_id=delivery_id)
+    row = queries.lock_delivery_with_touch(session, tenant_id=tenant_id, delivery_id=delivery_id)
+    if row.state != DeliveryState.SENDING:
+        return
+    state, columns = _recorded(answer)
+    queries.set_delivery(
+        session, tenant_id=tenant_id, delivery_id=delivery_id, state=state.value, recorded_at=now, **columns
+    )
+    match answer:
+        case Rejected(code, address_is_dead, opted_out):
+            if address_is_dead:
+                queries.mark_contact_dead(
+                    session, tenant_id=tenant_id, contact_point_id=row.contact_point_id, reason=code, now=now
+                )
+            if opted_out:
+                people.record_stop(
+                    session,
+                    tenant_id=tenant_id,
+                    kind=ContactKind(row.kind),
+                    value_index=bytes(row.value_index),
+                    via=Channel(row.channel),
+                    reason=StopReason.PROVIDER_OPT_OUT,
+                    source=EvidenceSource.REPORT,
+                    source_ref=str(delivery_id),
+                    now=now,
+                )
+        case NotSent():
+            _give_back(session, tenant_id=tenant_id, row=row)
+        case Accepted() | Unknown():
+            pass
+    if row.call_id is None:
+        _move_touch(session, tenant_id=tenant_id, row=row, answer=answer, now=now)
+    hit("record.before_commit")
+
+
+def apply_report(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    delivery_id: DeliveryId,
+    status: ReportStatus,
+    code: str | None = None,
+    provider_ref: str | None = None,
+    now: datetime,
+) -> bool:
+    """Apply a provider's later word: forward only, repeats harmless (RULES 26). It proves that the provider took it.
+
+    returns  whether the delivery's report moved. raises NotFound
+    """
+    row = queries.lock_delivery_with_touch(session, tenant_id=tenant_id, delivery_id=delivery_id)
+    queries.insert_report(
+        session, tenant_id=tenant_id, delivery_id=delivery_id, status=status.value, code=code, now=now
+    )
+    if row.state in (DeliveryState.SENDING, DeliveryState.UNKNOWN):
+        prove_accepted(
+            session, tenant_id=tenant_id, delivery_id=delivery_id, ref=provider_ref, evidence="status callback", now=now
+        )
+    if not report_moves(row.report, status.value):
+        return False
+    queries.set_delivery(
+        session,
+        tenant_id=tenant_id,
+        delivery_id=delivery_id,
+        report=status.value,
+        reported_at=now,
+        code=code or None,
+    )
+    return True
+
+
+def prove_accepted(
+    session: Session, *, tenant_id: TenantId, delivery_id: DeliveryId, ref: str | None, evidence: str, now: datetime
+) -> None:
+    """Turn a delivery that is sending or unknown into an accepted one: evidence says that the provider took it."""
+    row = queries.lock_delivery_with_touch(session, tenant_id=tenant_id, delivery_id=delivery_id)
+    if row.state not in (DeliveryState.SENDING, DeliveryState.UNKNOWN):
+        return
+    queries.set_delivery(
+        session,
+        tenant_id=tenant_id,
+        delivery_id=delivery_id,
+        state=DeliveryState.ACCEPTED.value,
+        provider_ref=ref or row.provider_ref,
+        evidence=evidence,
+        recorded_at=now,
+    )
+    if row.call_id is None and row.touch_state in (TouchState.SENDING, TouchState.UNKNOWN):
+        queries.set_touch(
+            session, tenant_id=tenant_id, touch_id=row.touch_id, state=TouchState.SENT.value, reason=None, final_at=now
+        )
+
+
+def expire_delivery(session: Session, *, tenant_id: TenantId, delivery_id: DeliveryId, now: datetime) -> None:
+    """A delivery whose answer never came by its deadline is unknown: it may have gone out, so it is never due again."""
+    record(
+        session,
+        tenant_id=tenant_id,
+        delivery_id=delivery_id,
+        answer=Unknown("no answer was recorded by the deadline"),
+        now=now,
+    )
+
+
+def note_checked(session: Session, *, tenant_id: TenantId, delivery_id: DeliveryId, now: datetime) -> None:
+    """Note that the provider was asked about an unknown delivery and had no proof."""
+    queries.set_delivery(session, tenant_id=tenant_id, delivery_id=delivery_id, checked_at=now)
+
+
+def cancel_touches(session: Session, *, tenant_id: TenantId, lead_id: LeadId, because: str, now: datetime) -> int:
+    """Cancel what has not begun, under the caller's lock of the lead. Returns how many."""
+    return queries.cancel_touches(session, tenant_id=tenant_id, lead_id=lead_id, because=because, now=now)
+
+
+def fail_touch(session: Session, *, tenant_id: TenantId, touch_id: TouchId, reason: str, now: datetime) -> bool:
+    """End a claimed touch that cannot be prepared: its wording does not render, it is too long. Says whether it did."""
+    state = queries.lock_touch_state(session, tenant_id=tenant_id, touch_id=touch_id)
+    if state != TouchState.CLAIMED:
+        return False
+    queries.set_touch(
+        session, tenant_id=tenant_id, touch_id=touch_id, state=TouchState.FAILED.value, reason=reason, final_at=now
+    )
+    return True
+
+
+def finish_call_step(
+    session: Session, *, tenant_id: TenantId, touch_id: TouchId, state: TouchState, reason: str | None, now: datetime
+) -> None:
+    """End a queued call step with its task. raises Conflict unless `state` is sent, failed or cancelled"""
+    if state not in (TouchState.SENT, TouchState.FAILED, TouchState.CANCELLED):
+        raise Conflict(f"a call step cannot end as {state.value}")
+    if queries.lock_touch_state(session, tenant_id=tenant_id, touch_id=touch_id) == TouchState.QUEUED:
+        queries.set_touch(
+            session, tenant_id=tenant_id, touch_id=touch_id, state=state.value, reason=reason, final_at=now
+        )
+
+
+def _turn_back(
+    session: Session, *, tenant_id: TenantId, touch_id: TouchId, judged: gate.Judged, now: datetime
+) -> Denied | Deferred:
+    """Write a denial or a deferral onto the touch."""
+    if isinstance(judged.verdict, Deny):
+        reason = judged.verdict.reason
+        queries.set_touch(
+            session,
+            tenant_id=tenant_id,
+            touch_id=touch_id,
+            state=TouchState.DENIED.value,
+            reason=reason.value,
+            last_receipt_id=judged.receipt_id,
+            final_at=now,
+        )
+        return Denied(reason, judged.receipt_id)
+    assert isinstance(judged.verdict, Defer)
+    until_at, reason = judged.verdict.until_at, judged.verdict.reason
+    queries.set_touch(
+        session,
+        tenant_id=tenant_id,
+        touch_id=touch_id,
+        state=TouchState.PLANNED.value,
+        due_at=until_at,
+        claimed_at=None,
+        deferred_because=reason.value,
+        last_receipt_id=judged.receipt_id,
+    )
+    return Deferred(until_at, reason, judged.receipt_id)
+
+
+def _put_on_record(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    touch_id: TouchId,
+    call_id: CallId | None,
+    judged: gate.Judged,
+    content: Content | None,
+    deadline_at: datetime,
+    now: datetime,
+) -> Permit:
+    """Insert the delivery as `sending` and make the permit for it."""
+    row = judged.row
+    delivery_id = DeliveryId(new_id())
+
+    def sealed(column: str, value: str | None) -> bytes | None:
+        field = crypto.Field("delivery", column, str(delivery_id))
+        return None if value is None else crypto.seal(session, tenant_id, field, value)
+
+    queries.insert_delivery(
+        session,
+        Delivery(
+            tenant_id=tenant_id,
+            delivery_id=delivery_id,
+            touch_id=touch_id,
+            call_id=call_id,
+            lead_id=row.lead_id,
+            receipt_id=judged.receipt_id,
+            channel=Channel(row.channel),
+            contact_point_id=row.contact_point_id,
+            begun_at=now,
+            deadline_at=deadline_at,
+            parts=content.parts if content else None,
+            cost_minor=content.cost_minor if content else 0,
+            subject=sealed("subject", content.subject) if content else None,
+            content=sealed("content", content.text) if content else None,
+            content_digest=content.digest if content else None,
+        ),
+    )
+    if content and content.cost_minor:
+        queries.add_spend(session, tenant_id=tenant_id, month_on=gate.month_of(now), minor=content.cost_minor)
+    return grant(
+        tenant_id=tenant_id,
+        touch_id=touch_id,
+        lead_id=LeadId(row.lead_id),
+        delivery_id=delivery_id,
+        call_id=call_id,
+        channel=Channel(row.channel),
+        contact_point_id=ContactPointId(row.contact_point_id),
+        receipt_id=judged.receipt_id,
+        begun_at=now,
+        deadline_at=deadline_at,
+    )
+
+
+def _recorded(answer: Answer) -> tuple[DeliveryState, dict[str, str | None]]:
+    match answer:
+        case Accepted(ref):
+            return DeliveryState.ACCEPTED, {"provider_ref": ref}
+        case Rejected(code):
+            return DeliveryState.REJECTED, {"code": code}
+        case NotSent(_, evidence):
+            return DeliveryState.NOT_SENT, {"evidence": evidence}
+        case Unknown(evidence):
+            return DeliveryState.UNKNOWN, {"evidence": evidence}
+
+
+def _move_touch(
+    session: Session, *, tenant_id: TenantId, row: queries.LockedDelivery, answer: Answer, now: datetime
+) -> None:
+    """Carry the answer over to the touch of a message."""
+    touch_id: UUID = row.touch_id
+    if row.touch_state != TouchState.SENDING:
+        return
+    match answer:
+        case Accepted():
+            queries.set_touch(
+                session, tenant_id=tenant_id, touch_id=touch_id, state=TouchState.SENT.value, final_at=now
+            )
+        case Rejected(code):
+            queries.set_touch(
+                session,
+                tenant_id=tenant_id,
+                touch_id=touch_id,
+                state=TouchState.FAILED.value,
+                reason=code,
+                final_at=now,
+            )
+        case Unknown():
+            queries.set_touch(
+                session, tenant_id=tenant_id, touch_id=touch_id, state=TouchState.UNKNOWN.value, final_at=now
+            )
+        case NotSent(retry_at):
+            due_at = max(retry_at or now, now + retry_after(row.attempts))
+            queries.set_touch(
+                session,
+                tenant_id=tenant_id,
+                touch_id=touch_id,
+                state=TouchState.PLANNED.value,
+                due_at=due_at,
+                claimed_at=None,
+                deferred_because="not_sent",
+            )
+
+
+def _give_back(session: Session, *, tenant_id: TenantId, row: queries.LockedDelivery) -> None:
+    """What certainly did not go out counts against no cap and no budget."""
+    if row.channel != Channel.CALL:
+        queries.refund_platform_budget(
+            session,
+            platform_index=bytes(row.platform_index),
+            day_on=gate.platform_day(row.begun_at),
+            is_first=row.is_first,
+        )
+    if row.cost_minor:
+        queries.add_spend(session, tenant_id=tenant_id, month_on=gate.month_of(row.begun_at), minor=-row.cost_minor)

@@ -1,0 +1,185 @@
+"""Read the gate's facts under the locks, judge, and store the receipt."""
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+from sqlmodel import Session
+
+from modori.kernel.digest import content_digest
+from modori.kernel.ids import ReceiptId, TenantId, TouchId
+from modori.people import queries as people
+from modori.people.model import Channel, ContactKind
+from modori.people.rules import standing_stop
+from modori.sending import queries
+from modori.sending.model import TouchState
+from modori.sending.rules import Allow, Defer, Deny, GateFacts, GatePolicy, Subject, Verdict, judge
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The gate's answer with its receipt, and the row that it read: begin writes from it, under the same locks."""
+
+    verdict: Verdict
+    receipt_id: ReceiptId
+    row: Row[Any]
+    is_first_message: bool
+
+
+def open_gate(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    touch_id: TouchId,
+    subject: Subject,
+    call_id: UUID | None = None,
+    digest: bytes | None = None,
+    cost_minor: int = 0,
+    now: datetime,
+) -> Judged | None:
+    """Lock in G2's order, read, judge, and store the receipt. raises NotFound
+
+    digest   of the facts that the prepared content shows; None where nothing was prepared (a call)
+    returns  None, without a receipt, for a message or call step that is no longer claimed: another worker, an order
+             or a stop came first
+    """
+    ref = queries.get_touch_ref(session, tenant_id=tenant_id, touch_id=touch_id)
+    queries.lock_for_begin(session, tenant_id=tenant_id, ref=ref, touch_id=touch_id)
+    row = queries.get_gate_row(session, tenant_id=tenant_id, touch_id=touch_id)
+    if subject is Subject.TOUCH and row.state != TouchState.CLAIMED:
+        return None
+    facts = _read_facts(
+        session, tenant_id=tenant_id, row=row, subject=subject, digest=digest, cost_minor=cost_minor, now=now
+    )
+    policy = _policy(row)
+    verdict = judge(facts, policy, now=now)
+    receipt_id = queries.insert_receipt(
+        session,
+        tenant_id=tenant_id,
+        subject=subject.value,
+        touch_id=touch_id,
+        call_id=call_id,
+        judged_at=now,
+        facts=_as_json(asdict(facts)),
+        policy=_as_json(asdict(policy)),
+        **_verdict_columns(verdict),
+    )
+    return Judged(verdict, ReceiptId(receipt_id), row, is_first_message=facts.messages_of_lead == 0)
+
+
+def _read_facts(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    row: Row[Any],
+    subject: Subject,
+    digest: bytes | None,
+    cost_minor: int,
+    now: datetime,
+) -> GateFacts:
+    key = (ContactKind(row.kind), bytes(row.value_index))
+    stops = people.list_stops(session, tenant_id=tenant_id, indexes=[key])[key]
+    stop = standing_stop(stops, row.channel)
+    consent = people.find_consent(
+        session,
+        tenant_id=tenant_id,
+        channel=Channel(row.channel),
+        episode_id=row.episode_id,
+        contact_point_id=row.contact_point_id,
+    )
+    counts = queries.count_contacts(session, tenant_id=tenant_id, lead_id=row.lead_id, now=now)
+    in_quarantine = row.quarantine_until is not None and now < row.quarantine_until
+    sent_today = (
+        queries.count_quarantine_messages(session, tenant_id=tenant_id, site_id=row.site_id, now=now)
+        if in_quarantine
+        else 0
+    )
+    platform = queries.lock_platform_budget(
+        session, platform_index=bytes(row.platform_index), today_on=platform_day(now)
+    )
+    spent = queries.lock_spend(session, tenant_id=tenant_id, month_on=month_of(now))
+    switches = ("agency", row.agency_stopped), ("tenant", row.tenant_stopped), ("site", row.site_stopped)
+    return GateFacts(
+        subject=subject,
+        channel=row.channel,
+        touch_state=row.state,
+        lead_state=row.lead_state,
+        arm=row.arm,
+        episode_started_at=row.started_at,
+        last_activity_at=row.last_activity_at,
+        episode_ordered_at=row.ordered_at,
+        contact_ordered_at=row.contact_ordered_at,
+        stop_id=str(stop.stop_id) if stop else None,
+        stop_reason=stop.reason if stop else None,
+        erased_at=row.erased_at,
+        dead_at=row.dead_at,
+        is_mobile=row.is_mobile,
+        consent_id=str(consent.consent_id) if consent else None,
+        consent_granted=consent.granted if consent else None,
+        consent_given_at=consent.given_at if consent else None,
+        notice_shown=row.capture_mode == "notice" and row.has_notice,
+        approved=row.approved,
+        first_due_at=row.first_due_at,
+        messages_of_lead=counts.messages_of_lead,
+        last_message_at=counts.last_message_at,
+        dials_of_lead=counts.dials_of_lead,
+        dials_today=counts.dials_today,
+        last_dial_at=counts.last_dial_at,
+        contact_messages_week=platform.messages_week,
+        contact_first_messages_day=platform.first_messages_day,
+        timezone=row.timezone,
+        order_feed_seen_at=row.order_feed_seen_at,
+        content_is_true=digest is None or digest == content_digest(row.items, row.cart_minor, row.currency),
+        spent_minor=spent,
+        cost_minor=cost_minor,
+        quarantine_sent_today=sent_today,
+        switches=tuple(name for name, since in switches if since is not None)
+        + (("channel",) if row.channel_stopped else ()),
+    )
+
+
+def _policy(row: Row[Any]) -> GatePolicy:
+    return GatePolicy(
+        country=row.country,
+        hours=row.hours,
+        abandon_after_s=row.abandon_after_s,
+        messages_per_lead=row.messages_per_lead,
+        message_gap_s=row.message_gap_s,
+        first_messages_per_contact_day=row.first_messages_per_contact_day,
+        messages_per_contact_week=row.messages_per_contact_week,
+        dial_gap_s=row.dial_gap_s,
+        dials_per_day=row.dials_per_day,
+        dials_per_lead=row.dials_per_lead,
+        touch_max_age_s=row.touch_max_age_s,
+        order_feed_max_age_s=row.order_feed_max_age_s,
+        monthly_spend_limit_minor=row.monthly_spend_limit_minor,
+        quarantine_until=row.quarantine_until,
+        quarantine_daily_cap=row.quarantine_daily_cap,
+    )
+
+
+def _verdict_columns(verdict: Verdict) -> dict[str, Any]:
+    match verdict:
+        case Allow():
+            return {"verdict": "allow", "reason": None, "until_at": None}
+        case Deny(reason):
+            return {"verdict": "deny", "reason": reason.value, "until_at": None}
+        case Defer(until_at, reason):
+            return {"verdict": "defer", "reason": reason.value, "until_at": until_at}
+
+
+def _as_json(facts: dict[str, Any]) -> dict[str, Any]:
+    """Write instants as ISO 8601: a receipt is read by people and by the replay, years later."""
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in facts.items()}
+
+
+def platform_day(now: datetime) -> date:
+    """The day by which contact caps over all tenants count: UTC."""
+    return now.date()
+
+
+def month_of(now: datetime) -> date:
+    """The month, by its first day, in which a delivery's cost is counted: UTC."""
+    return now.date().replace(day=1)
