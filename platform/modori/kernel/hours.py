@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import holidays as public_holidays
 
 Bands = Sequence[Sequence[str]]
-"""[["09:00", "12:00"], ["13:00", "20:00"]]: from the first instant on, up to, not including, the second; "24:00" ends it."""
+"""[["09:00", "12:00"], ["13:00", "20:00"]]: from the first up to, not including, the second; "24:00" is midnight."""
 
 NEVER_BEFORE, NEVER_FROM = time(8), time(21)
 """No call, SMS or LINE message at 21:00–08:00, whatever a site's bands say (RULES 12)."""
