@@ -1,0 +1,1 @@
+"""E-mail: the MIME message, its DKIM signature, and SMTP."""

@@ -1,0 +1,1 @@
+"""Bridged calls through Twilio: the operator's phone first, then the customer's."""

@@ -1,0 +1,140 @@
+"""What crosses channels' borders: a wording in, a prepared message out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from modori.channels.model import LinkKind
+from modori.people.model import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One variant of a step as its author wrote it, in Liquid. `subject` is for mail only."""
+
+    subject: str | None
+    body: str
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDraft:
+    """A tracked link that a prepared message carries; on record only once the message may go out."""
+
+    kind: LinkKind
+    token: str = field(repr=False)
+    target_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """In whose name a message goes out, as the law wants it shown (RULES 4). `address`: mail or SMS sender."""
+
+    name: str
+    address: str
+    postal_address: str
+    complaint_contact: str
+
+
+@dataclass(frozen=True, slots=True)
+class DkimKey:
+    """A client's signing key; `private_key` is PEM."""
+
+    domain: str
+    selector: str
+    private_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """All that a message may show, as read in one transaction.
+
+    items      as in Episode.items
+    to_value   the plain address or number
+    """
+
+    channel: Channel
+    to_value: str = field(repr=False)
+    person_name: str | None = field(repr=False)
+    items: Sequence[Mapping[str, Any]]
+    cart_minor: int | None
+    currency: str | None
+    cart_url: str | None
+    site_name: str
+    site_origins: Sequence[str]
+    site_cart_url: str | None
+    sender: Sender
+    dkim: DkimKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a message costs the client, for the spend limit; minor units of the tenant's currency.
+
+    The default is a cautious estimate for Japanese yen; the agency sets what its own contract with Twilio says.
+    """
+
+    sms_part_minor: int = 15
+    email_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message ready to be sent, with nothing left to look up. Personal fields stay out of its repr.
+
+    text         the SMS, or the mail's plain part
+    parts        of an SMS; None for mail
+    cost_minor   in the minor unit of the tenant's currency
+    digest       of the facts shown (kernel.digest): begin compares it under its locks
+    """
+
+    channel: Channel
+    locale: str
+    to_value: str = field(repr=False)
+    sender: Sender
+    subject: str | None
+    text: str = field(repr=False)
+    html: str | None = field(repr=False)
+    links: tuple[LinkDraft, ...]
+    unsubscribe_url: str = field(repr=False)
+    parts: int | None
+    cost_minor: int
+    digest: bytes
+    dkim: DkimKey | None = None
+
+
+class UnpreparableReason(StrEnum):
+    """Why a touch has no message: each is an answer that an operator can read."""
+
+    WORDING_BROKEN = "wording_broken"
+    TOO_LONG = "too_long"
+    ADDRESS_GONE = "address_gone"
+    NOWHERE_TO_LEAD = "nowhere_to_lead"
+
+
+@dataclass(frozen=True, slots=True)
+class Unpreparable:
+    """No message can be made. `detail` is for the wording's author: no personal data in it."""
+
+    reason: UnpreparableReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRef:
+    """A token resolved to its row, before its tenant's transaction is open."""
+
+    tenant_id: Any
+    link_id: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """How somebody or something opened a link."""
+
+    user_agent: str
+    is_head: bool
+    is_prefetch: bool
+    at: datetime
