@@ -22,6 +22,8 @@ from tests import network_guard
 
 network_guard.install()
 
+pytest_plugins = ["tests.world"]
+
 TEMPLATE = "modori_template"
 _MIGRATING = 7_001  # the advisory lock that the template's maker holds
 _CLUSTER = pytest.StashKey["Cluster"]()

@@ -1,0 +1,392 @@
+"""What happens to the agency, its clients, their sites and keys, and its users. Log-in is in `logins`."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from modori.kernel.errors import BadInput, Conflict
+from modori.kernel.ids import PLATFORM, SiteId, TenantId, UserId, new_id, new_token
+from modori.storage import crypto, outbox
+from modori.tenants import policy, queries, rules
+from modori.tenants.model import (
+    Agency,
+    AuditEntry,
+    CaptureMode,
+    KeyKind,
+    Membership,
+    Role,
+    Site,
+    SiteKey,
+    Tenant,
+    User,
+)
+from modori.tenants.wire import SiteChange, TenantChange
+
+QUARANTINE: Final = timedelta(days=7)
+"""RULES 36: a new site sends little, and an agency user approves its first leads."""
+
+KEY_BYTES: Final = 24
+_SENDERS: Final = ("mail_from", "sms_from", "voice_from")
+_PREFIX: Final = {KeyKind.PUBLISHABLE: "pk_", KeyKind.SECRET: "sk_"}
+
+
+class EmailTaken(Conflict):
+    code = "email_taken"
+    title = "A user with this e-mail address exists"
+
+
+class LastAdministrator(Conflict):
+    code = "last_administrator"
+    title = "The agency's last administrator must stay"
+
+
+def make_agency(
+    session: Session,
+    *,
+    name: str,
+    postal_address: str = "",
+    complaint_contact: str = "",
+    registration_number: str | None = None,
+) -> Agency:
+    """Set up the installation's one agency and its data key. A second call changes nothing."""
+    crypto.new_data_key(session, PLATFORM)
+    queries.insert_agency(
+        session,
+        name=name,
+        postal_address=postal_address,
+        complaint_contact=complaint_contact,
+        registration_number=registration_number,
+    )
+    return queries.get_agency(session)
+
+
+def make_tenant(session: Session, *, tenant_id: TenantId, particulars: TenantChange, now: datetime) -> Tenant:
+    """Take a client on, with a data key of its own. The transaction is bound to the new id.
+
+    raises  BadInput where a particular that the law wants in messages is missing (RULES 4, 8, 10)
+    """
+    given = particulars.model_dump(exclude_none=True)
+    wanted = ("name", "sender_name", "postal_address", "complaint_contact", "goods_kind", *_SENDERS)
+    missing = [field for field in wanted if not given.get(field)]
+    if missing:
+        raise BadInput(f"a client needs {', '.join(missing)}", fields=missing)
+    given.setdefault("sender_name_en", given["sender_name"])
+    given.setdefault("goods_kind_en", given["goods_kind"])
+    tenant = Tenant(tenant_id=tenant_id, made_at=now, **given)
+    session.add(tenant)
+    session.flush()
+    crypto.new_data_key(session, tenant_id)
+    return tenant
+
+
+def change_tenant(session: Session, *, tenant_id: TenantId, change: TenantChange) -> Tenant:
+    """Change a client's particulars; what is not given stays."""
+    tenant = queries.lock_tenant(session, tenant_id=tenant_id)
+    nullable = {"order_feed_max_age_s", "monthly_spend_limit_minor"}
+    for field in change.model_fields_set:
+        value = getattr(change, field)
+        if value is not None or field in nullable:
+            setattr(tenant, field, value)
+    return tenant
+
+
+def make_site(
+    session: Session, *, tenant_id: TenantId, change: SiteChange, now: datetime, site_id: SiteId | None = None
+) -> Site:
+    """Add a web property to a client. Its hours, zone and language start from its country's table; it is in quarantine.
+
+    raises  BadInput without name and origins, or for capture without a notice text (RULES 15)
+    """
+    if not change.name or not change.origins:
+        raise BadInput("a site needs a name and at least one origin", fields=["name", "origins"])
+    country = policy.rules_of(change.country or "JP")
+    site = Site(
+        tenant_id=tenant_id,
+        site_id=site_id or new_id(),
+        name=change.name,
+        origins=change.origins,
+        timezone=country.timezone,
+        locale=country.locale,
+        hours=policy.hours_of(change.country or "JP"),
+        quarantine_until=now + QUARANTINE,
+        made_at=now,
+    )
+    _apply(site, change)
+    session.add(site)
+    session.flush()
+    return site
+
+
+def change_site(session: Session, *, tenant_id: TenantId, site_id: SiteId, change: SiteChange) -> Site:
+    """Change a site's policy; what is not given stays. raises BadInput for capture without a notice (RULES 15)."""
+    site = queries.lock_site(session, tenant_id=tenant_id, site_id=site_id)
+    _apply(site, change)
+    session.flush()
+    return site
+
+
+_NULLABLE_ON_SITE: Final = {"notice_selector", "notice_text", "quarantine_until", "cart_url"}
+
+
+def _apply(site: Site, change: SiteChange) -> None:
+    for field in change.model_fields_set:
+        value = getattr(change, field)
+        if value is not None or field in _NULLABLE_ON_SITE:
+            setattr(site, field, value)
+    if site.capture_mode != CaptureMode.OFF and not site.notice_text:
+        raise BadInput("nothing is captured without a notice text", fields=["notice_text"])
+
+
+def issue_site_key(
+    session: Session, *, tenant_id: TenantId, site_id: SiteId, kind: KeyKind, now: datetime
+) -> tuple[SiteKey, str]:
+    """Make a key for a site. Returns its row and the key itself, which is shown this once and not stored."""
+    queries.get_site(session, tenant_id=tenant_id, site_id=site_id)
+    plain = _PREFIX[kind] + new_token(KEY_BYTES)
+    key = SiteKey(
+        tenant_id=tenant_id,
+        key_id=new_id(),
+        site_id=site_id,
+        kind=kind,
+        key_hash=key_hash(plain),
+        shown=plain if kind == KeyKind.PUBLISHABLE else plain[:8],
+        made_at=now,
+    )
+    session.add(key)
+    session.flush()
+    return key, plain
+
+
+def revoke_site_key(session: Session, *, tenant_id: TenantId, key_id: UUID, now: datetime) -> SiteKey:
+    """Let a key open nothing any more. A second call changes nothing."""
+    key = queries.lock_site_key(session, tenant_id=tenant_id, key_id=key_id)
+    key.revoked_at = key.revoked_at or now
+    return key
+
+
+def key_hash(plain: str) -> bytes:
+    """Return what is stored of a key: the SHA-256 of its text."""
+    return hashlib.sha256(plain.encode()).digest()
+
+
+def stop_sending(
+    session: Session, *, tenant_id: TenantId | None, reason: str, now: datetime, site_id: SiteId | None = None
+) -> None:
+    """Throw a kill switch: of one site, one client, or (tenant_id None) of the whole agency. It shuts at once."""
+    if tenant_id is None:
+        agency = queries.lock_agency(session)
+        agency.sending_stopped_at, agency.sending_stopped_reason = agency.sending_stopped_at or now, reason
+    elif site_id is not None:
+        site = queries.lock_site(session, tenant_id=tenant_id, site_id=site_id)
+        site.sending_stopped_at = site.sending_stopped_at or now
+    else:
+        tenant = queries.lock_tenant(session, tenant_id=tenant_id)
+        tenant.sending_stopped_at, tenant.sending_stopped_reason = tenant.sending_stopped_at or now, reason
+
+
+def resume_sending(session: Session, *, tenant_id: TenantId | None, site_id: SiteId | None = None) -> None:
+    """Release what `stop_sending` has shut."""
+    if tenant_id is None:
+        agency = queries.lock_agency(session)
+        agency.sending_stopped_at = agency.sending_stopped_reason = None
+    elif site_id is not None:
+        queries.lock_site(session, tenant_id=tenant_id, site_id=site_id).sending_stopped_at = None
+    else:
+        tenant = queries.lock_tenant(session, tenant_id=tenant_id)
+        tenant.sending_stopped_at = tenant.sending_stopped_reason = None
+
+
+def make_user(
+    session: Session,
+    *,
+    email: str,
+    name: str,
+    now: datetime,
+    phone_e164: str | None = None,
+    password_hash: str | None = None,
+    locale: str = "ja",
+    timezone: str = "Asia/Tokyo",
+) -> User:
+    """Add somebody who may log in once they have a password. raises EmailTaken."""
+    key = rules.login_key(email)
+    if "@" not in key or len(key) > 254:
+        raise BadInput("this is not an e-mail address", fields=["email"])
+    user_id = new_id()
+    user = User(
+        user_id=user_id,
+        email=_seal(session, user_id, "email", email.strip()),
+        email_index=email_index(email),
+        name=name.strip(),
+        phone=None if phone_e164 is None else _seal(session, user_id, "phone", phone_e164),
+        password_hash=password_hash,
+        locale=locale,
+        timezone=timezone,
+        made_at=now,
+    )
+    if queries.find_user_by_email(session, email_index=user.email_index) is not None:
+        raise EmailTaken()
+    try:
+        with session.begin_nested():
+            session.add(user)
+    except IntegrityError as error:
+        raise EmailTaken() from error
+    return user
+
+
+def change_user(
+    session: Session,
+    *,
+    user_id: UserId,
+    name: str | None = None,
+    phone_e164: str | None = None,
+    locale: str | None = None,
+    timezone: str | None = None,
+) -> User:
+    """Change what a user may change of themselves; what is not given stays. An empty phone removes it."""
+    user = queries.lock_user(session, user_id=user_id)
+    user.name = name or user.name
+    user.locale = locale or user.locale
+    user.timezone = timezone or user.timezone
+    if phone_e164 is not None:
+        user.phone = _seal(session, user_id, "phone", phone_e164) if phone_e164 else None
+    return user
+
+
+def disable_user(session: Session, *, user_id: UserId, now: datetime) -> User:
+    """Shut a user out, and close every session of theirs. raises LastAdministrator."""
+    queries.lock_agency(session)
+    user = queries.lock_user(session, user_id=user_id)
+    user.disabled_at = user.disabled_at or now
+    session.flush()
+    if not queries.count_agency_admins(session):
+        raise LastAdministrator()
+    queries.delete_sessions_of(session, user_id=user_id)
+    queries.spend_tokens_of(session, user_id=user_id, now=now)
+    return user
+
+
+def enable_user(session: Session, *, user_id: UserId) -> User:
+    """Let a disabled user log in again."""
+    user = queries.lock_user(session, user_id=user_id)
+    user.disabled_at = None
+    return user
+
+
+def give_membership(
+    session: Session, *, user_id: UserId, client_tenant_id: TenantId | None, role: Role, now: datetime
+) -> Membership:
+    """Give a user a role at one client, or (None) in the whole agency; an earlier role there is replaced.
+
+    raises  BadInput for a client reviewer without a client; LastAdministrator
+    """
+    if role == Role.CLIENT_REVIEWER and client_tenant_id is None:
+        raise BadInput("a client reviewer belongs to one client", fields=["client_tenant_id"])
+    queries.lock_agency(session)
+    queries.lock_user(session, user_id=user_id)
+    membership = queries.find_membership(session, user_id=user_id, client_tenant_id=client_tenant_id)
+    if membership is None:
+        membership = Membership(
+            membership_id=new_id(), user_id=user_id, client_tenant_id=client_tenant_id, role=role, made_at=now
+        )
+        session.add(membership)
+        session.flush()
+        return membership
+    was_admin = membership.role == Role.AGENCY_ADMIN and client_tenant_id is None
+    membership.role = role
+    session.flush()
+    if was_admin and not queries.count_agency_admins(session):
+        raise LastAdministrator()
+    return membership
+
+
+def take_membership(session: Session, *, user_id: UserId, client_tenant_id: TenantId | None) -> None:
+    """Take a user's role at one client, or in the whole agency, away. A second call changes nothing."""
+    queries.lock_agency(session)
+    membership = queries.find_membership(session, user_id=user_id, client_tenant_id=client_tenant_id)
+    if membership is None:
+        return
+    was_admin = membership.role == Role.AGENCY_ADMIN and client_tenant_id is None
+    session.delete(membership)
+    session.flush()
+    if was_admin and not queries.count_agency_admins(session):
+        raise LastAdministrator()
+
+
+def invite_user(
+    session: Session,
+    *,
+    email: str,
+    name: str,
+    role: Role,
+    client_tenant_id: TenantId | None,
+    now: datetime,
+    locale: str = "ja",
+    timezone: str = "Asia/Tokyo",
+) -> User:
+    """Add a user with a role, and promise the mail that invites them. The link is made when the mail is."""
+    user = make_user(session, email=email, name=name, locale=locale, timezone=timezone, now=now)
+    user_id = UserId(user.user_id)
+    give_membership(session, user_id=user_id, client_tenant_id=client_tenant_id, role=role, now=now)
+    invite_again(session, user_id=user_id, now=now)
+    return user
+
+
+def invite_again(session: Session, *, user_id: UserId, now: datetime) -> None:
+    """Promise another invitation to somebody who has no password yet. raises Conflict if they have."""
+    user = queries.lock_user(session, user_id=user_id)
+    if user.password_hash is not None or user.disabled_at is not None:
+        raise Conflict("this user needs no invitation")
+    outbox.promise(session, "user.invited", key=f"invited:{new_id()}", at=now, tenant_id=PLATFORM, user_id=str(user_id))
+
+
+def email_index(email: str) -> bytes:
+    """Return what a user's e-mail address is looked up by."""
+    return crypto.blind_index(PLATFORM, "user", rules.login_key(email))
+
+
+def user_email(session: Session, user: User) -> str:
+    """Open a user's e-mail address."""
+    return crypto.unseal(session, PLATFORM, _field(user.user_id, "email"), user.email)
+
+
+def user_phone(session: Session, user: User) -> str | None:
+    """Open the telephone that a dial rings first, E.164."""
+    return None if user.phone is None else crypto.unseal(session, PLATFORM, _field(user.user_id, "phone"), user.phone)
+
+
+def _seal(session: Session, user_id: UUID, column: str, plain: str) -> bytes:
+    return crypto.seal(session, PLATFORM, _field(user_id, column), plain)
+
+
+def _field(user_id: UUID, column: str) -> crypto.Field:
+    return crypto.Field("user_account", column, row=str(user_id))
+
+
+def record_audit(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    user_id: UserId | None,
+    action: str,
+    subject_kind: str,
+    subject_id: str,
+    now: datetime,
+    detail: dict[str, Any] | None = None,
+) -> AuditEntry:
+    """Write down who did what (RULES 16). `detail` holds ids and plain words, never a personal value."""
+    entry = AuditEntry(
+        tenant_id=tenant_id,
+        audit_id=new_id(),
+        at=now,
+        user_id=user_id,
+        action=action,
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        detail=detail or {},
+    )
+    session.add(entry)
+    return entry

@@ -1,0 +1,333 @@
+"""Queries of the agency, its clients, their sites and keys, users, sessions and audit.
+
+Users, memberships and sessions are the agency's own rows: any transaction sees them. Tenants and sites are bound by row
+security to the tenants of the transaction.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from modori.kernel.errors import NotFound
+from modori.kernel.ids import SiteId, TenantId, UserId
+from modori.tenants.model import (
+    Agency,
+    AuditEntry,
+    ConsoleSession,
+    KeyKind,
+    LoginThrottle,
+    Membership,
+    PasswordToken,
+    Role,
+    Site,
+    SiteKey,
+    Tenant,
+    User,
+)
+from modori.tenants.rules import strongest
+
+
+class FoundKey(NamedTuple):
+    """Whom a key belongs to, found before a tenant is known."""
+
+    tenant_id: TenantId
+    site_id: SiteId
+    key_id: UUID
+    kind: KeyKind
+    revoked_at: datetime | None
+
+
+class VisibleTenant(NamedTuple):
+    """A client that a user may see, and as what."""
+
+    tenant_id: TenantId
+    name: str
+    role: Role
+
+
+def find_agency(session: Session) -> Agency | None:
+    return session.get(Agency, 1)
+
+
+def insert_agency(
+    session: Session, *, name: str, postal_address: str, complaint_contact: str, registration_number: str | None
+) -> None:
+    session.connection().execute(
+        text(
+            "insert into agency (agency_id, name, postal_address, complaint_contact, registration_number, tax_rounding)"
+            " values (1, :name, :postal_address, :complaint_contact, :registration_number, 'down')"
+            " on conflict do nothing"
+        ),
+        {
+            "name": name,
+            "postal_address": postal_address,
+            "complaint_contact": complaint_contact,
+            "registration_number": registration_number,
+        },
+    )
+
+
+def get_agency(session: Session) -> Agency:
+    agency = find_agency(session)
+    if agency is None:
+        raise NotFound("the agency has not been set up: run `modori init`")
+    return agency
+
+
+def lock_agency(session: Session) -> Agency:
+    return session.exec(select(Agency).with_for_update(key_share=True)).one()
+
+
+def find_tenant(session: Session, *, tenant_id: TenantId) -> Tenant | None:
+    return session.exec(select(Tenant).where(Tenant.tenant_id == tenant_id)).one_or_none()
+
+
+def get_tenant(session: Session, *, tenant_id: TenantId) -> Tenant:
+    tenant = find_tenant(session, tenant_id=tenant_id)
+    if tenant is None:
+        raise NotFound("no such client")
+    return tenant
+
+
+def lock_tenant(session: Session, *, tenant_id: TenantId) -> Tenant:
+    wanted = select(Tenant).where(Tenant.tenant_id == tenant_id).with_for_update(key_share=True)
+    tenant = session.exec(wanted.execution_options(populate_existing=True)).one_or_none()
+    if tenant is None:
+        raise NotFound("no such client")
+    return tenant
+
+
+def list_tenants(session: Session, *, tenant_ids: Sequence[TenantId]) -> list[Tenant]:
+    """Return the clients among `tenant_ids` that the transaction may see, by name."""
+    wanted = select(Tenant).where(col(Tenant.tenant_id).in_(tenant_ids)).order_by(Tenant.name, col(Tenant.tenant_id))
+    return list(session.exec(wanted))
+
+
+def find_site(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> Site | None:
+    return session.exec(select(Site).where(Site.tenant_id == tenant_id, Site.site_id == site_id)).one_or_none()
+
+
+def get_site(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> Site:
+    site = find_site(session, tenant_id=tenant_id, site_id=site_id)
+    if site is None:
+        raise NotFound("no such site")
+    return site
+
+
+def lock_site(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> Site:
+    wanted = select(Site).where(Site.tenant_id == tenant_id, Site.site_id == site_id).with_for_update(key_share=True)
+    site = session.exec(wanted.execution_options(populate_existing=True)).one_or_none()
+    if site is None:
+        raise NotFound("no such site")
+    return site
+
+
+def list_sites(session: Session, *, tenant_id: TenantId) -> list[Site]:
+    """Return a client's sites, oldest first; at most 500."""
+    wanted = select(Site).where(Site.tenant_id == tenant_id).order_by(col(Site.made_at), col(Site.site_id)).limit(500)
+    return list(session.exec(wanted))
+
+
+def find_site_key(session: Session, *, key_hash: bytes) -> FoundKey | None:
+    """Find a key over all tenants by the SHA-256 of its text; a revoked one is found, too."""
+    row = (
+        session.connection()
+        .execute(
+            text("select tenant_id, site_id, key_id, kind, revoked_at from resolve_site_key(:key_hash)"),
+            {"key_hash": key_hash},
+        )
+        .one_or_none()
+    )
+    return None if row is None else FoundKey(row[0], row[1], row[2], KeyKind(row[3]), row[4])
+
+
+def list_site_keys(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> list[SiteKey]:
+    """Return a site's keys, newest first, revoked ones included; at most 100."""
+    wanted = (
+        select(SiteKey)
+        .where(SiteKey.tenant_id == tenant_id, SiteKey.site_id == site_id)
+        .order_by(col(SiteKey.made_at).desc(), col(SiteKey.key_id).desc())
+        .limit(100)
+    )
+    return list(session.exec(wanted))
+
+
+def lock_site_key(session: Session, *, tenant_id: TenantId, key_id: UUID) -> SiteKey:
+    wanted = select(SiteKey).where(SiteKey.tenant_id == tenant_id, SiteKey.key_id == key_id)
+    key = session.exec(wanted.with_for_update(key_share=True)).one_or_none()
+    if key is None:
+        raise NotFound("no such key")
+    return key
+
+
+def origin_is_registered(session: Session, *, origin: str) -> bool:
+    """Say whether any site of any tenant has this origin: preflights are granted by it, before a key is known."""
+    found = session.connection().execute(text("select origin_is_registered(:origin)"), {"origin": origin})
+    return bool(found.scalar_one())
+
+
+def find_user(session: Session, *, user_id: UserId) -> User | None:
+    return session.get(User, user_id)
+
+
+def get_user(session: Session, *, user_id: UserId) -> User:
+    user = find_user(session, user_id=user_id)
+    if user is None:
+        raise NotFound("no such user")
+    return user
+
+
+def lock_user(session: Session, *, user_id: UserId) -> User:
+    wanted = select(User).where(User.user_id == user_id).with_for_update(key_share=True)
+    user = session.exec(wanted.execution_options(populate_existing=True)).one_or_none()
+    if user is None:
+        raise NotFound("no such user")
+    return user
+
+
+def find_user_by_email(session: Session, *, email_index: bytes) -> User | None:
+    return session.exec(select(User).where(User.email_index == email_index)).one_or_none()
+
+
+def list_users(session: Session) -> list[User]:
+    """Return the agency's users by name; at most 1,000."""
+    return list(session.exec(select(User).order_by(User.name, col(User.user_id)).limit(1000)))
+
+
+def list_memberships(session: Session, *, user_id: UserId) -> list[Membership]:
+    """Return a user's roles, the agency-wide one first."""
+    wanted = select(Membership).where(Membership.user_id == user_id)
+    return list(session.exec(wanted.order_by(col(Membership.client_tenant_id).nulls_first())))
+
+
+def list_all_memberships(session: Session) -> list[Membership]:
+    """Return everybody's roles, for the list of users; at most 10,000."""
+    wanted = select(Membership).order_by(col(Membership.user_id), col(Membership.client_tenant_id).nulls_first())
+    return list(session.exec(wanted.limit(10_000)))
+
+
+def find_membership(session: Session, *, user_id: UserId, client_tenant_id: TenantId | None) -> Membership | None:
+    wanted = select(Membership).where(Membership.user_id == user_id)
+    return session.exec(
+        wanted.where(col(Membership.client_tenant_id).is_not_distinct_from(client_tenant_id))
+    ).one_or_none()
+
+
+def count_agency_admins(session: Session) -> int:
+    """Count the enabled users who administer the whole agency."""
+    found = session.connection().execute(
+        text(
+            "select count(*) from membership m join user_account u using (user_id)"
+            " where m.client_tenant_id is null and m.role = 'agency_admin' and u.disabled_at is null"
+        )
+    )
+    return int(found.scalar_one())
+
+
+def list_visible_tenants(session: Session, *, user_id: UserId) -> list[VisibleTenant]:
+    """Return every client that a user may see, by name, with the strongest role there; none for a disabled user.
+
+    Crosses tenants: through the function `tenants_of_user`, which answers from the user's memberships.
+    """
+    rows = session.connection().execute(
+        text("select tenant_id, name, role from tenants_of_user(:user_id) order by name, tenant_id"),
+        {"user_id": user_id},
+    )
+    visible: dict[UUID, VisibleTenant] = {}
+    for tenant_id, name, role in rows:
+        known = visible.get(tenant_id)
+        held = Role(role) if known is None else strongest(known.role, Role(role))
+        visible[tenant_id] = VisibleTenant(TenantId(tenant_id), name, held)
+    return list(visible.values())
+
+
+def lock_throttle(session: Session, *, subject: bytes, now: datetime) -> LoginThrottle:
+    """Lock the record of a subject's failures, made if there is none: guesses at one address wait for each other."""
+    session.connection().execute(
+        text(
+            "insert into login_throttle (subject, failures, failed_at) values (:subject, 0, :now)"
+            " on conflict (subject) do nothing"
+        ),
+        {"subject": subject, "now": now},
+    )
+    wanted = select(LoginThrottle).where(LoginThrottle.subject == subject).with_for_update()
+    return session.exec(wanted.execution_options(populate_existing=True)).one()
+
+
+def find_throttle(session: Session, *, subject: bytes) -> LoginThrottle | None:
+    return session.get(LoginThrottle, subject, populate_existing=True)
+
+
+def find_session(session: Session, *, token_hash: bytes) -> ConsoleSession | None:
+    return session.exec(select(ConsoleSession).where(ConsoleSession.token_hash == token_hash)).one_or_none()
+
+
+def list_sessions_of(session: Session, *, user_id: UserId) -> list[ConsoleSession]:
+    """Return a user's open log-ins, newest first; at most 100."""
+    wanted = select(ConsoleSession).where(ConsoleSession.user_id == user_id)
+    return list(session.exec(wanted.order_by(col(ConsoleSession.made_at).desc()).limit(100)))
+
+
+def lock_password_token(session: Session, *, token_hash: bytes) -> PasswordToken | None:
+    wanted = select(PasswordToken).where(PasswordToken.token_hash == token_hash).with_for_update()
+    return session.exec(wanted).one_or_none()
+
+
+def find_password_token(session: Session, *, token_hash: bytes) -> PasswordToken | None:
+    return session.get(PasswordToken, token_hash)
+
+
+def spend_tokens_of(session: Session, *, user_id: UserId, now: datetime) -> None:
+    session.connection().execute(
+        text("update password_token set used_at = :now where user_id = :user_id and used_at is null"),
+        {"user_id": user_id, "now": now},
+    )
+
+
+def delete_sessions_of(session: Session, *, user_id: UserId) -> int:
+    gone = session.connection().execute(
+        text("delete from console_session where user_id = :user_id"), {"user_id": user_id}
+    )
+    return int(gone.rowcount)
+
+
+def delete_session(session: Session, *, token_hash: bytes) -> bool:
+    gone = session.connection().execute(
+        text("delete from console_session where token_hash = :token_hash"), {"token_hash": token_hash}
+    )
+    return bool(gone.rowcount)
+
+
+def delete_throttle(session: Session, *, subject: bytes) -> None:
+    session.connection().execute(text("delete from login_throttle where subject = :subject"), {"subject": subject})
+
+
+def delete_expired_logins(session: Session, *, idle_before: datetime, forgotten_before: datetime, now: datetime) -> int:
+    """Delete log-ins, links and throttles that no longer count; returns how many rows."""
+    gone = 0
+    for statement in (
+        "delete from console_session where expires_at < :now or seen_at < :idle_before",
+        "delete from password_token where expires_at < :forgotten_before",
+        "delete from login_throttle where failed_at < :forgotten_before and coalesce(locked_until, :now) <= :now",
+    ):
+        given = {"now": now, "idle_before": idle_before, "forgotten_before": forgotten_before}
+        used = {name: value for name, value in given.items() if f":{name}" in statement}
+        gone += session.connection().execute(text(statement), used).rowcount
+    return gone
+
+
+def list_audit(
+    session: Session, *, tenant_id: TenantId, before: tuple[datetime, UUID] | None = None, limit: int = 50
+) -> list[AuditEntry]:
+    """Return the newest audit entries, or those before a given (at, audit_id)."""
+    wanted = select(AuditEntry).where(AuditEntry.tenant_id == tenant_id)
+    if before is not None:
+        at, audit_id = before
+        wanted = wanted.where(
+            (col(AuditEntry.at) < at) | ((col(AuditEntry.at) == at) & (col(AuditEntry.audit_id) < audit_id))
+        )
+    return list(session.exec(wanted.order_by(col(AuditEntry.at).desc(), col(AuditEntry.audit_id).desc()).limit(limit)))
