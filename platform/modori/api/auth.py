@@ -1,0 +1,35 @@
+"""Who calls the server API: `Authorization: Bearer sk_…`."""
+
+from typing import Annotated
+
+from fastapi import Depends, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from modori.api.keys import site_keys
+from modori.capture.context import SiteContext
+from modori.kernel.errors import Unauthorised
+
+_bearer = HTTPBearer(
+    auto_error=False, scheme_name="secret key", description="A site's secret key, sk_…; it stays on your server."
+)
+
+
+class UnknownKey(Unauthorised):
+    code = "unknown_key"
+    title = "The key is unknown or has been revoked"
+
+
+def site_of_secret_key(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> SiteContext:
+    """Return the site of the secret key in the request. raises UnknownKey, also for a publishable key"""
+    if credentials is None or not credentials.credentials.startswith("sk_"):
+        raise UnknownKey("Send Authorization: Bearer sk_… with a secret key of the site.")
+    site = site_keys.find(credentials.credentials)
+    if site is None:
+        raise UnknownKey()
+    return site
+
+
+SecretKeySite = Annotated[SiteContext, Depends(site_of_secret_key)]
+"""The parameter type of an endpoint that wants a secret key: `def endpoint(site: SecretKeySite, …)`."""

@@ -1,0 +1,42 @@
+"""The site on whose behalf something is reported, as its key says, with the policy that judges the report."""
+
+from dataclasses import dataclass
+
+from modori.kernel.ids import SiteId, TenantId
+from modori.tenants.model import Site
+
+
+@dataclass(frozen=True, slots=True)
+class SiteContext:
+    """What a key stands for. `is_secret` tells a server (sk_…) from a browser (pk_…)."""
+
+    tenant_id: TenantId
+    site_id: SiteId
+    key_id: str
+    is_secret: bool
+    origins: tuple[str, ...]
+    country: str
+    abandon_after_s: int
+    ip_events_per_s: int
+    ip_events_burst: int
+    site_events_per_s: int
+    contact_points_per_ip_hour: int
+    contact_points_per_visitor_day: int
+
+
+def context_of(site: Site, *, key_id: str, is_secret: bool) -> SiteContext:
+    """Copy what ingest needs of a site out of its row, so that it may be kept for some seconds."""
+    return SiteContext(
+        tenant_id=TenantId(site.tenant_id),
+        site_id=SiteId(site.site_id),
+        key_id=key_id,
+        is_secret=is_secret,
+        origins=tuple(site.origins),
+        country=site.country,
+        abandon_after_s=site.abandon_after_s,
+        ip_events_per_s=site.ip_events_per_s,
+        ip_events_burst=site.ip_events_burst,
+        site_events_per_s=site.site_events_per_s,
+        contact_points_per_ip_hour=site.contact_points_per_ip_hour,
+        contact_points_per_visitor_day=site.contact_points_per_visitor_day,
+    )
