@@ -21,8 +21,8 @@ dev: $(READY) $(SDK) ## as demo, and each process starts again when its code cha
 	@exec $(PY) -m modori.entrypoints.demo --reload
 
 test: $(READY) $(SDK) ## every test, browser included, and the SDK's own
-	$(PY) -m pytest -n 2
 	$(PY) -m modori.sandbox.node test
+	$(PY) -m pytest -n 2
 
 check: $(READY) ## formatting, lints, types, import contracts
 	.venv/bin/ruff check .
