@@ -54,6 +54,6 @@ export function makeStore(page: Page, site: string): Store {
       }
       return current;
     },
-    forgetVisitor: () => keepVisitor("", 0),
+    forgetVisitor: () => keepVisitor("", -1),
   };
 }

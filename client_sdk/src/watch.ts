@@ -158,7 +158,7 @@ export function watch(page: Page, site: string, host: string, safely: Safely): v
     commands.splice(0).forEach(handle);
     const beat = () => {
       collect();
-      if (permitted()) emitPage();
+      if (permitted() && pageSeenAt < now()) emitPage();
       soon();
     };
     page.setInterval(safely(beat), config.heartbeatMs);

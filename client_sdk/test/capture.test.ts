@@ -1,0 +1,366 @@
+/** What leaves the page, and when: modes, forms, commands, heartbeats. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { HOST, SITE, type Options, World } from "./world";
+
+const CHECKOUT = `
+  <form id="checkout">
+    <input id="email" type="email" autocomplete="section-x billing email" required>
+    <input id="tel" type="tel" autocomplete="tel" required>
+    <input id="name" autocomplete="name" required>
+    <input id="org" autocomplete="organization">
+    <select id="pref" autocomplete="address-level1"><option value=""></option><option value="13">東京都</option></select>
+    <input id="card" autocomplete="cc-number">
+    <input id="csc" autocomplete="cc-csc">
+    <input id="code" autocomplete="one-time-code">
+    <input id="password" type="password" autocomplete="name">
+    <input id="hidden" type="hidden" autocomplete="email" value="HIDDEN@secret.jp">
+    <input id="plain" name="email">
+    <input id="disabled" autocomplete="postal-code" value="SECRET-105" disabled>
+    <div data-modori-ignore><p><input id="ignored" autocomplete="postal-code"></p></div>
+    <input id="unseen" autocomplete="given-name" style="display:none" value="SECRET-honeypot">
+  </form>`;
+
+const cart = { currency: "JPY", value: 4980, items: [{ id: "P-1", name: "急須", price: 4980 }] };
+const AFTER_CONSENT = { mode: "after-consent", notice_selector: "body" };
+const open = (options: Options = {}) => new World({ html: CHECKOUT, ...options }).start();
+
+test("a page that may be captured says so, in the envelope that the server expects", async () => {
+  const world = await open({ url: "https://shop.example/cart?x=1&modori_t=T9#top" });
+  await world.advance(1000);
+  assert.deepEqual(world.asked, ["/v1/sites/pk_test/config"]);
+  const [envelope] = world.envelopes();
+  assert.equal(envelope!.site, SITE);
+  assert.equal(envelope!.sdk, "1.0.0");
+  assert.equal(envelope!.sent_at, "2026-11-21T09:00:01.000Z");
+  const [event] = envelope!.events;
+  assert.match(event!.id, /^[0-9a-f-]{36}$/);
+  assert.match(event!.visitor, /^[0-9a-f]{32}$/);
+  assert.equal(event!.at, "2026-11-21T09:00:00.000Z");
+  assert.deepEqual(event!.page, { url: "https://shop.example/cart?modori_t=T9", title: "カート" });
+  assert.deepEqual([event!.type, event!.data], ["page", {}]);
+  const { init } = world.posts[0]!;
+  assert.equal(init.credentials, "omit");
+  assert.equal(init.keepalive, true);
+  assert.deepEqual(init.headers, { "Content-Type": "text/plain" });
+  assert.ok(world.page.document.cookie.includes("modori_v=" + event!.visitor));
+  assert.equal(world.page.localStorage.getItem("modori_v"), event!.visitor);
+});
+
+test("commands given before the script loaded are answered, and later ones too", async () => {
+  const world = new World();
+  world.stub();
+  const stub = (world.page as any).modori;
+  world.say("cart", cart);
+  world.say("identify", { email: "a@b.jp" });
+  await world.start();
+  world.say("order", { id: "A-1", currency: "JPY", value: 4980 });
+  (world.page as any).modori.q.push(["identify", { tel: "0312345678" }]); // as a kept stub would
+  assert.notEqual((world.page as any).modori, stub);
+  await world.advance(1000);
+  const seen = world.events().map((event) => event.type);
+  assert.deepEqual(seen, ["page", "cart", "identify", "order", "identify"]);
+  assert.equal(world.events("cart")[0]!.data.items[0].quantity, 1);
+});
+
+test("the tag pasted twice counts once", async () => {
+  const world = await open();
+  await world.start();
+  await world.advance(1000);
+  assert.equal(world.events("page").length, 1);
+});
+
+test("a form is read by the allow-list, and nothing else is in any request", async () => {
+  const world = await open();
+  world.type("#email", "hanako@example.jp");
+  world.type("#card", "4111111111111111");
+  world.type("#csc", "SECRET-737");
+  world.type("#code", "SECRET-123456");
+  world.type("#password", "SECRET-hunter2");
+  world.type("#plain", "SECRET@plain.jp");
+  world.type("#ignored", "SECRET-1050011");
+  world.type("#pref", "13");
+  world.type("#name", "4111-1111-1111-1111");
+  await world.advance(1000);
+  const [form] = world.events("form");
+  assert.deepEqual(form!.data, {
+    submitted: false,
+    form: "checkout",
+    fields: { email: "hanako@example.jp", "address-level1": "東京都" },
+    progress: 0.33,
+    last_field: "name",
+  });
+  world.type("#name", "山田 花子");
+  world.type("#tel", "4111 1111 1111 1111");
+  await world.advance(1000);
+  world.type("#tel", "090-1234-5678");
+  world.fire(world.element("#checkout"), "submit");
+  await world.close();
+  const last = world.events("form").at(-1)!;
+  assert.equal(last.data.progress, 1);
+  assert.equal(last.data.submitted, true);
+  assert.equal(last.data.fields.tel, "090-1234-5678");
+  const sentAndStored = world.posts.map(({ body }) => body).join() + JSON.stringify(world.stored());
+  for (const secret of [/SECRET/, /4111/, /HIDDEN/]) assert.doesNotMatch(sentAndStored, secret);
+});
+
+test("a finished step that the page hides keeps what it said; an emptied field does not", async () => {
+  const world = await open();
+  world.type("#email", "hanako@example.jp");
+  world.type("#name", "花子");
+  await world.advance(1000);
+  world.element("#email").style.display = "none";
+  world.type("#name", "");
+  await world.advance(1000);
+  assert.deepEqual(world.events("form").at(-1)!.data.fields, { email: "hanako@example.jp" });
+});
+
+test("of two fields with one meaning, the buyer's counts before the recipient's", async () => {
+  const html = `<form><input id="to" autocomplete="shipping tel"><input id="own" autocomplete="billing tel"></form>`;
+  const world = await open({ html });
+  world.type("#to", "0300000001");
+  world.type("#own", "0900000002");
+  await world.advance(1000);
+  assert.deepEqual(world.events("form")[0]!.data.fields, { tel: "0900000002" });
+  assert.equal(world.events("form")[0]!.data.form, "form-0");
+});
+
+test("inputs outside any form count as one; a form whose allowed fields stay empty is not reported", async () => {
+  const world = await open({ html: `<input id="e" autocomplete="email"><form id="search"><input id="q"></form>` });
+  world.type("#q", "SECRET-search");
+  world.type("#e", "");
+  await world.advance(2000);
+  assert.equal(world.events("form").length, 0);
+  world.type("#e", "a@b.jp");
+  await world.advance(1000);
+  assert.equal(world.events("form")[0]!.data.form, "page");
+});
+
+test("an unchanged form is reported once, at the time of its last touch", async () => {
+  const world = await open();
+  await world.advance(300);
+  world.type("#email", "hanako@example.jp");
+  await world.advance(3000);
+  world.fire(world.element("#email"), "change");
+  world.fire(world.element("#email"), "input");
+  await world.close();
+  assert.equal(world.events("form").length, 1);
+  assert.equal(world.events("form")[0]!.at, "2026-11-21T09:00:00.300Z");
+});
+
+test("mode off: nothing is asked for but the config, nothing sent, nothing stored", async () => {
+  for (const config of [{ mode: "off" }, "missing", { mode: "nonsense" }] as Options["config"][]) {
+    const world = await open({ config: config! });
+    world.type("#email", "hanako@example.jp");
+    world.say("cart", cart);
+    world.say("consent", { channel: "email", granted: true });
+    await world.advance(60_000);
+    await world.close();
+    assert.deepEqual([world.posts.length, world.stored(), world.page.document.cookie], [0, {}, ""]);
+    assert.equal(world.asked.length, 1);
+  }
+});
+
+test("an unreachable config is asked for again a few times and means off meanwhile", async () => {
+  const world = await open({ config: "unreachable" });
+  world.say("cart", cart);
+  await world.advance(120_000);
+  await world.close();
+  assert.deepEqual([world.asked.length, world.posts.length, world.stored()], [4, 0, {}]);
+});
+
+test("a stored config serves for five minutes, and no longer", async () => {
+  const first = await open();
+  await first.advance(1000);
+  const second = await open({ after: first, config: "unreachable" });
+  await second.advance(1000);
+  assert.deepEqual([second.asked.length, second.events("page").length], [0, 1]);
+  assert.equal(second.events()[0]!.visitor, first.events()[0]!.visitor);
+  second.now += 300_000;
+  const third = await open({ after: second, config: "unreachable" });
+  await third.advance(1000);
+  assert.deepEqual([third.asked.length, third.posts.length], [1, 0]);
+});
+
+test("mode notice: captured only while the notice is in the page", async () => {
+  const world = await open({ config: { mode: "notice", notice_selector: "#notice", heartbeat_s: 15 } });
+  world.type("#email", "hanako@example.jp");
+  world.say("cart", cart);
+  await world.advance(5000);
+  assert.deepEqual([world.posts.length, world.stored(), world.page.document.cookie], [0, {}, ""]);
+  const notice = world.page.document.createElement("p");
+  notice.id = "notice";
+  world.page.document.body.append(notice);
+  await world.advance(15_000);
+  assert.deepEqual(world.events().map((event) => event.type), ["page", "cart", "form"]);
+  assert.equal(world.events("cart")[0]!.at, "2026-11-21T09:00:00.000Z");
+  notice.remove();
+  const before = world.events().length;
+  world.type("#email", "jiro@example.jp");
+  await world.advance(60_000);
+  await world.close();
+  assert.equal(world.events().length, before);
+});
+
+for (const selector of ["", "##", "p:("]) {
+  test(`mode notice with the selector ${JSON.stringify(selector)} captures nothing`, async () => {
+    const world = await open({ config: { mode: "notice", notice_selector: selector } });
+    world.say("cart", cart);
+    await world.advance(20_000);
+    assert.equal(world.posts.length, 0);
+  });
+}
+
+test("mode after-consent: before a grant nothing leaves and nothing is stored; then what the page said goes", async () => {
+  const world = await open({ config: AFTER_CONSENT });
+  world.say("cart", { ...cart, value: 1 });
+  world.say("cart", cart);
+  world.type("#email", "hanako@example.jp");
+  world.say("consent", { channel: "sms", granted: false });
+  await world.advance(60_000);
+  world.setVisible(false);
+  world.setVisible(true);
+  assert.deepEqual([world.posts.length, world.stored(), world.page.document.cookie], [0, {}, ""]);
+  world.say("consent", { channel: "email", granted: true, text: "受け取る", control: "#optin" });
+  await world.advance(1000);
+  assert.deepEqual(world.events().map(({ type }) => type), ["page", "cart", "consent", "consent", "form"]);
+  assert.equal(world.events("cart")[0]!.data.value, 4980);
+  const given = { channel: "email", granted: true, text: "受け取る", control: "#optin" };
+  assert.deepEqual(world.events("consent")[1]!.data, given);
+  assert.ok(Object.keys(world.stored()).includes("modori_v"));
+  const next = await open({ after: world, config: AFTER_CONSENT });
+  await next.advance(1000);
+  assert.equal(next.events("page").length, 1, "the grant is remembered");
+});
+
+test("a withdrawn grant is reported, and then capture ends", async () => {
+  const world = await open({ config: AFTER_CONSENT });
+  world.say("consent", { channel: "email", granted: true });
+  await world.advance(1000);
+  world.say("cart", cart);
+  world.say("consent", { channel: "email", granted: false });
+  world.say("cart", cart);
+  world.type("#email", "hanako@example.jp");
+  await world.advance(30_000);
+  await world.close();
+  assert.deepEqual(world.events().map(({ type }) => type), ["page", "consent", "consent"]);
+  assert.equal(world.events("consent")[1]!.data.granted, false);
+});
+
+for (const config of [AFTER_CONSENT, { mode: "notice", notice_selector: "body" }]) {
+  test(`mode ${config.mode}: "no thanks" removes the visitor and what was not sent, until it is taken back`, async () => {
+    const world = await open({ config });
+    world.say("consent", { channel: "capture", granted: true });
+    await world.advance(1000);
+    assert.equal(world.events("consent").length, 0, "capture is a setting of the browser");
+    world.say("cart", cart);
+    world.say("consent", { channel: "capture", granted: false });
+    world.say("consent", { channel: "email", granted: true });
+    await world.advance(30_000);
+    assert.equal(world.page.document.cookie, "");
+    assert.deepEqual(world.events().map(({ type }) => type), ["page"]);
+    const next = await open({ after: world, config });
+    await next.advance(30_000);
+    assert.equal(next.posts.length, 0);
+    assert.equal(next.page.localStorage.getItem("modori_v"), null);
+    next.say("consent", { channel: "capture", granted: true });
+    await next.advance(1000);
+    assert.equal(next.events("page").length, 1);
+    assert.notEqual(next.events()[0]!.visitor, world.events()[0]!.visitor);
+  });
+}
+
+test("heartbeat: an open and visible page says so every interval; a hidden one does not", async () => {
+  const world = await open({ config: { mode: "notice", notice_selector: "body", heartbeat_s: 20 } });
+  await world.advance(61_000);
+  const at = world.events("page").map((event) => event.at.slice(14, 19));
+  assert.deepEqual(at, ["00:00", "00:20", "00:40", "01:00"]);
+  world.setVisible(false);
+  await world.advance(600_000);
+  assert.equal(world.events("page").length, 4);
+  world.setVisible(true);
+  await world.advance(1000);
+  assert.equal(world.events("page").length, 5, "back in sight");
+  world.setVisible(false);
+  world.setVisible(true);
+  await world.advance(1000);
+  assert.equal(world.events("page").length, 5, "a glance away is no news");
+});
+
+test("closing the page sends the newest states and no sign of life", async () => {
+  const world = await open();
+  await world.advance(5000);
+  world.type("#email", "a@b.jp");
+  world.say("cart", cart);
+  world.type("#email", "hanako@example.jp");
+  await world.close();
+  assert.deepEqual(world.events().map(({ type }) => type).sort(), ["cart", "form", "page"]);
+  assert.equal(world.events("form")[0]!.data.fields.email, "hanako@example.jp");
+  assert.equal(world.events("form")[0]!.at, "2026-11-21T09:00:05.000Z");
+});
+
+test("a page that moves on by history is seen at its new address", async () => {
+  const world = await open();
+  await world.advance(1000);
+  world.page.history.pushState(null, "", "/checkout?step=2");
+  world.say("cart", cart);
+  await world.advance(1000);
+  const urls = world.events().map((event) => [event.type, event.page.url]);
+  assert.deepEqual(urls, [
+    ["page", "https://shop.example/cart"],
+    ["page", "https://shop.example/checkout"],
+    ["cart", "https://shop.example/checkout"],
+  ]);
+});
+
+test("without its tag the script does nothing", async () => {
+  const world = await open({ tag: `<script src="${HOST}/other.js"></script>` });
+  assert.deepEqual([world.asked.length, (world.page as any).modori], [0, undefined]);
+});
+
+test("it prints nothing, but with data-debug says what it did not understand", async () => {
+  for (const [debug, lines] of [["", 0], ["data-debug", 1]] as const) {
+    const world = await open({ tag: `<script src="${HOST}/sdk/v1/modori.js" data-site="pk" ${debug}></script>` });
+    world.say("kart", cart);
+    assert.equal(world.printed.length, lines);
+  }
+});
+
+const throwing = () => {
+  throw new Error("broken");
+};
+const BROKEN: [string, (page: any) => void][] = [
+  ["localStorage throws", (page) => Object.defineProperty(page, "localStorage", { get: throwing })],
+  ["localStorage is missing", (page) => Object.defineProperty(page, "localStorage", { value: undefined })],
+  ["storage is full", (page) => (page.localStorage.setItem = throwing)],
+  ["cookies throw", (page) => Object.defineProperty(page.document, "cookie", { get: throwing, set: throwing })],
+  ["crypto throws", (page) => Object.defineProperty(page, "crypto", { get: throwing })],
+  ["crypto is missing", (page) => Object.defineProperty(page, "crypto", { value: undefined })],
+];
+const UNUSABLE: [string, (page: any) => void][] = [
+  ["fetch throws", (page) => Object.defineProperty(page, "fetch", { value: throwing })],
+  ["fetch is missing", (page) => Object.defineProperty(page, "fetch", { value: undefined })],
+  ["AbortController is missing", (page) => Object.defineProperty(page, "AbortController", { value: undefined })],
+];
+for (const [works, cases] of [[true, BROKEN], [false, UNUSABLE]] as const) {
+  for (const [why, before] of cases) {
+    test(`${why}: nothing is thrown, and the page is ${works ? "still" : "not"} captured`, async () => {
+      const lost: unknown[] = [];
+      const onLost = (error: unknown) => lost.push(error);
+      process.on("unhandledRejection", onLost);
+      const world = await open({ before });
+      world.say("cart", cart);
+      world.say("cart");
+      world.say("consent", { channel: "capture", granted: true });
+      world.type("#email", "hanako@example.jp");
+      await world.advance(60_000);
+      world.say("consent", { channel: "capture", granted: false });
+      await world.close();
+      process.off("unhandledRejection", onLost);
+      assert.deepEqual(lost, []);
+      assert.equal(world.events("form").length, works ? 1 : 0);
+      const visitors = new Set(world.events().map((event) => event.visitor));
+      assert.equal(visitors.size, works ? 1 : 0);
+    });
+  }
+}

@@ -1,0 +1,190 @@
+/** A pretended page: happy-dom's document, a clock that tests move, and a network that tests answer. */
+import { Window as DomWindow } from "happy-dom";
+import { start } from "../src/start";
+import type { Page, WireEvent } from "../src/wire";
+
+export const HOST = "https://modori.example";
+export const SITE = "pk_test";
+const BEGAN_AT = Date.UTC(2026, 10, 21, 9, 0, 0);
+
+export interface Request {
+  path: string;
+  init: RequestInit;
+  body: string;
+}
+
+export type Answer = { status: number; retryAfter?: string; json?: unknown } | "unreachable" | "hangs";
+
+export interface Envelope {
+  site: string;
+  sdk: string;
+  sent_at: string;
+  events: (WireEvent & { data: Record<string, any> })[];
+}
+
+interface Timer {
+  due: number;
+  every: number | null;
+  work: () => void;
+}
+
+export interface Options {
+  url?: string;
+  config?: object | "unreachable" | "missing";
+  html?: string;
+  tag?: string;
+  /** What an earlier page of the same browser left. */
+  after?: World;
+  /** Change the window before the script starts. */
+  before?: (page: any) => void;
+}
+
+export class World {
+  readonly page: Page;
+  readonly posts: Request[] = [];
+  readonly asked: string[] = [];
+  readonly printed: unknown[][] = [];
+  answers: (request: Request) => Answer = () => ({ status: 202 });
+  now: number;
+  private timers: Timer[] = [];
+  private visible = true;
+
+  constructor(private readonly options: Options = {}) {
+    const dom = new DomWindow({ url: options.url ?? "https://shop.example/cart" });
+    const page = dom as unknown as Page;
+    this.page = page;
+    this.now = options.after ? options.after.now + 1000 : BEGAN_AT;
+    const world = this;
+    const put = (target: object, name: string, value: unknown) =>
+      Object.defineProperty(target, name, { value, configurable: true, writable: true });
+    put(page, "fetch", (url: string, init: RequestInit) => world.fetch(url, init));
+    put(page, "setTimeout", (work: () => void, ms = 0) => world.setTimer(work, ms, null));
+    put(page, "setInterval", (work: () => void, ms = 0) => world.setTimer(work, ms, ms));
+    put(page, "clearTimeout", (timer: Timer) => world.timers.splice(world.timers.indexOf(timer), 1));
+    put(page, "Date", class extends Date { static now = () => world.now; });
+    put(page, "console", { debug: (...args: unknown[]) => world.printed.push(args) });
+    Object.defineProperty(page.document, "visibilityState", { get: () => (world.visible ? "visible" : "hidden") });
+    page.document.title = "カート";
+    page.document.body.innerHTML =
+      (options.tag ?? `<script async src="${HOST}/sdk/v1/modori.js" data-site="${SITE}"></script>`) +
+      (options.html ?? "");
+    if (options.after) {
+      const left = options.after.page;
+      Object.entries(options.after.stored()).forEach(([key, value]) => page.localStorage.setItem(key, value));
+      left.document.cookie.split("; ").filter(Boolean).forEach((cookie) => (page.document.cookie = cookie));
+    }
+    options.before?.(page);
+  }
+
+  /** The page's first line of the tag: a queue until the script has loaded. */
+  stub(): void {
+    const page = this.page as any;
+    page.modori = page.modori || ((...args: unknown[]) => (page.modori.q = page.modori.q || []).push(args));
+  }
+
+  async start(): Promise<this> {
+    start(this.page);
+    await this.settle();
+    return this;
+  }
+
+  say(command: string, value?: unknown): void {
+    (this.page as any).modori(command, value);
+  }
+
+  /** Type a value into the field that a selector names, as a person would. */
+  type(selector: string, value: string): void {
+    const field = this.page.document.querySelector(selector) as HTMLInputElement;
+    field.value = value;
+    this.fire(field, "input");
+  }
+
+  fire(target: EventTarget, type: string): void {
+    target.dispatchEvent(new this.page.Event(type, { bubbles: true }));
+  }
+
+  element(selector: string): HTMLElement {
+    return this.page.document.querySelector(selector) as HTMLElement;
+  }
+
+  setVisible(visible: boolean): void {
+    this.visible = visible;
+    this.fire(this.page.document, "visibilitychange");
+  }
+
+  /** The page goes away: what browsers fire when a tab is closed. */
+  async close(): Promise<void> {
+    this.fire(this.page, "pagehide");
+    this.setVisible(false);
+    await this.settle();
+  }
+
+  async advance(ms: number): Promise<void> {
+    const until = this.now + ms;
+    for (;;) {
+      const next = this.timers.filter((timer) => timer.due <= until).sort((a, b) => a.due - b.due)[0];
+      if (!next) break;
+      this.now = Math.max(this.now, next.due);
+      if (next.every === null) this.timers.splice(this.timers.indexOf(next), 1);
+      else next.due += next.every;
+      next.work();
+      await this.settle();
+    }
+    this.now = until;
+    await this.settle();
+  }
+
+  async settle(): Promise<void> {
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  envelopes(): Envelope[] {
+    return this.posts.map((request) => JSON.parse(request.body) as Envelope);
+  }
+
+  /** Every event sent, repeats included. */
+  events(type?: string): Envelope["events"] {
+    const all = this.envelopes().flatMap((envelope) => envelope.events);
+    return type ? all.filter((event) => event.type === type) : all;
+  }
+
+  stored(): Record<string, string> {
+    const storage = this.page.localStorage;
+    const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i) as string);
+    return Object.fromEntries(keys.map((key) => [key, storage.getItem(key) as string]));
+  }
+
+  private setTimer(work: () => void, ms: number, every: number | null): Timer {
+    const timer = { due: this.now + ms, every, work };
+    this.timers.push(timer);
+    return timer;
+  }
+
+  private async fetch(url: string, init: RequestInit): Promise<unknown> {
+    if (!url.startsWith(HOST)) throw new Error("a request to somewhere else: " + url);
+    const path = url.slice(HOST.length);
+    if (path === "/v1/events") {
+      const request = { path, init, body: String(init.body) };
+      this.posts.push(request);
+      return respond(this.answers(request), init.signal);
+    }
+    this.asked.push(path);
+    const config = this.options.config ?? { mode: "notice", notice_selector: "body", origins: [], heartbeat_s: 15 };
+    if (config === "unreachable") return respond(config, init.signal);
+    return respond(config === "missing" ? { status: 404 } : { status: 200, json: config }, init.signal);
+  }
+}
+
+function respond(answer: Answer, signal: AbortSignal | null | undefined): Promise<unknown> {
+  if (answer === "unreachable") return Promise.reject(new TypeError("Failed to fetch"));
+  if (answer === "hangs") {
+    return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(new Error("aborted"))));
+  }
+  const { status, retryAfter, json } = answer;
+  return Promise.resolve({
+    status,
+    ok: status >= 200 && status < 300,
+    headers: { get: (name: string) => (name === "Retry-After" && retryAfter) || null },
+    text: () => Promise.resolve(JSON.stringify(json ?? {})),
+  });
+}
