@@ -1,0 +1,52 @@
+"""Outreach's answers to promises. Wiring makes actors of them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from modori.background import work
+from modori.kernel.ids import LeadId, TenantId
+from modori.outreach import actions
+
+
+def plan_lead_now(tenant_id: str, work_id: str) -> None:
+    """Plan a new (or released) lead's touches."""
+
+    def do(session: Session, payload: dict[str, Any], now: datetime) -> None:
+        actions.plan_lead(
+            session, tenant_id=TenantId(UUID(tenant_id)), lead_id=LeadId(UUID(payload["lead_id"])), now=now
+        )
+
+    work.run(tenant_id, work_id, do)
+
+
+def end_stopped_leads_now(tenant_id: str, work_id: str) -> None:
+    """End the leads that may use a value that was stopped."""
+
+    def do(session: Session, payload: dict[str, Any], now: datetime) -> None:
+        actions.end_stopped_leads(
+            session,
+            tenant_id=TenantId(UUID(tenant_id)),
+            kind=payload["kind"],
+            value_index=bytes.fromhex(payload["value_index"]),
+            stop_id=UUID(payload["stop_id"]),
+            now=now,
+        )
+
+    work.run(tenant_id, work_id, do)
+
+
+def end_erased_leads_now(tenant_id: str, work_id: str) -> None:
+    """End the leads that may use a contact point that was erased."""
+
+    def do(session: Session, payload: dict[str, Any], now: datetime) -> None:
+        actions.end_erased_leads(
+            session,
+            tenant_id=TenantId(UUID(tenant_id)),
+            contact_point_id=UUID(payload["contact_point_id"]),
+            now=now,
+        )
+
+    work.run(tenant_id, work_id, do)
