@@ -1,1 +1,1 @@
-"""Orders and reversals, matching them to people, and attribution."""
+"""Orders and reversals as they are reported, whom they stop, and which of them the contract gives to our touches."""

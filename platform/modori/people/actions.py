@@ -259,15 +259,22 @@ def mark_ordered(
 
 
 def mark_all_ordered(
-    session: Session, *, tenant_id: TenantId, values: Sequence[tuple[ContactKind, str]], at: datetime, now: datetime
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    values: Sequence[tuple[ContactKind, str]],
+    known_ids: Sequence[UUID] = (),
+    at: datetime,
+    now: datetime,
 ) -> list[ContactPoint]:
     """Mark contact points, and their persons, as having ordered at `at`; return them locked, by id.
 
-    values  normalised, each once; one that we have not met is kept by its hash alone, since the order must stop a
-            lead that is made of it later
+    values     normalised, each once; one that we have not met is kept by its hash alone, since the order must stop a
+               lead that is made of it later
+    known_ids  contact points that are met already: those of the episodes that the order matched
     Whatever is missing is inserted before anything is locked, so that two that name the same values cannot deadlock.
     """
-    ids = []
+    ids = list(known_ids)
     for index, kind, value in sorted((value_index(tenant_id, kind, value), kind, value) for kind, value in values):
         point = queries.find_contact_point(session, tenant_id=tenant_id, kind=kind, value_index=index)
         if point is None:

@@ -331,3 +331,16 @@ def list_audit(
             (col(AuditEntry.at) < at) | ((col(AuditEntry.at) == at) & (col(AuditEntry.audit_id) < audit_id))
         )
     return list(session.exec(wanted.order_by(col(AuditEntry.at).desc(), col(AuditEntry.audit_id).desc()).limit(limit)))
+
+
+def note_order_feed(session: Session, *, tenant_id: TenantId, now: datetime) -> None:
+    """Note that an order came from a source that bills. Written at most every 10 s: orders must not queue for one row."""
+    session.connection().execute(
+        text(
+            "update tenant set order_feed_seen_at = :now where tenant_id = :tenant_id and (tenant_id) in ("
+            " select tenant_id from tenant where tenant_id = :tenant_id"
+            " and (order_feed_seen_at is null or order_feed_seen_at < :now - interval '10 seconds')"
+            " for no key update skip locked)"
+        ),
+        {"tenant_id": tenant_id, "now": now},
+    )

@@ -1,0 +1,356 @@
+"""Record an order or a reversal, once, and stop everything that an order makes pointless, in the same transaction.
+
+Locks: episodes by id, leads by id, contact points by id (G2), and only then the order, so that a browser's claim
+whose ingest holds its episode cannot deadlock with the server's word about the same order.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from modori.capture import actions as capture
+from modori.capture import queries as capture_queries
+from modori.kernel.errors import BadAmount
+from modori.kernel.ids import OrderId, SiteId, TenantId, new_id
+from modori.kernel.money import Money, from_major, minor_digits
+from modori.leads.model import LeadState
+from modori.outcomes import queries
+from modori.outcomes.errors import OrderDiffers, ReversalDiffers, ReversalExceedsOrder
+from modori.outcomes.model import Order, OrderSource, Reversal
+from modori.outcomes.reading import ReadOrder, possible_instant, read_order
+from modori.outcomes.rules import MATCH_BACK, START_TOLERANCE
+from modori.outcomes.wire import OrderIn, ReversalIn
+from modori.outreach import actions as outreach
+from modori.people import actions as people
+from modori.people.model import ContactKind
+from modori.storage import outbox
+from modori.tenants import queries as tenants
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOrder:
+    """What recording an order came to.
+
+    is_new       this call put it on record; a repeat answers the same otherwise
+    proven       a source that bills has said it
+    leads_ended  by this call
+    unreadable   (field, code) of addresses that are none: the order was kept as an unproven word, which stops and
+                 does not bill; the edge answers with the first after the commit
+    """
+
+    order: Order
+    is_new: bool
+    leads_ended: int
+    unreadable: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def proven(self) -> bool:
+        return self.order.proven_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedReversal:
+    """What recording a reversal came to. `applied` False: its order is not proven yet; it waits for it."""
+
+    reversal: Reversal
+    is_new: bool
+
+    @property
+    def applied(self) -> bool:
+        return self.reversal.applied_at is not None
+
+
+def record_order(
+    session: Session, *, tenant_id: TenantId, site_id: SiteId, order: OrderIn, source: OrderSource, now: datetime
+) -> RecordedOrder:
+    """Record one order and, in the same transaction, end everything pending for the person who placed it (G2).
+
+    A repeated id answers the same; what a browser claimed becomes proven when a source that bills says the same id.
+    raises  OrderDiffers where a source that bills contradicts itself; AtInFuture, AtTooOld; BadAmount, UnknownCurrency
+    """
+    read = read_order(order, tenant_id=tenant_id, site_id=site_id, now=now)
+    proves = source is not OrderSource.BROWSER and not read.unreadable
+    found = _lock_everything(
+        session, tenant_id=tenant_id, keys=read.keys, values=read.values, at=read.placed_at, now=now
+    )
+    row = _new_row(order, read, tenant_id=tenant_id, source=source, proves=proves, now=now)
+    is_new = queries.insert_order(session, row)
+    known = queries.lock_order_by_external_id(session, tenant_id=tenant_id, site_id=site_id, external_id=order.id)
+    assert known is not None
+    if not is_new and proves:
+        _confirm(session, known, row, now=now)
+    ended = _stop(session, tenant_id=tenant_id, order=known, found=found, said_by=_said_by(source, proves), now=now)
+    if is_new or known.proven_at == now:
+        _apply_waiting_reversals(session, order=known, now=now)
+    outbox.promise(
+        session,
+        "order.recorded",
+        key=f"recorded:{known.order_id}",
+        at=now,
+        tenant_id=tenant_id,
+        order_id=str(known.order_id),
+    )
+    if proves:
+        tenants.note_order_feed(session, tenant_id=tenant_id, now=now)
+    return RecordedOrder(known, is_new, ended, read.unreadable)
+
+
+def settle_order(session: Session, *, tenant_id: TenantId, order_id: OrderId, now: datetime) -> int:
+    """Match an order again and end the leads that came into reach while it was recorded. Returns how many.
+
+    A second call changes nothing.
+    """
+    order = queries.get_order(session, tenant_id=tenant_id, order_id=order_id)
+    keys = queries.MatchKeys(
+        site_id=order.site_id,
+        visitor=order.visitor,
+        cart_id=order.cart_id,
+        email_index=order.email_index,
+        phone_index=order.phone_index,
+        member_index=order.member_index,
+    )
+    found = _lock_everything(session, tenant_id=tenant_id, keys=keys, values=[], at=order.placed_at, now=now)
+    locked = queries.lock_order(session, tenant_id=tenant_id, order_id=order_id)
+    said_by = locked.source if locked.proven_at is not None else OrderSource.BROWSER
+    return _stop(session, tenant_id=tenant_id, order=locked, found=found, said_by=said_by, now=now)
+
+
+def record_reversal(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    site_id: SiteId,
+    order_external_id: str,
+    reversal: ReversalIn,
+    now: datetime,
+) -> RecordedReversal:
+    """Record that an order was reversed, in part or as a whole. Whole is what `value` None says: all that is left.
+
+    One that comes before a source that bills has said its order is kept, and applied when it does.
+    raises  ReversalExceedsOrder, ReversalDiffers; AtInFuture, AtTooOld, BadAmount
+    """
+    if reversal.value is not None and reversal.value == 0:
+        raise BadAmount("A reversal is of more than zero.", field="value")
+    reversed_at = possible_instant(reversal.at or now, now=now)
+    row = Reversal(
+        tenant_id=tenant_id,
+        reversal_id=new_id(),
+        site_id=site_id,
+        order_external_id=order_external_id,
+        external_id=reversal.id,
+        value_major=None if reversal.value is None else str(reversal.value.normalize()),
+        items=[dict(item) for item in reversal.items],
+        reason=reversal.reason,
+        reversed_at=reversed_at,
+        recorded_at=now,
+    )
+    order = queries.lock_order_by_external_id(
+        session, tenant_id=tenant_id, site_id=site_id, external_id=order_external_id
+    )
+    is_new = queries.insert_reversal(session, row)
+    known = queries.lock_reversal_by_external_id(
+        session,
+        tenant_id=tenant_id,
+        site_id=site_id,
+        order_external_id=order_external_id,
+        external_id=reversal.id,
+    )
+    assert known is not None
+    if not is_new and _differs(known, row, at_was_said=reversal.at is not None):
+        raise ReversalDiffers(reversal=reversal.id)
+    if known.applied_at is None and order is not None and order.proven_at is not None:
+        _apply(session, order=order, reversal=known, cap=False, now=now)
+    return RecordedReversal(known, is_new)
+
+
+def _new_row(
+    order: OrderIn, read: ReadOrder, *, tenant_id: TenantId, source: OrderSource, proves: bool, now: datetime
+) -> Order:
+    return Order(
+        tenant_id=tenant_id,
+        order_id=new_id(),
+        site_id=read.keys.site_id,
+        external_id=order.id,
+        source=source,
+        currency=read.value.currency,
+        value_minor=read.value.minor,
+        items=read.items,
+        email_index=read.keys.email_index,
+        phone_index=read.keys.phone_index,
+        visitor=read.keys.visitor,
+        cart_id=read.keys.cart_id,
+        member_index=read.keys.member_index,
+        placed_at=read.placed_at,
+        recorded_at=now,
+        proven_at=now if proves else None,
+        matched=[],
+        said_hash=read.said_hash if proves else None,
+    )
+
+
+def _confirm(session: Session, known: Order, said: Order, *, now: datetime) -> None:
+    """Take a billing source's word about an order that is on record: it overrules a browser, and may not change.
+
+    The browser's keys go: what they matched stays on record as a browser's match, which stops and never bills (G11).
+    """
+    if known.said_hash is not None:
+        if known.said_hash != said.said_hash:
+            raise OrderDiffers(order=known.external_id)
+        return
+    known.source, known.proven_at, known.said_hash = said.source, now, said.said_hash
+    known.currency, known.value_minor, known.items = said.currency, said.value_minor, said.items
+    known.placed_at = said.placed_at
+    known.email_index, known.phone_index, known.member_index = said.email_index, said.phone_index, said.member_index
+    known.visitor, known.cart_id = said.visitor, said.cart_id
+    session.add(known)
+    session.flush()
+    outbox.promise(
+        session,
+        "order.proven",
+        key=f"proven:{known.order_id}",
+        at=now,
+        tenant_id=TenantId(known.tenant_id),
+        order_id=str(known.order_id),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What an order's keys led to, all of it locked."""
+
+    matches: Sequence[queries.Matched]
+    leads: Sequence[UUID]
+
+
+def _lock_everything(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    keys: queries.MatchKeys,
+    values: Sequence[tuple[ContactKind, str]],
+    at: datetime,
+    now: datetime,
+) -> _Found:
+    """Find what an order concerns, lock it in G2's order, and mark it: what attaches later reads the marks.
+
+    Marked are the order's own contact points, known or not yet, and those of the episodes that it matched.
+    """
+    until_at = at + START_TOLERANCE
+    matches = queries.list_matches(session, tenant_id=tenant_id, keys=keys, since_at=at - MATCH_BACK, until_at=until_at)
+    episode_ids = [one.episode_id for one in matches]
+    points = queries.list_points_of_episodes(session, tenant_id=tenant_id, episode_ids=episode_ids)
+    points += queries.list_points_by_index(
+        session, tenant_id=tenant_id, email_index=keys.email_index, phone_index=keys.phone_index
+    )
+    leads = queries.list_open_leads(
+        session, tenant_id=tenant_id, episode_ids=episode_ids, contact_point_ids=points, until_at=until_at
+    )
+    for episode_id in sorted({*episode_ids, *(lead.episode_id for lead in leads)}):
+        capture_queries.lock_episode(session, tenant_id=tenant_id, episode_id=episode_id)
+    queries.lock_leads(session, tenant_id=tenant_id, lead_ids=[lead.lead_id for lead in leads])
+    people.mark_all_ordered(session, tenant_id=tenant_id, values=values, known_ids=points, at=at, now=now)
+    if keys.visitor is not None:
+        capture.mark_visitor_ordered(
+            session, tenant_id=tenant_id, site_id=keys.site_id, visitor=keys.visitor, at=at, now=now
+        )
+    return _Found(matches, [lead.lead_id for lead in leads])
+
+
+def _stop(
+    session: Session, *, tenant_id: TenantId, order: Order, found: _Found, said_by: OrderSource, now: datetime
+) -> int:
+    """Mark the matched episodes, end their people's leads, and write down what was matched and by whose word."""
+    for match in found.matches:
+        capture.mark_episode_ordered(session, tenant_id=tenant_id, episode_id=match.episode_id, at=order.placed_at)
+    ended = 0
+    for lead_id in found.leads:
+        ended += outreach.end_lead(
+            session,
+            tenant_id=tenant_id,
+            lead_id=lead_id,
+            state=LeadState.CONVERTED,
+            because=f"order:{order.order_id}",
+            now=now,
+        )
+    order.matched = _merged(order.matched, found.matches, said_by)
+    session.add(order)
+    session.flush()
+    return ended
+
+
+def _merged(
+    known: list[dict[str, Any]], matches: Sequence[queries.Matched], said_by: OrderSource
+) -> list[dict[str, Any]]:
+    """Add matches to what is on record, newest episode first; a billing source's word replaces a browser's."""
+    by_episode = {entry["episode_id"]: entry for entry in known}
+    for match in matches:
+        entry = by_episode.get(str(match.episode_id))
+        if entry is None or (entry["said_by"] == OrderSource.BROWSER and said_by is not OrderSource.BROWSER):
+            by_episode[str(match.episode_id)] = {
+                "episode_id": str(match.episode_id),
+                "by": match.by,
+                "said_by": said_by.value,
+                "started_at": match.started_at.isoformat(),
+            }
+    return sorted(by_episode.values(), key=lambda entry: str(entry["started_at"]), reverse=True)
+
+
+def _said_by(source: OrderSource, proves: bool) -> OrderSource:
+    """An order that is kept only as a stop counts as little as a browser's."""
+    return source if proves else OrderSource.BROWSER
+
+
+def _apply_waiting_reversals(session: Session, *, order: Order, now: datetime) -> None:
+    if order.proven_at is None:
+        return
+    for reversal in queries.lock_waiting_reversals(
+        session,
+        tenant_id=TenantId(order.tenant_id),
+        site_id=order.site_id,
+        order_external_id=order.external_id,
+    ):
+        _apply(session, order=order, reversal=reversal, cap=True, now=now)
+
+
+def _apply(session: Session, *, order: Order, reversal: Reversal, cap: bool, now: datetime) -> None:
+    """Take a reversal off its order, both locked.
+
+    cap     take at most what is left, as of one that came before its order and cannot be answered any more
+    raises  ReversalExceedsOrder, BadAmount unless `cap`
+    """
+    left = order.value_minor - order.reversed_minor
+    value = _taken(reversal, currency=order.currency, left=left, cap=cap)
+    if not cap and (value > left or (value == 0 and order.value_minor > 0)):
+        raise ReversalExceedsOrder(left=str(Money(left, order.currency).major()), currency=order.currency)
+    reversal.order_id, reversal.value_minor, reversal.applied_at = order.order_id, min(value, left), now
+    order.reversed_minor += min(value, left)
+    session.add_all([reversal, order])
+    session.flush()
+    outbox.promise(
+        session,
+        "reversal.applied",
+        key=f"reversed:{reversal.reversal_id}",
+        at=now,
+        tenant_id=TenantId(order.tenant_id),
+        reversal_id=str(reversal.reversal_id),
+    )
+
+
+def _taken(reversal: Reversal, *, currency: str, left: int, cap: bool) -> int:
+    """Say how much a reversal takes, minor units, rounded down where nobody can be told. raises BadAmount"""
+    if reversal.value_major is None:
+        return left
+    if cap:
+        return int(min(Decimal(reversal.value_major).scaleb(minor_digits(currency)), Decimal(left)))
+    return from_major(reversal.value_major, currency).minor
+
+
+def _differs(known: Reversal, said: Reversal, *, at_was_said: bool) -> bool:
+    if known.value_major != said.value_major or known.reason != said.reason or known.items != said.items:
+        return True
+    return at_was_said and known.reversed_at != said.reversed_at

@@ -1,0 +1,86 @@
+"""Understand an order of the wire: amounts in minor units, addresses normalised, instants possible."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from modori.kernel.errors import BadEmail, BadPhone
+from modori.kernel.ids import SiteId, TenantId
+from modori.kernel.money import Money, from_major
+from modori.outcomes.errors import AtInFuture, AtTooOld
+from modori.outcomes.queries import MatchKeys
+from modori.outcomes.rules import Clock, judge_instant
+from modori.outcomes.wire import OrderIn, OrderItem
+from modori.people.model import ContactKind
+from modori.people.values import read_value, value_index
+from modori.storage import crypto
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOrder:
+    """An order as we understand it.
+
+    values      its normalised addresses, plain: for marking contact points, never stored here
+    said_hash   SHA-256 of everything that was said, addresses by their blind index
+    unreadable  (field, code) of addresses that are none
+    """
+
+    value: Money
+    items: list[dict[str, Any]]
+    placed_at: datetime
+    values: list[tuple[ContactKind, str]]
+    keys: MatchKeys
+    said_hash: bytes
+    unreadable: tuple[tuple[str, str], ...]
+
+
+def read_order(order: OrderIn, *, tenant_id: TenantId, site_id: SiteId, now: datetime) -> ReadOrder:
+    """Normalise an order. raises BadAmount, UnknownCurrency, AtInFuture, AtTooOld"""
+    value = from_major(order.value, order.currency)
+    items = [_item(one, order.currency) for one in order.items]
+    values: list[tuple[ContactKind, str]] = []
+    unreadable: list[tuple[str, str]] = []
+    for field, kind, sent in (
+        ("email", ContactKind.EMAIL, order.email),
+        ("tel", ContactKind.PHONE, order.tel),
+    ):
+        if not sent:
+            continue
+        try:
+            values.append((kind, read_value(kind, sent).text))
+        except (BadEmail, BadPhone) as error:
+            unreadable.append((field, error.code))
+    index = {kind: value_index(tenant_id, kind, text) for kind, text in values}
+    keys = MatchKeys(
+        site_id=site_id,
+        visitor=order.visitor or None,
+        cart_id=order.cart or None,
+        email_index=index.get(ContactKind.EMAIL),
+        phone_index=index.get(ContactKind.PHONE),
+        member_index=crypto.blind_index(tenant_id, "member", order.member_id) if order.member_id else None,
+    )
+    placed_at = possible_instant(order.at or now, now=now)
+    said_at = None if order.at is None else order.at.timestamp()
+    said = [value.minor, value.currency, items, said_at, keys.visitor, keys.cart_id]
+    said += [(one or b"").hex() for one in (keys.email_index, keys.phone_index, keys.member_index)]
+    said_hash = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()
+    return ReadOrder(value, items, placed_at, values, keys, said_hash, tuple(unreadable))
+
+
+def possible_instant(at: datetime, *, now: datetime) -> datetime:
+    """Return the instant, not later than now: a clock that is a little fast is forgiven. raises AtInFuture, AtTooOld"""
+    match judge_instant(at, now=now):
+        case Clock.FUTURE:
+            raise AtInFuture(field="at")
+        case Clock.TOO_OLD:
+            raise AtTooOld(field="at")
+        case Clock.POSSIBLE:
+            return min(at, now)
+
+
+def _item(item: OrderItem, currency: str) -> dict[str, Any]:
+    price = from_major(item.price, currency)
+    row: dict[str, Any] = {"id": item.id, "name": item.name, "price_minor": price.minor, "quantity": item.quantity}
+    return row | {name: url for name, url in (("url", item.url), ("image", item.image)) if url}
