@@ -160,6 +160,7 @@ def upgrade() -> None:
     sa.Column('made_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('tenant_id', 'person_id')
     )
+    op.create_index('person_by_member', 'person', ['tenant_id', 'member_index'], unique=False, postgresql_where=sa.text('member_index is not null'))
     op.create_table('promise',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('promise_id', sa.Uuid(), nullable=False),
@@ -456,6 +457,8 @@ def upgrade() -> None:
     op.create_index('episode_current', 'episode', ['tenant_id', 'site_id', 'visitor'], unique=True, postgresql_where=sa.text("state in ('open', 'abandoned')"))
     op.create_index('episode_due', 'episode', ['tenant_id', 'due_at'], unique=False, postgresql_where=sa.text('due_at is not null'))
     op.create_index('episode_next_due', 'episode', ['due_at'], unique=False, postgresql_where=sa.text('due_at is not null'))
+    op.create_index('episode_of_person', 'episode', ['tenant_id', 'person_id'], unique=False, postgresql_where=sa.text('person_id is not null'))
+    op.create_index('episode_of_visitor', 'episode', ['tenant_id', 'site_id', 'visitor'], unique=False, postgresql_where=sa.text('visitor is not null'))
     op.create_table('purchase_order',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('order_id', sa.Uuid(), nullable=False),
@@ -609,6 +612,7 @@ def upgrade() -> None:
     )
     op.create_index('result_by_state', 'result', ['tenant_id', 'state', 'made_at'], unique=False)
     op.create_index('result_hold', 'result', ['hold_until'], unique=False, postgresql_where=sa.text("state = 'held'"))
+    op.create_index('result_of_lead', 'result', ['tenant_id', 'lead_id'], unique=True, postgresql_where=sa.text("state <> 'reversed'"))
     op.create_table('touch',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('touch_id', sa.Uuid(), nullable=False),
@@ -833,6 +837,7 @@ def downgrade() -> None:
     op.drop_index('touch_due', table_name='touch', postgresql_where=sa.text("state = 'planned'"))
     op.drop_index('touch_claimed', table_name='touch', postgresql_where=sa.text("state = 'claimed'"))
     op.drop_table('touch')
+    op.drop_index('result_of_lead', table_name='result', postgresql_where=sa.text("state <> 'reversed'"))
     op.drop_index('result_hold', table_name='result', postgresql_where=sa.text("state = 'held'"))
     op.drop_index('result_by_state', table_name='result')
     op.drop_table('result')
@@ -854,6 +859,8 @@ def downgrade() -> None:
     op.drop_index('order_by_phone', table_name='purchase_order', postgresql_where=sa.text('phone_index is not null'))
     op.drop_index('order_by_email', table_name='purchase_order', postgresql_where=sa.text('email_index is not null'))
     op.drop_table('purchase_order')
+    op.drop_index('episode_of_visitor', table_name='episode', postgresql_where=sa.text('visitor is not null'))
+    op.drop_index('episode_of_person', table_name='episode', postgresql_where=sa.text('person_id is not null'))
     op.drop_index('episode_next_due', table_name='episode', postgresql_where=sa.text('due_at is not null'))
     op.drop_index('episode_due', table_name='episode', postgresql_where=sa.text('due_at is not null'))
     op.drop_index('episode_current', table_name='episode', postgresql_where=sa.text("state in ('open', 'abandoned')"))
@@ -886,6 +893,7 @@ def downgrade() -> None:
     op.drop_table('reply')
     op.drop_index('promise_to_relay', table_name='promise', postgresql_where=sa.text('relayed_at is null'))
     op.drop_table('promise')
+    op.drop_index('person_by_member', table_name='person', postgresql_where=sa.text('member_index is not null'))
     op.drop_table('person')
     op.drop_table('login_throttle')
     op.drop_table('kill_switch')

@@ -125,6 +125,8 @@ class Episode(TenantRow, table=True):
         ),
         Index("episode_due", "tenant_id", "due_at", postgresql_where=text("due_at is not null")),
         Index("episode_next_due", "due_at", postgresql_where=text("due_at is not null")),
+        Index("episode_of_visitor", "tenant_id", "site_id", "visitor", postgresql_where=text("visitor is not null")),
+        Index("episode_of_person", "tenant_id", "person_id", postgresql_where=text("person_id is not null")),
         Index("episode_by_cart", "tenant_id", "site_id", "cart_id", postgresql_where=text("cart_id is not null")),
     )
 

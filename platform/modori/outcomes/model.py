@@ -147,5 +147,6 @@ class Result(TenantRow, table=True):
         ForeignKeyConstraint(["tenant_id", "lead_id"], ["lead.tenant_id", "lead.lead_id"]),
         UniqueConstraint("tenant_id", "order_id"),
         Index("result_by_state", "tenant_id", "state", "made_at"),
+        Index("result_of_lead", "tenant_id", "lead_id", unique=True, postgresql_where=text("state <> 'reversed'")),
         Index("result_hold", "hold_until", postgresql_where=text("state = 'held'")),
     )

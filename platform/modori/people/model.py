@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from modori.storage.columns import Instant, TenantRow, choice
@@ -39,6 +39,10 @@ class Person(TenantRow, table=True):
     last_ordered_at: datetime | None = Field(default=None, sa_type=Instant)
     erased_at: datetime | None = Field(default=None, sa_type=Instant)
     made_at: datetime = Field(sa_type=Instant)
+
+    __table_args__ = (
+        Index("person_by_member", "tenant_id", "member_index", postgresql_where=text("member_index is not null")),
+    )
 
 
 class ContactPoint(TenantRow, table=True):

@@ -334,7 +334,7 @@ def list_audit(
 
 
 def note_order_feed(session: Session, *, tenant_id: TenantId, now: datetime) -> None:
-    """Note that an order came from a source that bills. Written at most every 10 s: orders must not queue for one row."""
+    """Note that a source that bills has said an order: at most every 10 s, since orders must not queue for one row."""
     session.connection().execute(
         text(
             "update tenant set order_feed_seen_at = :now where tenant_id = :tenant_id and (tenant_id) in ("
