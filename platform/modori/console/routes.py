@@ -1,0 +1,17 @@
+"""Every route of the console, behind its one door."""
+
+from fastapi import APIRouter, Depends
+
+from modori.console.config import ConsoleConfig
+from modori.console.door import ConsoleRoute, Door
+from modori.console.views import login, me, nowhere
+
+SECTIONS = (login, me)
+
+
+def make_router(config: ConsoleConfig) -> APIRouter:
+    """Make the console's router under /console."""
+    router = APIRouter(dependencies=[Depends(Door(config))], route_class=ConsoleRoute, include_in_schema=False)
+    for section in (*SECTIONS, nowhere):
+        router.include_router(section.router, prefix="/console")
+    return router
