@@ -72,7 +72,7 @@ def shown_facts(facts: MessageFacts, locale: str) -> dict[str, Any]:
 
 
 def landing_url(facts: MessageFacts) -> str | None:
-    """Choose where the restore link leads: the cart as the browser gave it, the site's cart page, the site's top (G8)."""
+    """Choose where the restore link leads: the cart as the browser gave it, the site's own, the site's top (G8)."""
     for url in (facts.cart_url, facts.site_cart_url):
         if url and is_on(url, facts.site_origins):
             return url

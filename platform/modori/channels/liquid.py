@@ -10,7 +10,6 @@ that the limits hold before memory is spent.
 
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any
 
@@ -56,7 +55,7 @@ class _TimedContext(RenderContext):
         self._look()
         return super().filter(name, token)
 
-    def loop(self, namespace: Mapping[str, object], forloop: Any) -> AbstractContextManager[RenderContext]:
+    def loop(self, namespace: Mapping[str, object], forloop: Any) -> Any:
         self._look()
         return super().loop(namespace, forloop)
 

@@ -94,7 +94,7 @@ class Prepared:
     locale: str
     to_value: str = field(repr=False)
     sender: Sender
-    subject: str | None
+    subject: str | None = field(repr=False)
     text: str = field(repr=False)
     html: str | None = field(repr=False)
     links: tuple[LinkDraft, ...]
