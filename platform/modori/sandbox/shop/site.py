@@ -134,7 +134,9 @@ class Shop:
         return self._page(request, "admin.html", orders=self.orders.list_all())
 
     async def cancel_order(self, request: Request) -> Response:
-        self.reporter.tell(self.orders.cancel(self._order(request)))
+        order = self._order(request)
+        if not order.cancelled:
+            self.reporter.tell(self.orders.cancel(order))
         return RedirectResponse("/admin", status_code=303)
 
     async def picture(self, request: Request) -> Response:

@@ -31,11 +31,11 @@ class Carrier:
         self.tasks.add(self._carry(text, _states(self.world.phone(text.to).sms_outcome)))
 
     def resume(self) -> None:
-        """Carry on with what a stop of this process left between two states."""
+        """Carry on with what a stop of this process left between two states; the last is reported again."""
         for text in self.world.list_sms():
             if not text.inbound and text.status not in FINAL_SMS_STATES:
                 states = _states(self.world.phone(text.to).sms_outcome)
-                done = states.index(text.status) + 1 if text.status in states else 0
+                done = states.index(text.status) if text.status in states else 0
                 self.tasks.add(self._carry(text, states[done:]))
 
     async def reply(self, *, sender: str, to: str, body: str) -> int:
