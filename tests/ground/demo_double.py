@@ -1,10 +1,10 @@
-"""Run the demo's own supervisor over programs that cost nothing: python demo_double.py PROJECT [crash]."""
+"""Run the demo's own supervisor over programs that cost nothing: python demo_double.py PROJECT WEB,SHOP,WORLD,SMTP [crash] [reseed]."""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from modori.entrypoints.demo import Demo
+from modori.entrypoints.demo import Demo, Ports
 from modori.entrypoints.demo_story import DemoUrls
 from modori.entrypoints.demo_supervisor import Program
 
@@ -54,4 +54,6 @@ def programs(urls: DemoUrls) -> Sequence[Program]:
 
 
 if __name__ == "__main__":
-    sys.exit(Demo(Path(sys.argv[1]), prepare=prepare, programs=programs).run(reseed="reseed" in sys.argv))
+    ports = Ports(*map(int, sys.argv[2].split(",")))
+    demo = Demo(Path(sys.argv[1]), prepare=prepare, programs=programs, wanted=ports)
+    sys.exit(demo.run(reseed="reseed" in sys.argv))

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from modori.sandbox.engine_folders import engines_folder
+from modori.sandbox.ports import choose_port
 
 DOUBLE = Path(__file__).with_name("demo_double.py")
 START_S, STOP_S = 60.0, 30.0
@@ -25,11 +26,13 @@ START_S, STOP_S = 60.0, 30.0
 class Run:
     """One demo in a process of its own, without a terminal."""
 
-    def __init__(self, project: Path, *arguments: str) -> None:
+    def __init__(self, project: Path, *arguments: str, web_port: int | None = None) -> None:
         self.project = project
+        self.ports = [choose_port(None) for _ in range(4)]  # of its own: another worker may run a demo too
+        self.ports[0] = web_port or self.ports[0]
         self.out = (project / "out").open("w+b")
         self.process = subprocess.Popen(
-            [sys.executable, DOUBLE, project, *arguments],
+            [sys.executable, DOUBLE, project, ",".join(map(str, self.ports)), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=self.out,
             stderr=subprocess.STDOUT,
@@ -72,8 +75,8 @@ def gone(processes: list[psutil.Process]) -> bool:
 def demo(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
 
-    def start(*arguments: str) -> Run:
-        runs.append(Run(tmp_path, *arguments))
+    def start(*arguments: str, web_port: int | None = None) -> Run:
+        runs.append(Run(tmp_path, *arguments, web_port=web_port))
         return runs[-1]
 
     yield start
@@ -131,7 +134,9 @@ def test_a_second_start_finds_its_data_and_its_secrets(demo: Callable[..., Run])
 def test_a_second_demo_beside_a_running_one_says_so_and_leaves_it_alone(demo: Callable[..., Run]) -> None:
     run = demo()
     told = run.wait_ready()
-    beside = subprocess.run([sys.executable, DOUBLE, run.project], capture_output=True, text=True, timeout=START_S)
+    beside = subprocess.run(
+        [sys.executable, DOUBLE, run.project, "1,2,3,4"], capture_output=True, text=True, timeout=START_S
+    )
     assert beside.returncode == 1
     assert f"A demo runs from this folder already. Its console is at {told['console']}." in beside.stderr
     assert run.process.poll() is None
@@ -139,17 +144,12 @@ def test_a_second_demo_beside_a_running_one_says_so_and_leaves_it_alone(demo: Ca
 
 
 def test_taken_ports_are_left_to_their_owner_and_the_choice_is_said(demo: Callable[..., Run]) -> None:
-    with socket.socket() as squatter:
-        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            squatter.bind(("127.0.0.1", 8000))
-            squatter.listen()
-        except OSError:
-            pass  # somebody has it already, which is the same case
-        run = demo()
+    with socket.create_server(("127.0.0.1", 0)) as owner:
+        taken = owner.getsockname()[1]
+        run = demo(web_port=taken)
         told = run.wait_ready()
-        assert told["web"] != "http://127.0.0.1:8000"
-        assert "port 8000 is taken: the web listens on" in run.said()
+        assert told["web"] != f"http://127.0.0.1:{taken}"
+        assert f"port {taken} is taken: the web listens on {told['web'].rpartition(':')[2]}" in run.said()
 
 
 def test_killed_outright_it_leaves_no_process_and_the_next_start_works(demo: Callable[..., Run]) -> None:

@@ -45,16 +45,16 @@ class Ports:
         web = f"http://127.0.0.1:{self.web}"
         return DemoUrls(web, f"http://localhost:{self.shop}", f"{web}/console", f"http://127.0.0.1:{self.world}")
 
-    @classmethod
-    def choose(cls, say: Callable[[str], None]) -> "Ports":
+    def choose(self, say: Callable[[str], None]) -> "Ports":
+        """Answer these ports, and for each that is taken another, which is said."""
         taken: set[int] = {POSTGRES_PORT, VALKEY_PORT}
         chosen = {}
-        for name, wanted in vars(cls()).items():
+        for name, wanted in vars(self).items():
             chosen[name] = choose_port(wanted, avoid=frozenset(taken))
             taken.add(chosen[name])
             if chosen[name] != wanted:
                 say(f"port {wanted} is taken: the {name} listens on {chosen[name]}")
-        return cls(**chosen)
+        return Ports(**chosen)
 
 
 class StopAsked(BaseException):
@@ -70,11 +70,13 @@ class Demo:
         *,
         prepare: Callable[[Path], Command] | None = None,
         programs: Callable[[DemoUrls], Sequence[Program]] | None = None,
+        wanted: Ports | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
         self._started = time.monotonic()
         self._project, self._folder = project, DemoFolder(project)
         self._prepare, self._programs = prepare or _prepare_command, programs or _product
+        self._wanted = wanted or Ports()
         self._say = say or self._print
 
     def run(self, *, reseed: bool = False, reload: bool = False) -> int:
@@ -108,7 +110,7 @@ class Demo:
             if reseed or new_secrets:  # without the old keys nobody can read the old rows
                 self._forget(engines.superuser_url)
             database = provision(engines.superuser_url, database=DATABASE, passwords=secrets.role_passwords)
-            ports = Ports.choose(self._say)
+            ports = self._wanted.choose(self._say)
             environment = _environment(self._folder, ports, database, engines.redis_url, secrets)
             story = self._prepared(environment)
             environment |= {"MODORI_SANDBOX_SITE_KEY": story.site_key, "MODORI_SANDBOX_SECRET_KEY": story.secret_key}

