@@ -1,4 +1,7 @@
-"""Run the demo's own supervisor over programs that cost nothing: python demo_double.py PROJECT WEB,SHOP,WORLD,SMTP [crash] [reseed]."""
+"""Run the demo's own supervisor over programs that cost nothing.
+
+python demo_double.py PROJECT WEB,SHOP,WORLD,SMTP [crash] [reseed]
+"""
 
 import sys
 from collections.abc import Sequence
