@@ -6,6 +6,7 @@ in a database of its own, cloned from one that the first to need it has migrated
 
 import json
 import os
+import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -56,6 +57,8 @@ def _migrate(owner_url: str) -> None:
 
 def _clear_what_killed_sessions_left() -> None:
     for old in engines_folder("x").parent.glob("tests-*"):
+        if time.time() - old.stat().st_mtime < 60:  # perhaps just made, and not locked yet
+            continue
         try:
             Engines(old, durable=False).discard_if_idle()
         except EnginesInUse:

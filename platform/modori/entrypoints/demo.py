@@ -199,8 +199,8 @@ def _environment(
         "MODORI_OWNER_DATABASE_URL": database.owner,  # for the preparation only
         "MODORI_REDIS_URL": redis_url,
         "MODORI_PUBLIC_URL": urls.web,
-        "MODORI_WEB_HOST": "127.0.0.1",
-        "MODORI_WEB_PORT": str(ports.web),
+        "MODORI_HOST": "127.0.0.1",
+        "MODORI_PORT": str(ports.web),
         "MODORI_MASTER_KEY": secrets.master_key,
         "MODORI_INDEX_KEY": secrets.index_key,
         "MODORI_TWILIO_API_BASE": urls.inbox,
