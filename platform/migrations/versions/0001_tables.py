@@ -447,6 +447,7 @@ def upgrade() -> None:
     sa.Column('started_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('last_activity_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('settled_reason', sa.Text(), nullable=True),
     sa.Column('abandoned_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('ordered_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('held_reason', sa.Text(), nullable=True),

@@ -106,7 +106,9 @@ class Episode(TenantRow, table=True):
     started_at: datetime = Field(sa_type=Instant)
     last_activity_at: datetime = Field(sa_type=Instant)
     due_at: datetime | None = Field(default=None, sa_type=Instant)
-    """When it will be abandoned if nothing happens; the idle scan's column. None once settled."""
+    """When the idle scan looks next: to abandon it, or to let it expire. None once it is ordered or expired."""
+    settled_reason: str | None = None
+    """What came of its last abandonment: lead_made, or why no lead was made (`leads.rules.NoLead`)."""
     abandoned_at: datetime | None = Field(default=None, sa_type=Instant)
     ordered_at: datetime | None = Field(default=None, sa_type=Instant)
     """The mark of an order, by any source: a browser's word stops, too (G11)."""
