@@ -26,6 +26,7 @@ class ClaimedWork(NamedTuple):
     topic: str
     payload: dict[str, Any]
     claims: int
+    subscriber: str
 
 
 def insert_data_key(session: Session, *, tenant_id: TenantId, wrapped: bytes) -> None:
@@ -148,7 +149,7 @@ def claim_work(
                 " state = case when claims >= :most_claims then 'quarantined' else state end"
                 " where tenant_id = :tenant_id and work_id = :work_id and state = 'waiting'"
                 " and (claimed_at is null or claimed_at < now() - make_interval(secs => :lease_s))"
-                " returning promise_id, claims, state"
+                " returning promise_id, claims, state, subscriber"
             ),
             {"tenant_id": tenant_id, "work_id": work_id, "lease_s": lease_s, "most_claims": most_claims},
         )
@@ -161,7 +162,7 @@ def claim_work(
         {"tenant_id": tenant_id, "promise_id": row.promise_id},
     )
     topic, payload = promise.one()
-    return ClaimedWork(topic=topic, payload=payload, claims=row.claims)
+    return ClaimedWork(topic=topic, payload=payload, claims=row.claims, subscriber=row.subscriber)
 
 
 def finish_work(session: Session, *, tenant_id: TenantId, work_id: UUID, claims: int) -> bool:

@@ -1,0 +1,168 @@
+"""News for live pages: hints by Valkey pub/sub, sent after the commit. The page reads PostgreSQL again.
+
+All of it is best effort. A page that misses a hint is told to look again when the connection is back.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import redis
+import redis.asyncio
+from sqlmodel import Session
+
+from modori.background import counts
+from modori.background.valkey import CONNECT_S, LOST, Rested, client_of
+from modori.kernel.ids import TenantId
+from modori.storage.db import on_commit
+
+PREFIX: Final = "modori:live:"
+LOOK_AGAIN: Final = "again"
+"""The topic of a hint that says: some may have been lost, read everything again."""
+
+MOST_WAITING: Final = 200
+RECONNECT_S: Final = 1.0
+PING_EVERY_S: Final = 15.0
+
+
+@dataclass(frozen=True)
+class News:
+    """Something of a tenant's has changed: topic is queue, lead, result, event, or `again`; subject is an id."""
+
+    tenant_id: UUID
+    topic: str
+    subject: str
+
+
+@dataclass(eq=False)
+class _Reader:
+    tenant_ids: frozenset[UUID]
+    waiting: "asyncio.Queue[News | None]" = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
+
+
+class _Publisher:
+    def __init__(self, url: str) -> None:
+        self._client = client_of(url)
+        self._rested = Rested()
+
+    def publish(self, news: News) -> None:
+        text = json.dumps({"topic": news.topic, "subject": news.subject})
+        is_sent = self._rested.attempt(lambda: self._client.publish(f"{PREFIX}{news.tenant_id}", text))
+        counts.LIVE.labels("sent" if is_sent else "lost").inc()
+
+    def close(self) -> None:
+        self._client.close()
+
+
+_publisher: _Publisher | None = None
+
+
+def configure(url: str | None) -> None:
+    """Set the server that `announce` publishes to. None: announcements go nowhere."""
+    global _publisher
+    if _publisher is not None:
+        _publisher.close()
+    _publisher = None if url is None else _Publisher(url)
+
+
+def announce(session: Session, *, tenant_id: TenantId, topic: str, subject: str) -> None:
+    """Tell live pages, after this transaction has committed, that something changed. Repeats are told once."""
+    news = News(tenant_id, topic, subject)
+    told: set[News] = session.info.setdefault("announced", set())
+    if news in told:
+        return
+    told.add(news)
+
+    def tell() -> None:
+        told.discard(news)
+        if _publisher is not None:
+            _publisher.publish(news)
+
+    on_commit(session, tell)
+
+
+class Hub:
+    """One connection of a web process to the news, and the pages that listen. It belongs to one event loop."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._readers: set[_Reader] = set()
+        self._listening: asyncio.Task[None] | None = None
+        self._closed = asyncio.Event()
+
+    async def subscribe(self, tenant_ids: Iterable[TenantId], *, beat_s: float = 15.0) -> AsyncIterator[News | None]:
+        """Yield the news of these tenants as it comes, and None when there was none for `beat_s`; ends with `close`."""
+        reader = _Reader(frozenset(tenant_ids))
+        if self._closed.is_set():
+            return
+        if self._listening is None or self._listening.done():
+            self._listening = asyncio.get_running_loop().create_task(self._listen())
+        self._readers.add(reader)
+        try:
+            while not self._closed.is_set():
+                try:
+                    news = await asyncio.wait_for(reader.waiting.get(), beat_s)
+                except TimeoutError:
+                    news = None
+                if self._closed.is_set():
+                    return
+                yield news
+        finally:
+            self._readers.discard(reader)
+
+    def close(self) -> None:
+        """End every subscription: a server does not stop while a stream is open. Call it in the hub's loop."""
+        self._closed.set()
+        for reader in self._readers:
+            _put(reader, None)
+        if self._listening is not None:
+            self._listening.cancel()
+
+    async def _listen(self) -> None:
+        while not self._closed.is_set():
+            client = redis.asyncio.Redis.from_url(
+                self._url, socket_connect_timeout=CONNECT_S, socket_timeout=PING_EVERY_S
+            )
+            try:
+                async with client, client.pubsub() as subscription:
+                    await subscription.psubscribe(f"{PREFIX}*")
+                    while True:
+                        message = await subscription.get_message(timeout=PING_EVERY_S)
+                        if message is None:
+                            await subscription.ping()
+                        else:
+                            self._spread(message)
+            except LOST:
+                pass
+            await asyncio.sleep(RECONNECT_S)
+
+    def _spread(self, message: dict[str, object]) -> None:
+        if message["type"] == "psubscribe":
+            for reader in self._readers:
+                for tenant_id in reader.tenant_ids:
+                    _put(reader, News(tenant_id, LOOK_AGAIN, ""))
+            return
+        channel, text = message["channel"], message["data"]
+        if not isinstance(channel, bytes) or not isinstance(text, bytes):
+            return
+        with contextlib.suppress(ValueError, KeyError):
+            said = json.loads(text)
+            news = News(UUID(channel.decode().removeprefix(PREFIX)), str(said["topic"]), str(said["subject"]))
+            for reader in self._readers:
+                if news.tenant_id in reader.tenant_ids:
+                    _put(reader, news)
+
+
+def _put(reader: _Reader, news: News | None) -> None:
+    """Hand a page its news; one that is too slow loses the oldest, and is told to look again."""
+    if reader.waiting.full():
+        for tenant_id in reader.tenant_ids:
+            reader.waiting.get_nowait()
+            reader.waiting.put_nowait(News(tenant_id, LOOK_AGAIN, ""))
+            break
+        return
+    reader.waiting.put_nowait(news)

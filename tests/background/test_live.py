@@ -1,0 +1,99 @@
+"""Live pages hear of committed changes of their own tenants, and of nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from modori.background import live
+from modori.background.valkey import RESTED_AFTER_S
+from modori.kernel.errors import Conflict
+from modori.kernel.ids import TenantId
+from modori.sandbox.engines import Engines
+from modori.storage import db
+from tests.conftest import Cluster
+from tests.world import World
+
+
+@asynccontextmanager
+async def page(url: str, *tenant_ids: TenantId) -> AsyncIterator[Callable[[int], Awaitable[list[live.News]]]]:
+    """A page that listens, and is connected. Call it for at least so many news, and all until a silence."""
+    hub = live.Hub(url)
+    heard: asyncio.Queue[live.News | None] = asyncio.Queue()
+
+    async def listen() -> None:
+        async for news in hub.subscribe(tenant_ids, beat_s=0.3):
+            await heard.put(news)
+
+    async def hear(at_least: int) -> list[live.News]:
+        got: list[live.News] = []
+        async with asyncio.timeout(10):
+            while (news := await heard.get()) is not None or len(got) < at_least:
+                if news is not None:
+                    got.append(news)
+        return got
+
+    listening = asyncio.create_task(listen())
+    [connected] = await hear(1)
+    assert connected.topic == live.LOOK_AGAIN, "whoever connects reads everything once more"
+    try:
+        yield hear
+    finally:
+        hub.close()
+        await asyncio.wait_for(listening, 5)
+
+
+def announce(tenant_id: TenantId, *subjects: str, fails: bool = False) -> None:
+    with db.tenant_transaction(tenant_id) as session:
+        for subject in subjects:
+            live.announce(session, tenant_id=tenant_id, topic="queue", subject=subject)
+        if fails:
+            raise Conflict
+
+
+def test_a_page_hears_its_own_tenants_commits_once_each(world: World, engines: Cluster) -> None:
+    acme, stranger = world.acme.tenant_id, world.stranger.tenant_id
+
+    async def story() -> list[live.News]:
+        async with page(engines.redis_url, acme) as hear:
+            await asyncio.to_thread(announce, stranger, "theirs")
+            with pytest.raises(Conflict):
+                await asyncio.to_thread(announce, acme, "never was", fails=True)
+            await asyncio.to_thread(announce, acme, "one", "one", "two")
+            return await hear(2)
+
+    live.configure(engines.redis_url)
+    try:
+        heard = asyncio.run(story())
+    finally:
+        live.configure(None)
+    assert heard == [live.News(acme, "queue", "one"), live.News(acme, "queue", "two")]
+
+
+def test_a_page_looks_again_after_the_server_was_away(world: World, own_engines: Engines) -> None:
+    acme = world.acme.tenant_id
+
+    async def story() -> tuple[list[live.News], list[live.News]]:
+        async with page(own_engines.redis_url, acme) as hear:
+            await asyncio.to_thread(own_engines.wipe_valkey, restart=True)
+            lost = await hear(1)
+            await asyncio.sleep(RESTED_AFTER_S)
+            await asyncio.to_thread(announce, acme, "after")
+            return lost, await hear(1)
+
+    live.configure(own_engines.redis_url)
+    try:
+        lost, after = asyncio.run(story())
+    finally:
+        live.configure(None)
+    assert {news.topic for news in lost} == {live.LOOK_AGAIN}
+    assert live.News(acme, "queue", "after") in after
+
+
+def test_an_announcement_without_a_server_costs_nothing(world: World) -> None:
+    live.configure("redis://127.0.0.1:1/0")
+    try:
+        announce(world.acme.tenant_id, "unheard")
+    finally:
+        live.configure(None)
