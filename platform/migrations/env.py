@@ -8,7 +8,7 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
 import modori.entrypoints.tables  # noqa: F401  # every room's tables, so that autogenerate sees them
-from modori.storage.columns import Instant
+from modori.storage.columns import Instant, differs
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | bool:
@@ -39,7 +39,7 @@ context.configure(
     target_metadata=SQLModel.metadata,
     render_item=render_item,
     include_name=include_name,
-    compare_type=True,
+    compare_type=differs,
     transaction_per_migration=True,
 )
 with context.begin_transaction():

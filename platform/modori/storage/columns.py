@@ -5,10 +5,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Dialect, Enum
+from sqlalchemy import TEXT, DateTime, Dialect, Enum
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
+from sqlmodel.sql.sqltypes import AutoString
 
 
 class Instant(TypeDecorator[datetime]):
@@ -36,6 +37,11 @@ def choice(states: type[StrEnum]) -> Any:
         name=states.__name__.lower(),
         values_callable=lambda members: [member.value for member in members],
     )
+
+
+def differs(_context: Any, _column: Any, _wanted: Any, stored: Any, wanted: Any) -> bool | None:
+    """Alembic's type comparator: a str without a length is text, which it would take for a change."""
+    return False if isinstance(wanted, AutoString) and isinstance(stored, TEXT) else None
 
 
 class TenantRow(SQLModel):
