@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from modori.channels.model import LinkKind
+from modori.kernel.ids import TenantId
 from modori.people.model import Channel
 
 
@@ -122,19 +123,35 @@ class Unpreparable:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkRef:
+class LinkRef(NamedTuple):
     """A token resolved to its row, before its tenant's transaction is open."""
 
-    tenant_id: Any
-    link_id: Any
+    tenant_id: TenantId
+    link_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """How somebody or something opened a link."""
+    """How somebody, or something, opened a link."""
 
     user_agent: str
-    is_head: bool
-    is_prefetch: bool
-    at: datetime
+    is_prefetch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an opened link leads. `counts`: an event there may confirm the click, so the token goes along."""
+
+    url: str
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """What the unsubscribe page shows: who sent the message, by which channel, to whom (masked)."""
+
+    channel: Channel
+    locale: str
+    masked: str
+    sender: Sender
+    stopped: bool
