@@ -144,7 +144,7 @@ def record_reversal(
         order_external_id=order_external_id,
         external_id=reversal.id,
         value_major=None if reversal.value is None else str(reversal.value.normalize()),
-        items=[dict(item) for item in reversal.items],
+        items=[item.model_dump() for item in reversal.items],
         reason=reversal.reason,
         reversed_at=reversed_at,
         recorded_at=now,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -80,6 +80,15 @@ class OrderIn(BaseModel):
     member_id: Name | None = None
 
 
+class ReversalItem(BaseModel):
+    """Which line of the order is reversed. Unknown keys are dropped."""
+
+    model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
+
+    id: Name
+    quantity: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 1
+
+
 class ReversalIn(BaseModel):
     """A cancellation, refusal, return or non-payment.
 
@@ -92,4 +101,4 @@ class ReversalIn(BaseModel):
     reason: ReversalReason
     value: Amount | None = None
     at: At | None = None
-    items: Annotated[tuple[dict[str, Any], ...], Field(max_length=MAX_ITEMS)] = ()
+    items: Annotated[tuple[ReversalItem, ...], Field(max_length=MAX_ITEMS)] = ()
