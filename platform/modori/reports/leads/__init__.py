@@ -1,0 +1,1 @@
+"""Leads as the console lists and shows them, and everything that happened to one."""

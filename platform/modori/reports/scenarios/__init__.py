@@ -1,0 +1,1 @@
+"""Scenarios with their steps and wordings."""

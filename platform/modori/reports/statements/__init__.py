@@ -1,0 +1,1 @@
+"""Months of the ledger, down to the entry."""
