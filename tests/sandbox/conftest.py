@@ -75,6 +75,11 @@ def sandbox_settings(state_dir: Path, web_url: str) -> SandboxSettings:
     )
 
 
+def plain_http(base_url: str) -> httpx.Client:
+    """A client that loads no certificates, which takes longer than most tests here."""
+    return httpx.Client(base_url=base_url, follow_redirects=False, timeout=10, verify=False, trust_env=False)
+
+
 @pytest.fixture
 def modori() -> Iterator[Receiver]:
     receiver = Receiver()
@@ -86,6 +91,6 @@ def modori() -> Iterator[Receiver]:
 def outside(tmp_path: Path, modori: Receiver) -> Iterator[Outside]:
     with (
         Sandbox(sandbox_settings(tmp_path, modori.url)) as sandbox,
-        httpx.Client(base_url=sandbox.settings.world_url, timeout=10) as http,
+        plain_http(sandbox.settings.world_url) as http,
     ):
         yield Outside(sandbox, modori, http)

@@ -55,15 +55,18 @@ def test_an_error_500_after_accept_has_accepted(outside: Outside) -> None:
     assert len(outside.ledger("accepted")) == 1
 
 
-def test_a_429_accepts_nothing_and_says_when_to_come_back(outside: Outside) -> None:
-    outside.fault(channel="sms", mode="error_429", retry_after_s=7)
+@pytest.mark.parametrize(("mode", "status", "code"), [("error_429", 429, 20429), ("error_503", 503, 20503)])
+def test_a_429_or_503_accepts_nothing_and_says_when_to_come_back(
+    outside: Outside, mode: str, status: int, code: int
+) -> None:
+    outside.fault(channel="sms", mode=mode, retry_after_s=7)
     answer = requests.post(
         f"{outside.settings.world_url}/2010-04-01/Accounts/{outside.settings.account_sid}/Messages.json",
         data={"To": TO, "From": FROM, "Body": "a"},
         auth=(outside.settings.account_sid, outside.settings.auth_token),
         timeout=5,
     )
-    assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (429, 20429, "7")
+    assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (status, code, "7")
     assert outside.ledger("accepted") == []
 
 

@@ -107,3 +107,15 @@ def test_a_habit_that_does_not_exist_is_refused(outside: Outside) -> None:
 def test_misbehaviour_is_said_on_the_page(outside: Outside) -> None:
     outside.fault(channel="sms", mode="slow", seconds=0.1)
     assert 'id="faults"' in outside.http.get("/").text
+
+
+def test_a_page_of_another_host_name_is_not_served(outside: Outside) -> None:
+    for url in (outside.settings.world_url, outside.settings.shop_url):
+        assert outside.http.get(url + "/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_the_page_shows_the_newest_and_the_json_has_all(outside: Outside) -> None:
+    for number in range(51):
+        mail(outside, f"<p>{number}</p>")
+    assert outside.http.get("/").text.count('class="mail"') == 50
+    assert len(outside.messages()) == 51

@@ -13,7 +13,7 @@ from modori.sandbox.shop.cart import format_items, parse_items
 from modori.sandbox.shop.catalogue import CATALOGUE
 from modori.sandbox.shop.wording import WORDING
 from modori.sandbox.wording import WORDING as WORLD_WORDING
-from tests.sandbox.conftest import Outside, sandbox_settings
+from tests.sandbox.conftest import Outside, plain_http, sandbox_settings
 from tests.sandbox.receiver import Receiver
 
 ADDRESS = {
@@ -28,7 +28,8 @@ ADDRESS = {
 
 @pytest.fixture
 def shop(outside: Outside) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=outside.settings.shop_url, follow_redirects=True, timeout=10) as browser:
+    with plain_http(outside.settings.shop_url) as browser:
+        browser.follow_redirects = True
         yield browser
 
 
@@ -93,7 +94,7 @@ def test_the_cart_that_is_told_to_modori_can_be_rebuilt_from_its_url_elsewhere(
     assert (cart["currency"], cart["value"], cart["items"][0]["quantity"]) == ("JPY", 9960, 2)
     assert cart["items"][0]["stock"] == 120
     assert shop.get(cart["items"][0]["image"]).content.startswith(b"\x89PNG")
-    with httpx.Client() as elsewhere:
+    with plain_http(outside.settings.shop_url) as elsewhere:
         page = elsewhere.get(cart["url"] + "&modori_t=token")
         rebuilt = facts(page)["cart"]
         assert (rebuilt["value"], rebuilt["items"]) == (cart["value"], cart["items"])
@@ -153,6 +154,15 @@ def test_card_number_and_password_stay_out_of_the_books_and_the_report(shop: htt
         assert "hunter2" not in text
 
 
+def test_a_form_shown_again_keeps_what_was_typed_and_ticked(shop: httpx.Client) -> None:
+    shop.post("/cart", data={"product": "kyusu"})
+    page = shop.post("/checkout", data={"email": "no address", "tel": "090", "optin-sms": "on"})
+    assert page.status_code == 422
+    assert 'value="no address" required aria-invalid="true"' in page.text
+    assert page.text.count(" checked") == 1
+    assert 'data-consent="sms" checked' in page.text
+
+
 def test_a_cancelled_order_is_reported_as_a_reversal_and_returns_to_stock(shop: httpx.Client, outside: Outside) -> None:
     order_id = facts(buy(shop))["order"]["id"]
     outside.modori.wait("/v1/orders")
@@ -168,7 +178,8 @@ def test_a_cancelled_order_is_reported_as_a_reversal_and_returns_to_stock(shop: 
 def test_an_order_not_yet_reported_is_reported_after_a_restart(tmp_path: Path, modori: Receiver) -> None:
     settings = with_free_ports(sandbox_settings(tmp_path, modori.url))
     modori.answers["/v1/orders"] = (503, "{}")
-    with Sandbox(settings), httpx.Client(base_url=settings.shop_url, follow_redirects=True) as shop:
+    with Sandbox(settings), plain_http(settings.shop_url) as shop:
+        shop.follow_redirects = True
         order_id = facts(buy(shop))["order"]["id"]
         modori.wait("/v1/orders")
     modori.answers["/v1/orders"] = (201, "{}")

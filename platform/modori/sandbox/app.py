@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from modori.sandbox.faults import FaultPlan
 from modori.sandbox.phone_page import PhonePage
@@ -27,6 +33,7 @@ from modori.sandbox.twilio.exchange import Exchange
 from modori.sandbox.twilio.texts import Carrier
 from modori.sandbox.world import World
 
+Lost = Callable[[Request, Exception], Awaitable[Response]]
 START_S = 20.0
 STOP_S = 20.0
 
@@ -135,9 +142,9 @@ async def run_world(settings: SandboxSettings, *, stop: asyncio.Event, ready: th
         webhooks,
         reporter,
         MailServer(port=settings.smtp_port, world=world, faults=faults),
-        HttpServer(Starlette(routes=[*api.routes(), *page.routes()]), port=hidden_port),
+        HttpServer(_application([*api.routes(), *page.routes()]), port=hidden_port),
         relay,
-        HttpServer(Starlette(routes=shop.routes(), exception_handlers={404: shop.lost}), port=settings.shop_port),
+        HttpServer(_application(shop.routes(), lost=shop.lost), port=settings.shop_port),
     ]
     started: list[Part] = []
     try:
@@ -154,6 +161,15 @@ async def run_world(settings: SandboxSettings, *, stop: asyncio.Event, ready: th
             await part.stop()
         world.close()
         orders.close()
+
+
+def _application(routes: Sequence[BaseRoute], *, lost: Lost | None = None) -> Starlette:
+    """Answers to loopback names only, so that no foreign page can reach it by a name of its own."""
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1"])],
+        exception_handlers={404: lost} if lost else {},
+    )
 
 
 def with_free_ports(settings: SandboxSettings) -> SandboxSettings:

@@ -24,6 +24,7 @@ class Mode(StrEnum):
     TIMEOUT_AFTER_ACCEPT = "timeout_after_accept"
     ERROR_500_AFTER_ACCEPT = "error_500_after_accept"
     ERROR_429 = "error_429"
+    ERROR_503 = "error_503"
     RESET_BEFORE = "reset_before"
     RESET_AFTER_ACCEPT = "reset_after_accept"
     SLOW = "slow"
@@ -57,8 +58,8 @@ class Fault:
     """One standing order to misbehave.
 
     rate           share of the requests that it spoils, 0 to 1
-    seconds        how long a held or slow answer takes, at most MAX_HOLD_S
-    retry_after_s  what a 429 tells the client to wait
+    seconds        how long a held or slow answer takes, at most MAX_HOLD_S, which is the default for holding
+    retry_after_s  what a 429 or 503 tells the client to wait
     times          how many it may still spoil; None has no end
     """
 

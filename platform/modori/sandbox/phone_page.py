@@ -25,6 +25,11 @@ from modori.sandbox.twilio.texts import Carrier
 from modori.sandbox.wording import WORDING
 from modori.sandbox.world import Call, Sms, World
 
+SHOWN_MESSAGES = 200
+SHOWN_MAILS = 50
+SHOWN_NAMES = 100
+"""The page shows the newest of each; `GET /messages` has all."""
+
 PAGE_POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 MAIL_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src http: https: data:; "
@@ -91,7 +96,7 @@ class PhonePage:
                 | {"lang": "en" if language == "ja" else "ja"}
             ),
             happenings=self._happenings(number),
-            mails=[_mail_row(mail) for mail in self.world.list_mails()[::-1] if mail.to == address],
+            mails=[_mail_row(mail) for mail in self.world.list_mails()[::-1] if mail.to == address][:SHOWN_MAILS],
             reply_to=self._last_sender(number),
             version=self.world.version,
             shop_url=self.settings.shop_url,
@@ -195,12 +200,12 @@ class PhonePage:
     # parts
 
     def _happenings(self, number: str) -> list[dict[str, Any]]:
-        """Texts and calls of one phone, oldest first."""
+        """The newest texts and calls of one phone, oldest first."""
         texts = [
             _text_row(text) for text in self.world.list_sms() if number == (text.sender if text.inbound else text.to)
         ]
         calls = [_call_row(call) for call in self.world.list_calls() if call.to == number]
-        return sorted(texts + calls, key=lambda row: str(row["at"]))
+        return sorted(texts + calls, key=lambda row: str(row["at"]))[-SHOWN_MESSAGES:]
 
     def _last_sender(self, number: str) -> str:
         senders = [text.sender for text in self.world.list_sms() if text.to == number and not text.inbound]
@@ -241,7 +246,7 @@ def _newest_first(seen: Iterable[tuple[str, str]]) -> list[str]:
     last: dict[str, str] = {}
     for name, at in seen:
         last[name] = max(at, last.get(name, ""))
-    return sorted(last, key=lambda name: last[name], reverse=True)
+    return sorted(last, key=lambda name: last[name], reverse=True)[:SHOWN_NAMES]
 
 
 def _with(names: list[str], chosen: str) -> list[str]:

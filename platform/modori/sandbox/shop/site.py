@@ -27,6 +27,8 @@ LOW_STOCK = 5
 REQUIRED = ("email", "tel", "family-name", "given-name", "postal-code", "address")
 KEPT = (*REQUIRED, "prefecture")
 """Fields of the checkout form that the server reads. Card number and password are not among them."""
+TICKS = ("optin-email", "optin-sms", "optin-call")
+"""Boxes that a page shown again keeps; what they mean is told to Modori by the browser, when they change."""
 
 
 @dataclass
@@ -95,7 +97,7 @@ class Shop:
     async def checkout(self, request: Request) -> Response:
         if not _cart_of(request):
             return RedirectResponse("/cart", status_code=303)
-        return self._checkout_page(request, typed={}, wrong=[], status_code=200)
+        return self._checkout_page(request, typed={}, wrong=[], ticked=set(), status_code=200)
 
     async def place_order(self, request: Request) -> Response:
         items = _cart_of(request)
@@ -107,7 +109,8 @@ class Shop:
         if not items:
             return RedirectResponse("/cart", status_code=303)
         if wrong:
-            return self._checkout_page(request, typed=typed, wrong=wrong, status_code=422)
+            ticked = {name for name in TICKS if name in form}
+            return self._checkout_page(request, typed=typed, wrong=wrong, ticked=ticked, status_code=422)
         order = self.orders.place(
             items=items,
             email=typed["email"],
@@ -152,7 +155,7 @@ class Shop:
     # parts of pages
 
     def _checkout_page(
-        self, request: Request, *, typed: dict[str, str], wrong: list[str], status_code: int
+        self, request: Request, *, typed: dict[str, str], wrong: list[str], ticked: set[str], status_code: int
     ) -> Response:
         items = _cart_of(request)
         return self._page(
@@ -163,6 +166,7 @@ class Shop:
             lines=self._lines(request, items),
             typed=dict.fromkeys(KEPT, "") | typed,
             wrong=wrong,
+            ticked=ticked,
         )
 
     def _page(

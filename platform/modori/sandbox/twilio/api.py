@@ -144,6 +144,8 @@ class TwilioApi:
         fault = self.faults.draw_answer(channel)
         if fault and fault.mode is Mode.ERROR_429:
             raise TwilioRefusal(429, 20429, "Too Many Requests", retry_after_s=fault.retry_after_s)
+        if fault and fault.mode is Mode.ERROR_503:
+            raise TwilioRefusal(503, 20503, "Service Unavailable", retry_after_s=fault.retry_after_s)
         if fault and fault.mode is Mode.RESET_BEFORE:
             return self._reset(request)
         answer = accept()
