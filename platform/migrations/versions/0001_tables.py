@@ -668,7 +668,10 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['tenant_id', 'touch_id'], ['touch.tenant_id', 'touch.touch_id'], ),
     sa.PrimaryKeyConstraint('tenant_id', 'call_task_id')
     )
+    op.create_index('call_task_lease', 'call_task', ['claimed_until'], unique=False, postgresql_where=sa.text("state = 'claimed'"))
+    op.create_index('call_task_one_each', 'call_task', ['claimed_by'], unique=True, postgresql_where=sa.text("state = 'claimed'"))
     op.create_index('call_task_open_lead', 'call_task', ['tenant_id', 'lead_id'], unique=True, postgresql_where=sa.text("state in ('waiting', 'claimed')"))
+    op.create_index('call_task_order', 'call_task', ['tenant_id', sa.literal_column('is_callback desc'), sa.literal_column('value_minor desc nulls last'), 'made_at', 'call_task_id'], unique=False, postgresql_where=sa.text("state = 'waiting'"))
     op.create_index('call_task_queue', 'call_task', ['tenant_id', 'due_at'], unique=False, postgresql_where=sa.text("state in ('waiting', 'claimed')"))
     op.create_table('ledger_entry',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
@@ -723,6 +726,7 @@ def upgrade() -> None:
     sa.Column('openings', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('disposition', sa.Enum('will_buy', 'no_answer', 'refused', 'call_back', 'wrong_number', name='disposition', native_enum=False, create_constraint=True, length=40), nullable=True),
     sa.Column('disposed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('refused_because', sa.Text(), nullable=True),
     sa.Column('note', sa.LargeBinary(), nullable=True),
     sa.Column('callback_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['tenant_id', 'call_task_id'], ['call_task.tenant_id', 'call_task.call_task_id'], ),
@@ -832,7 +836,10 @@ def downgrade() -> None:
     op.drop_index('ledger_of_month', table_name='ledger_entry')
     op.drop_table('ledger_entry')
     op.drop_index('call_task_queue', table_name='call_task', postgresql_where=sa.text("state in ('waiting', 'claimed')"))
+    op.drop_index('call_task_order', table_name='call_task', postgresql_where=sa.text("state = 'waiting'"))
     op.drop_index('call_task_open_lead', table_name='call_task', postgresql_where=sa.text("state in ('waiting', 'claimed')"))
+    op.drop_index('call_task_one_each', table_name='call_task', postgresql_where=sa.text("state = 'claimed'"))
+    op.drop_index('call_task_lease', table_name='call_task', postgresql_where=sa.text("state = 'claimed'"))
     op.drop_table('call_task')
     op.drop_index('touch_next_due', table_name='touch', postgresql_where=sa.text("state = 'planned'"))
     op.drop_index('touch_due', table_name='touch', postgresql_where=sa.text("state = 'planned'"))

@@ -71,11 +71,25 @@ class CallTask(TenantRow, table=True):
             postgresql_where=text("state in ('waiting', 'claimed')"),
         ),
         Index("call_task_queue", "tenant_id", "due_at", postgresql_where=text("state in ('waiting', 'claimed')")),
+        Index(
+            "call_task_order",
+            "tenant_id",
+            text("is_callback desc"),
+            text("value_minor desc nulls last"),
+            "made_at",
+            "call_task_id",
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index("call_task_one_each", "claimed_by", unique=True, postgresql_where=text("state = 'claimed'")),
+        Index("call_task_lease", "claimed_until", postgresql_where=text("state = 'claimed'")),
     )
 
 
 class CallState(StrEnum):
-    """preparing → dialling → talking → ended; preparing → refused (the gate said no). ended waits for a disposition."""
+    """preparing → dialling → talking → ended; preparing | dialling → refused (the gate said no).
+
+    ended waits for a disposition.
+    """
 
     PREPARING = "preparing"
     DIALLING = "dialling"
@@ -104,7 +118,10 @@ class Call(TenantRow, table=True):
     """Opening lines read, each with its instant: {"seller": "…Z", "caller": …, "goods": …, "purpose": …} (RULES 10)."""
     disposition: Disposition | None = Field(default=None, sa_type=choice(Disposition))
     disposed_at: datetime | None = Field(default=None, sa_type=Instant)
+    refused_because: str | None = None
+    """The gate's reason, where it said no."""
     note: bytes | None = None
+    """The operator's words, sealed."""
     callback_at: datetime | None = Field(default=None, sa_type=Instant)
 
     __table_args__ = (
