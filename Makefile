@@ -1,7 +1,7 @@
 # `make` prints what it can do. Python >= 3.11 with venv and pip, and this make, are all it needs.
 SHELL := /bin/sh
 PYTHON ?= $(firstword $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done))
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done; true))
 PY := .venv/bin/python
 READY := .venv/.ready
 SDK := client_sdk/dist/modori.js
