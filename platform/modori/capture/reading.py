@@ -1,0 +1,309 @@
+"""From one raw event of the wire to what may be stored, or the code that says why it may not (G8)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from modori.capture import scrubbing
+from modori.capture.rules import (
+    CartSeen,
+    Clock,
+    ConsentSeen,
+    FormSeen,
+    IdentifySeen,
+    OrderSeen,
+    PageSeen,
+    ReadEvent,
+    Seen,
+    correct_clock,
+    judge_clock,
+)
+from modori.capture.wire import (
+    MAX_DEPTH,
+    MAX_TEXT,
+    SHAPES,
+    CartShape,
+    ConsentShape,
+    EventShape,
+    FormShape,
+    IdentifyShape,
+    Item,
+    OrderShape,
+    PageShape,
+)
+from modori.kernel.errors import BadAmount, ModoriError, UnknownCurrency
+from modori.kernel.money import from_major
+from modori.kernel.names import without_links
+from modori.kernel.origins import is_on
+from modori.people.model import ContactKind
+from modori.people.values import read_value
+
+_EVENT_LEVEL: Final = 3
+"""An event is the third level of the envelope's nesting."""
+
+_FIELD_CODES: Final = {"id": "bad_id", "type": "bad_type", "at": "bad_at", "visitor": "bad_visitor", "page": "bad_page"}
+OFF_MODE_TYPES: Final = frozenset({"order", "consent"})
+"""What is taken from browsers even of a site whose capture is off: it only stops, or is evidence (RULES 15)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one event was not taken. `id` is None where it was no text."""
+
+    id: str | None
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How events are to be read.
+
+    origins      the site's; every URL must lie on one
+    is_server    a secret key speaks: no page is needed
+    capture_off  the site captures nothing (RULES 15)
+    """
+
+    origins: Sequence[str]
+    country: str
+    is_server: bool
+    capture_off: bool
+    sent_at: datetime | None
+    received_at: datetime
+
+
+class _Refuse(Exception):
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def read_event(raw: object, reading: Reading) -> ReadEvent | Refusal:
+    """Judge one event by itself. Nothing of a refused event is kept but its id and the code."""
+    given = raw.get("id") if isinstance(raw, dict) else None
+    shown = given[:100] if isinstance(given, str) and _is_storable(given) else None
+    try:
+        return _read(raw, reading)
+    except _Refuse as refusal:
+        return Refusal(shown, refusal.code)
+
+
+def _read(raw: object, reading: Reading) -> ReadEvent:
+    if not isinstance(raw, dict):
+        raise _Refuse("bad_event")
+    _check_bounds(raw)
+    try:
+        event = EventShape.model_validate(raw)
+    except ValidationError as error:
+        field = str(error.errors(include_input=False, include_url=False)[0]["loc"][0])
+        raise _Refuse(_FIELD_CODES.get(field, "bad_event")) from error
+    if reading.capture_off and not reading.is_server and event.type not in OFF_MODE_TYPES:
+        raise _Refuse("capture_off")
+    try:
+        at = correct_clock(event.at, sent_at=reading.sent_at, received_at=reading.received_at)
+    except OverflowError as error:
+        raise _Refuse("bad_at") from error
+    match judge_clock(at, received_at=reading.received_at):
+        case Clock.TOO_OLD | Clock.FROM_THE_FUTURE as wrong:
+            raise _Refuse(wrong.value)
+        case Clock.POSSIBLE:
+            pass
+    page_url = page_title = None
+    if event.page is not None:
+        if not is_on(event.page.url, reading.origins):
+            raise _Refuse("off_origin")
+        page_url = scrubbing.scrub_page_url(event.page.url)
+        page_title = event.page.title.strip()[: scrubbing.TITLE_LIMIT]
+        _check_text(page_url, page_title)
+    elif not reading.is_server:
+        raise _Refuse("bad_page")
+    return ReadEvent(
+        id=UUID(int=event.id.int),
+        type=event.type,
+        at=min(at, reading.received_at),
+        visitor=event.visitor,
+        page_url=page_url,
+        page_title=page_title,
+        seen=_read_seen(event.type, {} if event.data is None else event.data, reading),
+    )
+
+
+def _read_seen(kind: str, sent: object, reading: Reading) -> Seen:
+    if not isinstance(sent, dict):
+        raise _Refuse("bad_data")
+    try:
+        shape = SHAPES[kind].model_validate(sent)
+    except ValidationError as error:
+        is_money = all(one["type"] == "bad_money" for one in error.errors(include_input=False, include_url=False))
+        raise _Refuse("bad_money" if is_money else "bad_data") from error
+    try:
+        match shape:
+            case CartShape():
+                return _cart(shape, reading)
+            case FormShape():
+                return _form(shape)
+            case IdentifyShape():
+                return _identify(shape, reading)
+            case ConsentShape():
+                return _consent(shape)
+            case OrderShape():
+                return _order(shape)
+            case PageShape():
+                return PageSeen()
+    except (BadAmount, UnknownCurrency) as error:
+        raise _Refuse("bad_money") from error
+    raise AssertionError(kind)
+
+
+def _cart(cart: CartShape, reading: Reading) -> CartSeen:
+    if cart.url is not None and not is_on(cart.url, reading.origins):
+        raise _Refuse("off_origin")
+    _check_text(cart.id, cart.url)
+    return CartSeen(
+        cart_id=cart.id,
+        currency=cart.currency,
+        value_minor=from_major(cart.value, cart.currency).minor,
+        items=tuple(_item(item, cart.currency, reading) for item in cart.items),
+        url=cart.url,
+    )
+
+
+def _item(item: Item, currency: str, reading: Reading) -> Mapping[str, Any]:
+    if item.url is not None and not is_on(item.url, reading.origins):
+        raise _Refuse("off_origin")
+    _check_text(item.id, item.name, item.url)
+    kept: dict[str, Any] = {
+        "id": item.id,
+        "name": without_links(item.name, most=200),
+        "price_minor": from_major(item.price, currency).minor,
+        "quantity": int(item.quantity),
+    }
+    if item.url is not None:
+        kept["url"] = item.url
+    if item.image is not None and is_on(item.image, reading.origins):
+        kept["image"] = item.image
+    if item.stock is not None:
+        kept["stock"] = int(item.stock)
+    return kept
+
+
+def _form(form: FormShape) -> FormSeen:
+    """Keep the fields that the allow-list names. A half-typed address is kept out when contact points are met."""
+    if any(scrubbing.is_forbidden_field(token) for token in form.fields):
+        raise _Refuse("forbidden_value")
+    _check_text(form.form)
+    fields: dict[str, str] = {}
+    for token, value in form.fields.items():
+        if token not in scrubbing.FIELD_TOKENS:
+            continue
+        if token != "tel" or not _is_phone(value):
+            _check_typed(value)
+        kept = scrubbing.scrub_field(token, value)
+        if kept:
+            fields[token] = kept
+    known = form.last_field if form.last_field in scrubbing.FIELD_TOKENS else None
+    return FormSeen(form=form.form, fields=fields, last_field=known, progress=form.progress, submitted=form.submitted)
+
+
+def _identify(who: IdentifyShape, reading: Reading) -> IdentifySeen:
+    _check_typed(who.email, who.line, who.name)
+    _check_text(who.member_id)
+    if who.tel is not None and not _is_phone(who.tel):
+        _check_typed(who.tel)
+    for kind, typed in ((ContactKind.EMAIL, who.email), (ContactKind.PHONE, who.tel), (ContactKind.LINE, who.line)):
+        if typed is not None:
+            try:
+                read_value(kind, typed, country=reading.country)
+            except ModoriError as error:
+                raise _Refuse(error.code) from error
+    if not any((who.email, who.tel, who.line, who.name, who.member_id)):
+        raise _Refuse("bad_data")
+    name = without_links(who.name) if who.name else None
+    return IdentifySeen(email=who.email, tel=who.tel, line=who.line, name=name or None, member_id=who.member_id)
+
+
+def _consent(consent: ConsentShape) -> ConsentSeen:
+    """A grant without the words that were agreed to is no evidence (RULES 3)."""
+    if consent.granted and not consent.text.strip():
+        raise _Refuse("bad_data")
+    _check_text(consent.text, consent.control)
+    return ConsentSeen(
+        channel=consent.channel, granted=consent.granted, text=consent.text.strip(), control=consent.control
+    )
+
+
+def _order(order: OrderShape) -> OrderSeen:
+    for item in order.items:
+        from_major(item.price, order.currency)
+        _check_text(item.id, item.name)
+    _check_text(order.id)
+    return OrderSeen(
+        id=order.id,
+        currency=order.currency,
+        value=order.value,
+        value_minor=from_major(order.value, order.currency).minor,
+        items=tuple(
+            {
+                "id": item.id,
+                "name": without_links(item.name, most=200),
+                "price": item.price,
+                "quantity": int(item.quantity),
+            }
+            for item in order.items
+        ),
+    )
+
+
+def _check_text(*texts: str | None) -> None:
+    if any(text is not None and scrubbing.is_card_number(text) for text in texts):
+        raise _Refuse("forbidden_value")
+
+
+def _check_typed(*texts: str | None) -> None:
+    if any(text is not None and scrubbing.may_hold_card_number(text) for text in texts):
+        raise _Refuse("forbidden_value")
+
+
+def _is_phone(value: str) -> bool:
+    """A number that a plan has handed out is no card, though one long number in ten passes Luhn."""
+    try:
+        read_value(ContactKind.PHONE, value)
+    except ModoriError:
+        return False
+    return True
+
+
+def _check_bounds(raw: Mapping[str, Any]) -> None:
+    """Refuse what is nested too deep, too long, or what PostgreSQL cannot store as text."""
+    for text, level in _walk(raw, _EVENT_LEVEL):
+        if level > MAX_DEPTH:
+            raise _Refuse("too_deep")
+        if text is not None and len(text) > MAX_TEXT:
+            raise _Refuse("too_long")
+        if text is not None and not _is_storable(text):
+            raise _Refuse("bad_text")
+
+
+def _walk(value: object, level: int) -> Iterator[tuple[str | None, int]]:
+    """Yield every text and every container with the level of nesting it lies on. No deeper than needed."""
+    if isinstance(value, str):
+        yield value, 0
+    elif isinstance(value, dict | list):
+        yield None, level
+        if level > MAX_DEPTH:
+            return
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                yield key, 0
+                yield from _walk(inner, level + 1)
+        else:
+            for inner in value:
+                yield from _walk(inner, level + 1)
+
+
+def _is_storable(text: str) -> bool:
+    """Neither NUL nor half of a character: jsonb and UTF-8 have no place for them."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,119 @@
+"""What must not be stored: card numbers, query strings, links typed into names (G8). Pure; texts in, texts out."""
+
+import re
+import unicodedata
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from modori.kernel.names import without_links
+
+URL_LIMIT: Final = 2000
+TITLE_LIMIT: Final = 200
+LINK_PARAMETER: Final = "modori_t"
+
+NAME_TOKENS: Final = ("name", "family-name", "given-name", "family-name-kana", "given-name-kana")
+FIELD_TOKENS: Final = frozenset(
+    {
+        "email",
+        "tel",
+        *NAME_TOKENS,
+        "postal-code",
+        "address-level1",
+        "address-level2",
+        "address-line1",
+        "address-line2",
+        "organization",
+    }
+)
+"""The fields that may be captured: WHATWG autocomplete tokens, and two for kana (DESIGN section 9)."""
+
+_FORBIDDEN_TOKEN = re.compile(r"cc-.*|.*password.*|one-time-code|transaction-.*", re.IGNORECASE)
+_KEPT_PARAMETER = re.compile(r"utm_\w{1,40}|modori_t")
+_LINK_TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_BETWEEN_DIGITS = re.compile(r"(?:[^\w]|[_ー]){1,2}")
+_DIGITS = re.compile(r"[0-9]+")
+
+_BRANDS: Final = (
+    # IIN range as a pattern, and the lengths that it is issued in (ISO/IEC 7812; the brands' published ranges).
+    (re.compile(r"4"), frozenset({16, 18, 19})),
+    (re.compile(r"5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"), frozenset({16})),
+    (re.compile(r"3[47]"), frozenset({15})),
+    (re.compile(r"30[0-5]|3[689]"), frozenset({14, 16, 17, 18, 19})),
+    (re.compile(r"352[89]|35[3-8]"), frozenset({16, 17, 18, 19})),
+    (re.compile(r"6011|64[4-9]|65"), frozenset({16, 17, 18, 19})),
+    (re.compile(r"62|81"), frozenset({16, 17, 18, 19})),
+    (re.compile(r"5[06-9]|6[37]"), frozenset({16, 18, 19})),
+)
+
+
+def is_forbidden_field(token: str) -> bool:
+    """Say whether a field's name alone forbids its value: cards, passwords, one-time codes (RULES 34)."""
+    return bool(_FORBIDDEN_TOKEN.fullmatch(token.strip()))
+
+
+def may_hold_card_number(text: str) -> bool:
+    """Say whether somebody may have typed a card number: any 13 to 19 digits in a row that pass Luhn (RULES 34).
+
+    Careful, for what people type into fields; full-width digits and up to two separators between digits count.
+    source  PCI DSS 4; ISO/IEC 7812-1 annex B
+    """
+    return any(
+        _luhn_holds(run[start : start + length])
+        for run in _runs(text)
+        for length in range(13, 20)
+        for start in range(len(run) - length + 1)
+    )
+
+
+def is_card_number(text: str) -> bool:
+    """Say whether a text holds what can only be a card number: a whole run of digits, of a brand's prefix and length.
+
+    For ids, titles, addresses and wordings, where one long number in ten passes Luhn by chance.
+    """
+    return any(
+        _luhn_holds(run) and any(len(run) in lengths and prefix.match(run) for prefix, lengths in _BRANDS)
+        for run in _runs(text)
+        if 14 <= len(run) <= 19
+    )
+
+
+def scrub_page_url(url: str) -> str:
+    """Drop fragment and query of a page's address but for utm_* and our link token."""
+    parts = urlsplit(url)
+    kept = [(name, value) for name, value in parse_qsl(parts.query) if _KEPT_PARAMETER.fullmatch(name)]
+    bare = f"{parts.scheme}://{parts.netloc}{parts.path}"
+    return (f"{bare}?{urlencode(kept)}" if kept else bare)[:URL_LIMIT]
+
+
+def link_token(page_url: str | None) -> str | None:
+    """Return the tracked link's token that a page's address carries, or None."""
+    if page_url is None or LINK_PARAMETER not in page_url:
+        return None
+    for name, value in parse_qsl(urlsplit(page_url).query):
+        if name == LINK_PARAMETER and _LINK_TOKEN_FORM.fullmatch(value):
+            return value
+    return None
+
+
+def scrub_field(token: str, value: str) -> str:
+    """Return a field's value as it may be kept; links are dropped from all but e-mail and telephone."""
+    return value.strip() if token in ("email", "tel") else without_links(value, most=200)
+
+
+def _runs(text: str) -> list[str]:
+    """Join digits that at most two characters, neither letters nor digits, keep apart."""
+    narrow = unicodedata.normalize("NFKC", text)
+    if sum(character.isdigit() for character in narrow) < 13:
+        return []
+    joined = re.sub(rf"(?<=[0-9]){_BETWEEN_DIGITS.pattern}(?=[0-9])", "", narrow)
+    return _DIGITS.findall(joined)
+
+
+def _luhn_holds(digits: str) -> bool:
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        number = int(digit)
+        if position % 2:
+            number = number * 2 - 9 if number > 4 else number * 2
+        total += number
+    return total % 10 == 0
