@@ -313,6 +313,33 @@ test("a page that moves on by history is seen at its new address", async () => {
   ]);
 });
 
+for (const [scheme, secure] of [["https", ";Secure"], ["http", ""]]) {
+  test(`the visitor's cookie on ${scheme} is first-party, long-lived and readable by the shop's server`, async () => {
+    const written: string[] = [];
+    const cookie = { get: () => "", set: (value: string) => written.push(value) };
+    const url = scheme + "://shop.example/";
+    const world = await open({ url, before: (page) => Object.defineProperty(page.document, "cookie", cookie) });
+    const id = world.page.localStorage.getItem("modori_v");
+    assert.deepEqual(written, [`modori_v=${id};Path=/;Max-Age=34560000;SameSite=Lax${secure}`]);
+  });
+}
+
+test("a visitor known by the cookie alone, or by storage alone, stays the same; a strange id is replaced", async () => {
+  const id = "0123456789abcdef0123456789abcdef";
+  const cases: [(page: any) => void, boolean][] = [
+    [(page) => (page.document.cookie = "x=1"), false],
+    [(page) => (page.document.cookie = "modori_v=" + id), true],
+    [(page) => page.localStorage.setItem("modori_v", id), true],
+    [(page) => (page.document.cookie = "modori_v=<script>"), false],
+    [(page) => (page.document.cookie = "xmodori_v=" + id), false],
+  ];
+  for (const [before, kept] of cases) {
+    const world = await open({ before });
+    await world.advance(1000);
+    assert.equal(world.events()[0]!.visitor === id, kept);
+  }
+});
+
 test("without its tag the script does nothing", async () => {
   const world = await open({ tag: `<script src="${HOST}/other.js"></script>` });
   assert.deepEqual([world.asked.length, (world.page as any).modori], [0, undefined]);
