@@ -57,10 +57,11 @@ def queries_outside_queries(source: Source) -> Iterator[str]:
 
 
 def messages_outside_background(source: Source) -> Iterator[str]:
-    """STYLE 3: only background/ hands a message to Dramatiq. The sandbox and the adapters know nothing of it."""
+    """STYLE 3: only background/ hands a message to Dramatiq. An adapter's `.send(` goes to a provider."""
     if source.room in {"background", "sandbox"}:
         return
-    for call in _method_calls(source, {"send", "send_with_options", "enqueue"}):
+    names = {"send_with_options", "enqueue"} | (set() if source.room == "channels" else {"send"})
+    for call in _method_calls(source, names):
         yield f"{call.lineno}: .{_method(call)}( outside background/"
 
 
