@@ -1,6 +1,6 @@
 """Run the demo's own supervisor over programs that cost nothing.
 
-python demo_double.py PROJECT WEB,SHOP,WORLD,SMTP [crash] [reseed]
+python demo_double.py PROJECT WEB,SHOP,WORLD,SMTP [crash] [reseed] [reload]
 """
 
 import sys
@@ -59,4 +59,4 @@ def programs(urls: DemoUrls) -> Sequence[Program]:
 if __name__ == "__main__":
     ports = Ports(*map(int, sys.argv[2].split(",")))
     demo = Demo(Path(sys.argv[1]), prepare=prepare, programs=programs, wanted=ports)
-    sys.exit(demo.run(reseed="reseed" in sys.argv))
+    sys.exit(demo.run(reseed="reseed" in sys.argv, reload="reload" in sys.argv))

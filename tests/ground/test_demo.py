@@ -176,6 +176,23 @@ def test_a_program_that_dies_is_started_again_and_so_is_an_engine(demo: Callable
     assert run.process.poll() is None
 
 
+def test_changed_code_starts_the_programs_again_and_not_the_engines(demo: Callable[..., Run], tmp_path: Path) -> None:
+    source = tmp_path / "platform" / "modori" / "changed.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("")
+    run = demo("reload")
+    run.wait_ready()
+    before = {
+        name: one.pid for one in run.family() for name in ("http.server", "valkey-server") if name in cmdline(one)
+    }
+    source.write_text("x = 1")
+    os.utime(source, (time.time() + 5, time.time() + 5))
+    wait_for(lambda: "code changed: starting again" in run.said(), 10, run.said)
+    wait_for(lambda: any("http.server" in cmdline(one) for one in run.family() if one.pid not in before.values()), 15)
+    assert psutil.pid_exists(before["valkey-server"])
+    assert not psutil.pid_exists(before["http.server"])
+
+
 def test_a_program_that_keeps_crashing_ends_the_demo_with_its_last_words(demo: Callable[..., Run]) -> None:
     run = demo("crash")
     family = []
