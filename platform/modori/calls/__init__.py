@@ -1,1 +1,1 @@
-"""The human channel: call tasks, claims, calls, dispositions, callbacks, scripts."""
+"""The human channel: the operators' queue, claims, dials and how they ended."""

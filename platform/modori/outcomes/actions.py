@@ -16,7 +16,7 @@ from sqlmodel import Session
 from modori.capture import actions as capture
 from modori.capture import queries as capture_queries
 from modori.kernel.errors import BadAmount
-from modori.kernel.ids import OrderId, SiteId, TenantId, new_id
+from modori.kernel.ids import LeadId, OrderId, SiteId, TenantId, new_id
 from modori.kernel.money import Money, from_major, minor_digits
 from modori.leads.model import LeadState
 from modori.outcomes import queries
@@ -272,7 +272,7 @@ def _stop(
         ended += outreach.end_lead(
             session,
             tenant_id=tenant_id,
-            lead_id=lead_id,
+            lead_id=LeadId(lead_id),
             state=LeadState.CONVERTED,
             because=f"order:{order.order_id}",
             now=now,
