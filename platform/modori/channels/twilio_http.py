@@ -106,6 +106,8 @@ class DirectHttpClient(HttpClient):  # type: ignore[misc]  # the library has no 
             connection.sock.settimeout(_left_s(until_s))
             answer = connection.getresponse()
             text = answer.read(MAX_ANSWER_BYTES)
+            if answer.length:  # read(n) is silent about a body that ends too early
+                raise http.client.IncompleteRead(text)
         except (OSError, http.client.HTTPException, TimeoutError) as error:
             raise MayHaveArrived(type(error).__name__) from error
         finally:
@@ -124,7 +126,7 @@ class DirectHttpClient(HttpClient):  # type: ignore[misc]  # the library has no 
             connection = http.client.HTTPConnection(self._host, self._port, timeout=_left_s(until_s))
         try:
             connection.connect()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             connection.close()
             raise NeverLeft(type(error).__name__) from error
         return connection

@@ -2,6 +2,7 @@
 
 import re
 import smtplib
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -72,7 +73,7 @@ class _Conversation:
         """
         try:
             smtp = self._open()
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:
             return NotSent(None, f"connect: {_kind(error)}")
         try:
             commands: list[tuple[str, Callable[[], tuple[int, bytes]]]] = [
@@ -86,15 +87,12 @@ class _Conversation:
                 if (refused := _refusal(step, code, words)) is not None:
                     return refused
             self._keep_time()
-            smtp.send(_stuffed(raw))
+            self._socket().sendall(_stuffed(raw))
+            self._keep_time()
         except (OSError, smtplib.SMTPException) as error:
             return NotSent(None, f"before the end of data: {_kind(error)}")
         try:
-            self._keep_time()
-        except TimeoutError:
-            return NotSent(None, "before the end of data: TimeoutError")
-        try:
-            smtp.send(b".\r\n")
+            self._socket().sendall(b".\r\n")
             code, words = smtp.getreply()
         except (OSError, smtplib.SMTPException) as error:
             return Unknown(f"after the end of data: {_kind(error)}")
@@ -142,9 +140,13 @@ class _Conversation:
 
     def _keep_time(self) -> None:
         """Let the next command have what is left of the time. raises TimeoutError when nothing is"""
-        assert self._smtp is not None
-        assert self._smtp.sock is not None
-        self._smtp.sock.settimeout(self._left_s())
+        self._socket().settimeout(self._left_s())
+
+    def _socket(self) -> socket.socket:
+        """Return the open socket. raises SMTPServerDisconnected where smtplib has closed it"""
+        if self._smtp is None or self._smtp.sock is None:
+            raise smtplib.SMTPServerDisconnected("the connection is closed")
+        return self._smtp.sock
 
     def _left_s(self) -> float:
         left_s = self._until_s - time.monotonic()
@@ -164,7 +166,7 @@ def _refusal(step: str, code: int, words: bytes) -> Answer | None:
     if 500 <= code < 600:
         return Rejected(f"{code} {shown}".rstrip(), address_is_dead=step == "RCPT" and _says_dead(code, shown))
     # A reply outside the protocol: smtplib reports a line that it cannot read as -1.
-    return Unknown(f"{step}: {code}") if step == "end of data" else NotSent(None, f"{step}: {code}")
+    return Unknown(f"after the end of data: {code}") if step == "end of data" else NotSent(None, f"{step}: {code}")
 
 
 def _says_dead(code: int, enhanced: str) -> bool:

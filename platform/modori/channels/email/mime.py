@@ -28,9 +28,9 @@ _UNFOLDED = SMTP.clone(max_line_length=998)
 
 
 class _OneLineUrls(EmailPolicy):
-    """Fold as usual (encoded words have at most 75 characters), but never the URL of List-Unsubscribe.
+    """Fold so that encoded words have at most 75 characters, but never the URL of List-Unsubscribe.
 
-    source  RFC 2047, section 2; RFC 5322, section 2.1.1 (998 characters a line)
+    source  RFC 2047, section 2 (76 characters a line with encoded words); RFC 5322, section 2.1.1 (998 any line)
     """
 
     def fold(self, name: str, value: str) -> str:
@@ -43,7 +43,7 @@ class _OneLineUrls(EmailPolicy):
         return super().fold_binary(name, value)
 
 
-_POLICY = _OneLineUrls(linesep="\r\n")
+_POLICY = _OneLineUrls(linesep="\r\n", max_line_length=76)
 
 
 def message_id(prepared: Prepared, delivery_id: DeliveryId) -> str:
