@@ -1,10 +1,12 @@
 """What the console is told by the entrypoint that serves it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+
+from modori.background.live import Hub
+from modori.channels.voice.adapter import TwilioVoiceAdapter
 
 
 @dataclass(frozen=True)
@@ -13,16 +15,15 @@ class ConsoleConfig:
 
     public_url  as in MODORI_PUBLIC_URL, without a trailing slash; https outside development
     ui          the folder operator_ui: templates, styles, translations
-    redis_url   where hints for live pages are heard
+    hub         where hints for live pages are heard; the server closes it when it stops
     voice       carries an operator's dial
     now         the clock
     """
 
     public_url: str
-    environment: str
     ui: Path
-    redis_url: str
-    voice: Any
+    hub: Hub = field(repr=False)
+    voice: TwilioVoiceAdapter = field(repr=False)
     now: Callable[[], datetime]
 
     @property

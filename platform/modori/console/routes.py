@@ -4,9 +4,24 @@ from fastapi import APIRouter, Depends
 
 from modori.console.config import ConsoleConfig
 from modori.console.door import ConsoleRoute, Door
-from modori.console.views import login, me, nowhere
+from modori.console.views import (
+    agency,
+    audit,
+    leads,
+    login,
+    me,
+    nowhere,
+    queue,
+    results,
+    scenarios,
+    sites,
+    statements,
+    stream,
+    tenants,
+    users,
+)
 
-SECTIONS = (login, me)
+SECTIONS = (login, me, stream, queue, leads, scenarios, results, statements, tenants, sites, users, agency, audit)
 
 
 def make_router(config: ConsoleConfig) -> APIRouter:

@@ -1,6 +1,5 @@
 """One request of the console: who asks, what they may see, and how the answer is written."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -14,6 +13,7 @@ from modori.console.access import may, may_at, tenants_shown
 from modori.console.config import ConsoleConfig
 from modori.console.navigation import sections
 from modori.console.pages import Pages
+from modori.console.speaker import Speaker
 from modori.console.viewer import Viewer
 from modori.console.words import catalogue, say
 from modori.kernel.ids import TenantId
@@ -83,6 +83,10 @@ class Visit:
         said: str = catalogue(self.config.ui, self.locale).gettext(message)
         return said % values if values else said
 
+    @property
+    def speaker(self) -> Speaker:
+        return Speaker(self.locale, self.zone, self.now, self.word)
+
     def page(self, template: str, *, section: str, status: int = 200, **given: Any) -> HTMLResponse:
         """Render a page in the shell."""
         viewer = self.viewer
@@ -142,4 +146,3 @@ def enter(request: Request) -> Visit:
 
 
 Visiting = Annotated[Visit, Depends(enter)]
-Ids = Sequence[TenantId]

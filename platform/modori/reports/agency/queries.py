@@ -73,16 +73,14 @@ def list_clients(session: ReadSession, *, tenant_ids: Sequence[TenantId], now: d
     ]
 
 
-def find_last_event_at(
-    session: ReadSession, *, tenant_id: TenantId, site_id: UUID, since_at: datetime
-) -> datetime | None:
-    """Say when a site's tag was last heard since an instant: what a site engineer looks for first."""
+def find_last_activity(session: ReadSession, *, tenant_id: TenantId, site_id: UUID) -> datetime | None:
+    """Say when the newest visitor of a site was last heard of. Episode ids are in the order of time."""
     found = session.connection().execute(
         text(
-            "select max(e.last_activity_at) from episode e where e.tenant_id = :tenant_id and e.site_id = :site_id"
-            " and e.last_activity_at >= :since_at"
+            "select e.last_activity_at from episode e where e.tenant_id = :tenant_id and e.site_id = :site_id"
+            " order by e.episode_id desc limit 1"
         ),
-        {"tenant_id": tenant_id, "site_id": site_id, "since_at": since_at},
+        {"tenant_id": tenant_id, "site_id": site_id},
     )
     at: datetime | None = found.scalar_one_or_none()
     return at

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlmodel import Session
 
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import LeadId, TenantId
@@ -68,6 +69,8 @@ class ContactRow:
     kind: ContactKind
     masked: str
     is_mobile: bool | None
+    is_known: bool
+    """Whether we hold the value, and not its hash alone."""
     dead_reason: str | None
     erased_at: datetime | None
 
@@ -230,11 +233,12 @@ def get_lead_page(session: ReadSession, *, tenant_id: TenantId, lead_id: LeadId)
     )
 
 
-def list_contacts(session: ReadSession, *, tenant_id: TenantId, lead_id: LeadId) -> list[ContactRow]:
+def list_contacts(session: Session, *, tenant_id: TenantId, lead_id: LeadId) -> list[ContactRow]:
     """List the contact points that a lead may use, e-mail first."""
     rows = session.connection().execute(
         text(
-            "select cp.contact_point_id, cp.kind, cp.masked, cp.is_mobile, cp.dead_reason, cp.erased_at"
+            "select cp.contact_point_id, cp.kind, cp.masked, cp.is_mobile, cp.value is not null as is_known,"
+            " cp.dead_reason, cp.erased_at"
             " from lead_contact lc join contact_point cp using (tenant_id, contact_point_id)"
             " where lc.tenant_id = :tenant_id and lc.lead_id = :lead_id order by cp.kind, cp.contact_point_id limit 50"
         ),
@@ -242,7 +246,31 @@ def list_contacts(session: ReadSession, *, tenant_id: TenantId, lead_id: LeadId)
     )
     return [
         ContactRow(
-            row.contact_point_id, ContactKind(row.kind), row.masked, row.is_mobile, row.dead_reason, row.erased_at
+            row.contact_point_id,
+            ContactKind(row.kind),
+            row.masked,
+            row.is_mobile,
+            row.is_known,
+            row.dead_reason,
+            row.erased_at,
         )
         for row in rows
     ]
+
+
+def get_sealed_name(session: Session, *, tenant_id: TenantId, lead_id: LeadId) -> tuple[UUID, bytes | None]:
+    """Read who a lead's person is, and their name as it is stored. raises NotFound"""
+    row = (
+        session.connection()
+        .execute(
+            text(
+                "select p.person_id, p.name from lead l join person p using (tenant_id, person_id)"
+                " where l.tenant_id = :tenant_id and l.lead_id = :lead_id"
+            ),
+            {"tenant_id": tenant_id, "lead_id": lead_id},
+        )
+        .one_or_none()
+    )
+    if row is None:
+        raise NotFound("there is no such lead")
+    return row.person_id, row.name

@@ -1,0 +1,172 @@
+"""Leads: the list with its filters, one lead's page with all that happened, reveals, held leads."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Annotated
+from urllib.parse import urlencode
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from modori.console import story
+from modori.console.door import ConsoleRoute
+from modori.console.visit import Visit, Visiting
+from modori.kernel.ids import LeadId, TenantId
+from modori.kernel.money import minor_digits
+from modori.leads.model import Arm, LeadState
+from modori.people import queries as people
+from modori.people.model import Channel
+from modori.reports.leads import queries as leads
+from modori.reports.opening import open_field
+from modori.reports.paging import Cursor, read_cursor
+from modori.reports.queue import queries as queue
+from modori.reports.timeline import queries as timeline
+from modori.storage.db import ReadSession, read_transaction, tenant_transaction
+from modori.tenants.actions import record_audit
+
+router = APIRouter(route_class=ConsoleRoute)
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class LeadQuery:
+    """The filters as they stand in the address; what cannot be read counts as left out."""
+
+    state: Annotated[str, Query(max_length=20)] = ""
+    arm: Annotated[str, Query(max_length=20)] = ""
+    site: Annotated[str, Query(max_length=40)] = ""
+    channel: Annotated[str, Query(max_length=20)] = ""
+    since: Annotated[str, Query(max_length=10)] = ""
+    until: Annotated[str, Query(max_length=10)] = ""
+    least: Annotated[str, Query(max_length=15)] = ""
+    after: Annotated[str, Query(max_length=100)] = ""
+
+    def address(self, *, after: str) -> str:
+        """The address of this list from another place on."""
+        kept = {name: value for name, value in vars(self).items() if value and name != "after"}
+        return f"/console/leads?{urlencode(kept | ({'after': after} if after else {}))}"
+
+    def filter(self, zone: str) -> leads.LeadFilter:
+        return leads.LeadFilter(
+            state=LeadState(self.state) if self.state in set(LeadState) else None,
+            arm=Arm(self.arm) if self.arm in set(Arm) else None,
+            site_id=_uuid(self.site),
+            channel=Channel(self.channel) if self.channel in set(Channel) else None,
+            made_from_at=_midnight(self.since, zone, days=0),
+            made_before_at=_midnight(self.until, zone, days=1),
+            least_minor=int(self.least) * 10 ** minor_digits("JPY") if self.least.isdecimal() else None,
+        )
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _midnight(text: str, zone: str, *, days: int) -> datetime | None:
+    """The instant at which a day begins for the reader, or the day after it."""
+    try:
+        day = date.fromisoformat(text) + timedelta(days=days)
+    except (ValueError, OverflowError):
+        return None
+    return datetime.combine(day, time(), ZoneInfo(zone))
+
+
+@router.get("/leads", name="leads.index")
+def index(visit: Visiting, asked: Annotated[LeadQuery, Query()]) -> Response:
+    tenant_ids = visit.tenants
+    with read_transaction(tenant_ids) as session:
+        found = leads.list_leads(
+            session,
+            tenant_ids=tenant_ids,
+            wanted=asked.filter(visit.zone),
+            after=read_cursor(asked.after),
+            limit=PAGE + 1,
+        )
+        sites = leads.list_site_choices(session, tenant_ids=tenant_ids)
+    shown = found[:PAGE]
+    older = asked.address(after=str(Cursor(shown[-1].made_at, shown[-1].lead_id))) if len(found) > PAGE else None
+    return visit.page(
+        "leads/index.html",
+        section="leads",
+        leads=shown,
+        sites=sites,
+        asked=asked,
+        states=list(LeadState),
+        arms=list(Arm),
+        channels=[Channel.EMAIL, Channel.SMS, Channel.CALL],
+        newer=asked.address(after="") if asked.after else None,
+        older=older,
+        is_filtered=any(value for name, value in vars(asked).items() if name != "after"),
+    )
+
+
+@router.get("/leads/{tenant_id}/{lead_id}", name="leads.show")
+def show(visit: Visiting, tenant_id: UUID, lead_id: UUID) -> Response:
+    return _page(visit, TenantId(tenant_id), LeadId(lead_id), revealed={}, revealed_name=None)
+
+
+@router.get("/leads/{tenant_id}/{lead_id}/timeline", name="leads.timeline")
+def show_timeline(visit: Visiting, tenant_id: UUID, lead_id: UUID) -> Response:
+    """The live part of the page, read again when there is news."""
+    with read_transaction([TenantId(tenant_id)]) as session:
+        leads.get_lead_page(session, tenant_id=TenantId(tenant_id), lead_id=LeadId(lead_id))
+        entries = _entries(visit, session, TenantId(tenant_id), LeadId(lead_id))
+    return visit.part("leads/_timeline.html", entries=entries, tenant_id=tenant_id, lead_id=lead_id)
+
+
+@router.post("/leads/{tenant_id}/{lead_id}/reveal", name="leads.reveal")
+def reveal(visit: Visiting, tenant_id: UUID, lead_id: UUID) -> Response:
+    """Show the personal data for this one view, and write down that it was shown (G13)."""
+    tenant, lead = TenantId(tenant_id), LeadId(lead_id)
+    with tenant_transaction(tenant) as session:
+        points = leads.list_contacts(session, tenant_id=tenant, lead_id=lead)
+        ids = [one.contact_point_id for one in points if one.erased_at is None and one.is_known]
+        if ids:
+            record_audit(
+                session,
+                tenant_id=tenant,
+                user_id=visit.viewer.user_id,
+                action="contact.revealed",
+                subject_kind="lead",
+                subject_id=str(lead),
+                detail={"contact_points": [str(one) for one in ids]},
+                now=visit.now,
+            )
+        values = {one: people.reveal(session, tenant_id=tenant, contact_point_id=one) for one in ids}
+        person_id, sealed = leads.get_sealed_name(session, tenant_id=tenant, lead_id=lead)
+        name = open_field(session, tenant_id=tenant, table="person", column="name", row=person_id, sealed=sealed)
+    return _page(visit, tenant, lead, revealed=values, revealed_name=name)
+
+
+def _page(
+    visit: Visit, tenant_id: TenantId, lead_id: LeadId, *, revealed: dict[UUID, str], revealed_name: str | None
+) -> Response:
+    with read_transaction([tenant_id]) as session:
+        page = leads.get_lead_page(session, tenant_id=tenant_id, lead_id=lead_id)
+        panel = queue.find_call_panel(session, tenant_id=tenant_id, lead_id=lead_id, user_id=visit.viewer.user_id)
+        entries = _entries(visit, session, tenant_id, lead_id)
+    return visit.page(
+        "leads/show.html",
+        section="leads",
+        lead=page,
+        client=visit.viewer.tenant_name(tenant_id),
+        panel=panel,
+        entries=entries,
+        revealed=revealed,
+        revealed_name=revealed_name,
+        held=story.held_because(page.held_reason or "", visit.speaker),
+        tenant_id=tenant_id,
+        lead_id=lead_id,
+    )
+
+
+def _entries(visit: Visit, session: ReadSession, tenant_id: TenantId, lead_id: LeadId) -> list[story.Entry]:
+    return [
+        story.tell(one, visit.speaker) for one in timeline.list_happened(session, tenant_id=tenant_id, lead_id=lead_id)
+    ]

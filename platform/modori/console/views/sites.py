@@ -1,0 +1,202 @@
+"""Sites: policy, keys, and the tag to paste."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Form
+from fastapi.responses import Response
+from pydantic import ValidationError
+from sqlmodel import Session
+
+from modori.console.door import ConsoleRoute
+from modori.console.forms import FormProblem, Posted, read_form
+from modori.console.visit import Visit, Visiting
+from modori.kernel.errors import BadInput
+from modori.kernel.ids import SiteId, TenantId
+from modori.reports.agency import queries as agency
+from modori.storage.db import read_transaction, tenant_transaction
+from modori.tenants import actions, queries
+from modori.tenants.model import CaptureMode, KeyKind, Site, SiteKey
+from modori.tenants.wire import SiteChange
+
+router = APIRouter(route_class=ConsoleRoute)
+
+TEXTS = ("name", "country", "timezone", "locale", "capture_mode")
+EMPTIABLE = ("notice_selector", "notice_text", "cart_url")
+MINUTE, HOUR, DAY = 60, 3600, 86400
+NUMBERS = {
+    "abandon_after_s": ("abandon_after_min", MINUTE),
+    "holdout_pct": ("holdout_pct", 1),
+    "messages_per_lead": ("messages_per_lead", 1),
+    "message_gap_s": ("message_gap_h", HOUR),
+    "first_messages_per_contact_day": ("first_messages_per_contact_day", 1),
+    "messages_per_contact_week": ("messages_per_contact_week", 1),
+    "dial_gap_s": ("dial_gap_min", MINUTE),
+    "dials_per_day": ("dials_per_day", 1),
+    "dials_per_lead": ("dials_per_lead", 1),
+    "touch_max_age_s": ("touch_max_age_h", HOUR),
+    "quarantine_daily_cap": ("quarantine_daily_cap", 1),
+}
+CHANNELS = ("email", "sms", "line", "call")
+DAYS = ("weekday", "holiday")
+LAST_HEARD = DAY * 30
+
+
+@router.get("/tenants/{tenant_id}/sites/new", name="sites.new")
+def new(visit: Visiting, tenant_id: UUID) -> Response:
+    values = {"country": "JP", "timezone": "Asia/Tokyo", "locale": "ja", "capture_mode": "off"}
+    return _form(visit, TenantId(tenant_id), site_id=None, values=values, problem=None)
+
+
+@router.post("/tenants/{tenant_id}/sites", name="sites.make")
+def make(visit: Visiting, tenant_id: UUID, posted: Posted) -> Response:
+    tenant = TenantId(tenant_id)
+    try:
+        change = _read(posted)
+        with tenant_transaction(tenant) as session:
+            queries.get_tenant(session, tenant_id=tenant)
+            site = actions.make_site(session, tenant_id=tenant, change=change, now=visit.now)
+            site_id = SiteId(site.site_id)
+            actions.issue_site_key(session, tenant_id=tenant, site_id=site_id, kind=KeyKind.PUBLISHABLE, now=visit.now)
+            _audit(session, visit, tenant, site_id, "site.made", {})
+    except (ValidationError, BadInput) as error:
+        return _form(visit, tenant, site_id=None, values=posted, problem=FormProblem.of(error, visit))
+    return visit.go(f"/console/tenants/{tenant}/sites/{site_id}", done="made")
+
+
+@router.get("/tenants/{tenant_id}/sites/{site_id}", name="sites.show")
+def show(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
+    return _page(visit, TenantId(tenant_id), SiteId(site_id), issued=None)
+
+
+@router.get("/tenants/{tenant_id}/sites/{site_id}/edit", name="sites.edit")
+def edit(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    with read_transaction([tenant]) as session:
+        found = queries.get_site(session, tenant_id=tenant, site_id=site)
+    return _form(visit, tenant, site_id=site, values=_values(found), problem=None)
+
+
+@router.post("/tenants/{tenant_id}/sites/{site_id}", name="sites.change")
+def change(visit: Visiting, tenant_id: UUID, site_id: UUID, posted: Posted) -> Response:
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    try:
+        wanted = _read(posted)
+        with tenant_transaction(tenant) as session:
+            actions.change_site(session, tenant_id=tenant, site_id=site, change=wanted)
+            _audit(session, visit, tenant, site, "site.changed", {"fields": sorted(wanted.model_fields_set)})
+    except (ValidationError, BadInput) as error:
+        return _form(visit, tenant, site_id=site, values=posted, problem=FormProblem.of(error, visit))
+    return visit.go(f"/console/tenants/{tenant}/sites/{site}", done="saved")
+
+
+@router.post("/tenants/{tenant_id}/sites/{site_id}/keys", name="sites.issue_key")
+def issue_key(visit: Visiting, tenant_id: UUID, site_id: UUID, kind: KeyKind = Form()) -> Response:  # noqa: B008  # FastAPI's way
+    """Make a key. It is shown on this answer and never again, so there is no redirect."""
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    with tenant_transaction(tenant) as session:
+        key, plain = actions.issue_site_key(session, tenant_id=tenant, site_id=site, kind=kind, now=visit.now)
+        _audit(session, visit, tenant, site, "key.issued", {"key_id": str(key.key_id), "kind": kind.value})
+    return _page(visit, tenant, site, issued=plain)
+
+
+@router.post("/tenants/{tenant_id}/sites/{site_id}/keys/{key_id}/revoke", name="sites.revoke_key")
+def revoke_key(visit: Visiting, tenant_id: UUID, site_id: UUID, key_id: UUID) -> Response:
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    with tenant_transaction(tenant) as session:
+        actions.revoke_site_key(session, tenant_id=tenant, key_id=key_id, now=visit.now)
+        _audit(session, visit, tenant, site, "key.revoked", {"key_id": str(key_id)})
+    return visit.go(f"/console/tenants/{tenant}/sites/{site}", done="revoked")
+
+
+def _page(visit: Visit, tenant_id: TenantId, site_id: SiteId, *, issued: str | None) -> Response:
+    with read_transaction([tenant_id]) as session:
+        site = queries.get_site(session, tenant_id=tenant_id, site_id=site_id)
+        keys = queries.list_site_keys(session, tenant_id=tenant_id, site_id=site_id)
+        heard_at = agency.find_last_activity(session, tenant_id=tenant_id, site_id=site_id)
+    return visit.page(
+        "sites/show.html",
+        section="tenants",
+        client=visit.viewer.tenant_name(tenant_id),
+        site=site,
+        keys=keys,
+        heard_at=heard_at,
+        issued=issued,
+        tag_key=_tag_key(keys),
+        host=visit.config.public_url,
+        channels=CHANNELS,
+        days=DAYS,
+    )
+
+
+def _tag_key(keys: list[SiteKey]) -> str | None:
+    """The key that the tag carries: the newest publishable one that opens something."""
+    return next((one.shown for one in keys if one.kind is KeyKind.PUBLISHABLE and one.revoked_at is None), None)
+
+
+def _read(posted: dict[str, str]) -> SiteChange:
+    given: dict[str, Any] = {name: posted[name] for name in TEXTS if posted.get(name)}
+    given |= {name: posted[name] or None for name in EMPTIABLE if name in posted}
+    given["origins"] = [line.strip() for line in posted.get("origins", "").splitlines() if line.strip()]
+    given |= read_form(posted, numbers=NUMBERS)
+    if any(f"hours_{channel}_{day}" in posted for channel in CHANNELS for day in DAYS):
+        given["hours"] = {
+            channel: {day: _bands(posted.get(f"hours_{channel}_{day}", "")) for day in DAYS} for channel in CHANNELS
+        }
+    return SiteChange.model_validate(given)
+
+
+def _bands(typed: str) -> list[list[str]]:
+    """Read `09:00-12:00, 13:00-20:00`; empty means never."""
+    bands = [part.replace("–", "-").replace("〜", "-").split("-") for part in typed.replace("、", ",").split(",")]
+    return [[edge.strip() for edge in band] for band in bands if any(edge.strip() for edge in band)]
+
+
+def _values(site: Site) -> dict[str, str]:
+    values = {name: str(getattr(site, name) or "") for name in (*TEXTS, *EMPTIABLE)}
+    values["capture_mode"] = site.capture_mode.value
+    values["origins"] = "\n".join(site.origins)
+    for stored, (field, size) in NUMBERS.items():
+        values[field] = str(getattr(site, stored) // size)
+    for channel in CHANNELS:
+        for day in DAYS:
+            bands = site.hours.get(channel, {}).get(day, [])
+            values[f"hours_{channel}_{day}"] = ", ".join("-".join(band) for band in bands)
+    return values
+
+
+def _form(
+    visit: Visit,
+    tenant_id: TenantId,
+    *,
+    site_id: SiteId | None,
+    values: dict[str, str],
+    problem: FormProblem | None,
+) -> Response:
+    return visit.page(
+        "sites/edit.html",
+        section="tenants",
+        status=422 if problem else 200,
+        tenant_id=tenant_id,
+        site_id=site_id,
+        values=values,
+        problem=problem,
+        modes=list(CaptureMode),
+        channels=CHANNELS,
+        days=DAYS,
+    )
+
+
+def _audit(
+    session: Session, visit: Visit, tenant_id: TenantId, site_id: SiteId, action: str, detail: dict[str, Any]
+) -> None:
+    actions.record_audit(
+        session,
+        tenant_id=tenant_id,
+        user_id=visit.viewer.user_id,
+        action=action,
+        subject_kind="site",
+        subject_id=str(site_id),
+        detail=detail,
+        now=visit.now,
+    )

@@ -1,0 +1,43 @@
+"""Hints for live pages. The stream holds no database session; pages read again what they show."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from time import monotonic
+
+from fastapi import APIRouter
+from fastapi.responses import StreamingResponse
+
+from modori.background.live import LOOK_AGAIN, Hub
+from modori.console.door import ConsoleRoute
+from modori.console.visit import Visiting
+from modori.kernel.ids import TenantId
+
+router = APIRouter(route_class=ConsoleRoute)
+
+LONGEST_S = 600
+"""A stream ends by then, and the browser comes back through the door: who has been shut out hears no more."""
+BEAT_S = 15.0
+
+
+@router.get("/stream", name="me.stream")
+async def stream(visit: Visiting) -> StreamingResponse:
+    tenant_ids = [one.tenant_id for one in visit.viewer.tenants]
+    return StreamingResponse(
+        hints(visit.config.hub, tenant_ids),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def hints(hub: Hub, tenant_ids: Sequence[TenantId]) -> AsyncIterator[str]:
+    """Write the news of these clients as server-sent events: topics and ids, never content."""
+    ends_at = monotonic() + LONGEST_S
+    yield "retry: 1000\n\n"
+    async for news in hub.subscribe(tenant_ids, beat_s=BEAT_S):
+        if news is None:
+            yield ": still here\n\n"
+        else:
+            topic = "all" if news.topic == LOOK_AGAIN else news.topic
+            yield f"event: hint\ndata: {json.dumps({'topic': topic, 'subject': news.subject})}\n\n"
+        if monotonic() >= ends_at:
+            return

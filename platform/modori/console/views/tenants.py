@@ -1,0 +1,162 @@
+"""Clients: the list, particulars, and the client's kill switch."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Form
+from fastapi.responses import Response
+from pydantic import ValidationError
+from sqlmodel import Session
+
+from modori.console.door import ConsoleRoute
+from modori.console.forms import FormProblem, Posted, read_form
+from modori.console.visit import Visit, Visiting
+from modori.console.words import say
+from modori.kernel.errors import BadInput
+from modori.kernel.ids import TenantId, new_id
+from modori.reports.agency import queries as agency
+from modori.storage.db import read_transaction, tenant_transaction
+from modori.tenants import actions, queries
+from modori.tenants.model import Tenant
+from modori.tenants.wire import TenantChange
+
+router = APIRouter(route_class=ConsoleRoute)
+
+TEXTS = (
+    "name", "sender_name", "sender_name_en", "postal_address", "complaint_contact", "goods_kind", "goods_kind_en",
+    "mail_from", "sms_from", "voice_from", "currency", "consent_duty", "record_duty", "opt_out_duty",
+)  # fmt: skip
+REASON_MISSING = say("Stopped from the console")
+
+
+@router.get("/tenants", name="tenants.index")
+def index(visit: Visiting) -> Response:
+    tenant_ids = visit.tenants
+    with read_transaction(tenant_ids) as session:
+        clients = agency.list_clients(session, tenant_ids=tenant_ids, now=visit.now)
+    return visit.page("tenants/index.html", section="tenants", clients=clients)
+
+
+@router.get("/tenants/new", name="tenants.new")
+def new(visit: Visiting) -> Response:
+    return _form(visit, tenant_id=None, values={"currency": "JPY", "tax_rate_pct": "10"}, problem=None)
+
+
+@router.post("/tenants", name="tenants.make")
+def make(visit: Visiting, posted: Posted) -> Response:
+    tenant_id = TenantId(new_id())
+    try:
+        particulars = _read(posted)
+        with tenant_transaction(tenant_id) as session:
+            actions.make_tenant(session, tenant_id=tenant_id, particulars=particulars, now=visit.now)
+            _audit(session, visit, tenant_id, "tenant.made", {})
+    except (ValidationError, BadInput) as error:
+        return _form(visit, tenant_id=None, values=posted, problem=FormProblem.of(error, visit))
+    return visit.go(f"/console/tenants/{tenant_id}", done="made")
+
+
+@router.get("/tenants/{tenant_id}", name="tenants.show")
+def show(visit: Visiting, tenant_id: UUID) -> Response:
+    tenant = TenantId(tenant_id)
+    with read_transaction([tenant]) as session:
+        found = queries.get_tenant(session, tenant_id=tenant)
+        [client] = agency.list_clients(session, tenant_ids=[tenant], now=visit.now)
+    return visit.page("tenants/show.html", section="tenants", tenant=found, sites=client.sites)
+
+
+@router.get("/tenants/{tenant_id}/edit", name="tenants.edit")
+def edit(visit: Visiting, tenant_id: UUID) -> Response:
+    tenant = TenantId(tenant_id)
+    with read_transaction([tenant]) as session:
+        found = queries.get_tenant(session, tenant_id=tenant)
+    return _form(visit, tenant_id=tenant, values=_values(found), problem=None)
+
+
+@router.post("/tenants/{tenant_id}", name="tenants.change")
+def change(visit: Visiting, tenant_id: UUID, posted: Posted) -> Response:
+    tenant = TenantId(tenant_id)
+    try:
+        particulars = _read(posted)
+        with tenant_transaction(tenant) as session:
+            actions.change_tenant(session, tenant_id=tenant, change=particulars)
+            _audit(session, visit, tenant, "tenant.changed", {"fields": sorted(particulars.model_fields_set)})
+    except (ValidationError, BadInput) as error:
+        return _form(visit, tenant_id=tenant, values=posted, problem=FormProblem.of(error, visit))
+    return visit.go(f"/console/tenants/{tenant}", done="saved")
+
+
+@router.post("/tenants/{tenant_id}/stop", name="tenants.stop")
+def stop(visit: Visiting, tenant_id: UUID, reason: Annotated[str, Form(max_length=300)] = "") -> Response:
+    """Throw the client's kill switch: no gate allows anything of theirs from this commit on."""
+    tenant = TenantId(tenant_id)
+    with tenant_transaction(tenant) as session:
+        actions.stop_sending(
+            session, tenant_id=tenant, reason=reason.strip() or visit.word(REASON_MISSING), now=visit.now
+        )
+        _audit(session, visit, tenant, "tenant.stopped", {})
+    return visit.go(f"/console/tenants/{tenant}", done="stopped")
+
+
+@router.post("/tenants/{tenant_id}/resume", name="tenants.resume")
+def resume(visit: Visiting, tenant_id: UUID) -> Response:
+    tenant = TenantId(tenant_id)
+    with tenant_transaction(tenant) as session:
+        actions.resume_sending(session, tenant_id=tenant)
+        _audit(session, visit, tenant, "tenant.resumed", {})
+    return visit.go(f"/console/tenants/{tenant}", done="resumed")
+
+
+def _read(posted: dict[str, str]) -> TenantChange:
+    given: dict[str, Any] = {name: posted[name] for name in TEXTS if posted.get(name)}
+    given |= read_form(
+        posted,
+        numbers={
+            "order_feed_max_age_s": ("order_feed_max_age_min", 60),
+            "monthly_spend_limit_minor": ("spend_limit", 1),
+        },
+        nullable=("order_feed_max_age_s", "monthly_spend_limit_minor"),
+    )
+    if posted.get("tax_rate_pct"):
+        given["tax_rate_bp"] = _basis_points(posted["tax_rate_pct"])
+    return TenantChange.model_validate(given)
+
+
+def _basis_points(percent: str) -> int | str:
+    try:
+        return round(float(percent) * 100)
+    except (ValueError, OverflowError):
+        return percent
+
+
+def _values(tenant: Tenant) -> dict[str, str]:
+    given = {name: str(getattr(tenant, name) or "") for name in TEXTS}
+    feed, limit = tenant.order_feed_max_age_s, tenant.monthly_spend_limit_minor
+    return given | {
+        "tax_rate_pct": f"{tenant.tax_rate_bp / 100:g}",
+        "order_feed_max_age_min": "" if feed is None else str(feed // 60),
+        "spend_limit": "" if limit is None else str(limit),
+    }
+
+
+def _form(visit: Visit, *, tenant_id: TenantId | None, values: dict[str, str], problem: FormProblem | None) -> Response:
+    return visit.page(
+        "tenants/edit.html",
+        section="tenants",
+        status=422 if problem else 200,
+        tenant_id=tenant_id,
+        values=values,
+        problem=problem,
+    )
+
+
+def _audit(session: Session, visit: Visit, tenant_id: TenantId, action: str, detail: dict[str, Any]) -> None:
+    actions.record_audit(
+        session,
+        tenant_id=tenant_id,
+        user_id=visit.viewer.user_id,
+        action=action,
+        subject_kind="tenant",
+        subject_id=str(tenant_id),
+        detail=detail,
+        now=visit.now,
+    )
