@@ -403,31 +403,39 @@ def cancel_touches(session: Session, *, tenant_id: TenantId, lead_id: UUID, beca
 # ---- over all tenants, for the scan role: ids and due columns only
 
 
-def claim_due_touches(session: Session, *, per_tenant: int, at_most: int) -> list[DueTouch]:
-    """Claim due touches of every tenant, fairly: at most `per_tenant` of each, oldest due first (G12). Cross-tenant."""
+def claim_due_touches(session: Session, *, per_tenant: int, most_claimed: int) -> list[DueTouch]:
+    """Claim due touches of every tenant, fairly: the oldest of each first, at most `per_tenant` of one (G12).
+
+    Cross-tenant. `most_claimed` bounds what is claimed and not begun at any time, so that a backlog waits in the
+    plan, where every tenant has its turn, and not in the messenger.
+    """
     rows = session.connection().execute(
         text(
             """
-            with taken as (
+            with room as (
+              select greatest(:most_claimed - count(*), 0) as free from touch where state = 'claimed'
+            ), taken as (
               select d.tenant_id, d.touch_id from tenant n cross join lateral (
-                select t.tenant_id, t.touch_id from touch t
-                where t.tenant_id = n.tenant_id and t.state = 'planned' and t.due_at <= now()
-                order by t.due_at limit :per_tenant for update skip locked
-              ) d limit :at_most
+                select o.tenant_id, o.touch_id, row_number() over (order by o.due_at) as turn from (
+                  select t.tenant_id, t.touch_id, t.due_at from touch t
+                  where t.tenant_id = n.tenant_id and t.state = 'planned' and t.due_at <= now()
+                  order by t.due_at limit least(:per_tenant, (select free from room)) for update skip locked
+                ) o
+              ) d order by d.turn limit (select free from room)
             )
             update touch t set state = 'claimed', claimed_at = now() from taken
             where t.tenant_id = taken.tenant_id and t.touch_id = taken.touch_id
             returning t.tenant_id, t.touch_id
             """
         ),
-        {"per_tenant": per_tenant, "at_most": at_most},
+        {"per_tenant": per_tenant, "most_claimed": most_claimed},
     )
     return [DueTouch(*row) for row in rows]
 
 
 def find_next_due_at(session: Session) -> datetime | None:
-    """Return when the next planned touch of any tenant is due: how long the scheduler may sleep. Cross-tenant."""
-    row = session.connection().execute(text("select min(due_at) from touch where state = 'planned'"))
+    """Return when the next planned touch of any tenant will be due: how long the scheduler may sleep. Cross-tenant."""
+    row = session.connection().execute(text("select min(due_at) from touch where state = 'planned' and due_at > now()"))
     next_due: datetime | None = row.scalar_one()
     return next_due
 

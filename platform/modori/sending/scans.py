@@ -1,6 +1,8 @@
 """What the scheduler does for sending: claim what is due, give stale claims back, let overdue deliveries go unknown."""
 
 from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 from modori.kernel import clock
@@ -12,21 +14,38 @@ from modori.storage.db import scan_transaction, tenant_transaction
 CLAIM_LEASE_S = 20
 """A claimed touch that no worker began within this is planned again."""
 
-PER_TENANT = 200
-AT_MOST = 1000
-"""Most touches that one round claims, of one client and in all (G12)."""
+PER_TENANT = 100
+"""Most touches of one client that one round claims."""
+
+MOST_CLAIMED = 1000
+"""Most touches that may be claimed and not begun, of all clients: what workers get through well within the lease."""
+
+BATCH = 20
+"""Touches in one hint: one message for each would cost more than the work (Dramatiq carries about 2,000 a second)."""
 
 
-def claim_due() -> dict[UUID, list[UUID]]:
-    """Claim due touches of all tenants. Returns their ids by tenant, to be hinted to workers after the commit."""
+def claim_due(tell: Callable[[str, list[str]], object]) -> int:
+    """Claim due touches of all tenants and tell workers of them, in batches of one tenant each. Returns how many.
+
+    tell  is called after the commit with a tenant's id and touch ids; a word that is lost costs the claim's lease
+    """
     with scan_transaction() as session:
-        claimed = queries.claim_due_touches(session, per_tenant=PER_TENANT, at_most=AT_MOST)
+        claimed = queries.claim_due_touches(session, per_tenant=PER_TENANT, most_claimed=MOST_CLAIMED)
         hit("claim.before_commit")
     hit("claim.after_commit")
-    by_tenant: dict[UUID, list[UUID]] = defaultdict(list)
+    by_tenant: dict[UUID, list[str]] = defaultdict(list)
     for tenant_id, touch_id in claimed:
-        by_tenant[tenant_id].append(touch_id)
-    return by_tenant
+        by_tenant[tenant_id].append(str(touch_id))
+    for tenant_id, touch_ids in by_tenant.items():
+        for first in range(0, len(touch_ids), BATCH):
+            tell(str(tenant_id), touch_ids[first : first + BATCH])
+    return len(claimed)
+
+
+def next_due_at() -> datetime | None:
+    """When the next planned touch is due: how long the claiming scan may sleep."""
+    with scan_transaction() as session:
+        return queries.find_next_due_at(session)
 
 
 def release_stale_claims() -> int:
