@@ -47,6 +47,7 @@ def upgrade() -> None:
     for name, rights in AGENCY_TABLES.items():
         op.execute(f"grant {rights} on {name} to modori_app")
     op.execute("grant select on scheduled_run to modori_app")
+    op.execute("grant select on alembic_version to modori_app")  # /readyz compares it with the code's own
 
     tables = [
         row[0]

@@ -59,14 +59,29 @@ class _Publisher:
 
 
 _publisher: _Publisher | None = None
+_hub: "Hub | None" = None
 
 
 def configure(url: str | None) -> None:
-    """Set the server that `announce` publishes to. None: announcements go nowhere."""
-    global _publisher
+    """Set the server that `announce` publishes to and `subscribe` hears. None: announcements go nowhere."""
+    global _publisher, _hub
     if _publisher is not None:
         _publisher.close()
     _publisher = None if url is None else _Publisher(url)
+    _hub = None if url is None else Hub(url)
+
+
+def subscribe(tenant_ids: Iterable[TenantId], *, beat_s: float = 15.0) -> "AsyncIterator[News | None]":
+    """Hear this process's news of some tenants: see Hub.subscribe. raises RuntimeError before `configure`"""
+    if _hub is None:
+        raise RuntimeError("background.live.configure has not been called")
+    return _hub.subscribe(tenant_ids, beat_s=beat_s)
+
+
+def end_subscriptions() -> None:
+    """End every live page's stream, in the event loop that serves them: a server cannot stop while one is open."""
+    if _hub is not None:
+        _hub.close()
 
 
 def announce(session: Session, *, tenant_id: TenantId, topic: str, subject: str) -> None:

@@ -2,6 +2,7 @@
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, pool, text
 
 from modori.entrypoints import resources
@@ -38,3 +39,8 @@ def new_revision(owner_url: str, message: str) -> None:
         config.attributes["connection"] = connection
         command.revision(config, message=message, autogenerate=True)
     engine.dispose()
+
+
+def newest_revision() -> str | None:
+    """Say which migration the code ends with."""
+    return ScriptDirectory.from_config(_config()).get_current_head()

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from modori.kernel.email import normalise_email
 from modori.kernel.errors import BadInput, Conflict
 from modori.kernel.ids import PLATFORM, SiteId, TenantId, UserId, new_id, new_token
 from modori.storage import crypto, outbox
@@ -211,15 +212,13 @@ def make_user(
     locale: str = "ja",
     timezone: str = "Asia/Tokyo",
 ) -> User:
-    """Add somebody who may log in once they have a password. raises EmailTaken."""
-    key = rules.login_key(email)
-    if "@" not in key or len(key) > 254:
-        raise BadInput("this is not an e-mail address", fields=["email"])
+    """Add somebody who may log in once they have a password. raises BadEmail, EmailTaken."""
+    address = normalise_email(email).address
     user_id = new_id()
     user = User(
         user_id=user_id,
-        email=_seal(session, user_id, "email", email.strip()),
-        email_index=email_index(email),
+        email=_seal(session, user_id, "email", address),
+        email_index=email_index(address),
         name=name.strip(),
         phone=None if phone_e164 is None else _seal(session, user_id, "phone", phone_e164),
         password_hash=password_hash,

@@ -193,6 +193,13 @@ def find_user_by_email(session: Session, *, email_index: bytes) -> User | None:
     return session.exec(select(User).where(User.email_index == email_index)).one_or_none()
 
 
+def get_user_by_email(session: Session, *, email_index: bytes) -> User:
+    user = find_user_by_email(session, email_index=email_index)
+    if user is None:
+        raise NotFound("no such user")
+    return user
+
+
 def list_users(session: Session) -> list[User]:
     """Return the agency's users by name; at most 1,000."""
     return list(session.exec(select(User).order_by(User.name, col(User.user_id)).limit(1000)))

@@ -1,0 +1,187 @@
+"""What stands before every route: request ids, the caller's address, size limits, headers, counts; no traceback."""
+
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from modori.api.edge import ProxyTrust
+from modori.entrypoints import metrics
+from modori.kernel.ids import new_id
+
+MOST_BODY_BYTES: Final = 1024 * 1024
+"""Ingest has a tighter limit of its own."""
+
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.-]{8,64}")
+
+CONSOLE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; font-src 'self'; "
+    "connect-src 'self'; frame-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+BARE_POLICY: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+log = structlog.get_logger()
+
+
+class Front:
+    """The outermost ASGI application.
+
+    inner    everything else
+    ingest   answers /v1/events, past the framework: a FastAPI route would cost half its throughput
+    """
+
+    def __init__(
+        self, inner: ASGIApp, *, ingest: ASGIApp | None, public_url: str, trusted_proxies: tuple[str, ...]
+    ) -> None:
+        self._inner, self._ingest = inner, ingest
+        self._is_https = urlsplit(public_url).scheme == "https"
+        self._proxies = ProxyTrust(trusted_proxies)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        headers = _headers_of(scope)
+        request_id = _request_id(headers)
+        scope["client"] = self._client_of(scope, headers)
+        if self._is_https:
+            scope["scheme"] = "https"
+        answer = _Answer(send, request_id=request_id, path=scope["path"], is_https=self._is_https)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._answer(scope, receive, answer, headers)
+            metrics.count(scope, answer.status, answer.took_s())
+            if not scope["path"].startswith(_UNLOGGED):
+                log.info(
+                    "http.request",
+                    method=scope["method"],
+                    route=metrics.route_of(scope),
+                    status=answer.status,
+                    took_ms=round(answer.took_s() * 1000, 1),
+                )
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer", headers: Mapping[bytes, bytes]) -> None:
+        app = self._ingest if self._ingest is not None and scope["path"] == "/v1/events" else self._inner
+        try:
+            if _is_longer_than(headers, MOST_BODY_BYTES):
+                raise _TooLarge
+            await app(scope, _bounded(receive, MOST_BODY_BYTES), answer)
+        except _TooLarge:
+            await answer.refuse(413, "too_large", "The request is too large")
+        except Exception as error:  # the last place: the caller learns an id, the log the rest
+            log.error("http.failed", route=metrics.route_of(scope), exc_info=error)
+            await answer.refuse(500, "internal_error", "Something went wrong on our side")
+
+    def _client_of(self, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[str, int]:
+        """Put the caller's own address where frameworks look for it: a forwarded one only from a proxy we trust."""
+        host, port = scope.get("client") or ("", 0)
+        forwarded = headers.get(b"x-forwarded-for")
+        return self._proxies.client_ip(host, forwarded.decode("latin-1") if forwarded else None), port
+
+
+_UNLOGGED: Final = ("/healthz", "/readyz", "/metrics", "/assets/", "/sdk/", "/v1/events")
+"""Too many, or too little to tell: counted only."""
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class _Answer:
+    """A `send` that adds our headers and remembers how it went."""
+
+    def __init__(self, send: Send, *, request_id: str, path: str, is_https: bool) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._started = time.perf_counter()
+        self._defaults = _defaults(path, is_https=is_https)
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            given = list(message.get("headers", ()))
+            present = {name.lower() for name, _ in given}
+            given += [(name, value) for name, value in self._defaults if name not in present]
+            given.append((b"x-request-id", self._request_id.encode()))
+            message = {**message, "headers": given}
+        await self._send(message)
+
+    def took_s(self) -> float:
+        return time.perf_counter() - self._started
+
+    async def refuse(self, status: int, code: str, title: str) -> None:
+        """Answer with a problem document (RFC 9457), unless an answer has begun."""
+        if self.status:
+            return
+        body = json.dumps(
+            {
+                "type": f"urn:modori:problem:{code}",
+                "title": title,
+                "status": status,
+                "detail": f"{title}. Request {self._request_id}.",
+                "code": code,
+                "request_id": self._request_id,
+            }
+        ).encode()
+        headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+        await self({"type": "http.response.start", "status": status, "headers": headers})
+        await self({"type": "http.response.body", "body": body})
+
+
+def _defaults(path: str, *, is_https: bool) -> list[tuple[bytes, bytes]]:
+    """Return the headers that an answer gets unless it sets them itself."""
+    is_console = path.startswith("/console")
+    is_public = path.startswith(("/u/", "/t/"))
+    policy = CONSOLE_POLICY if is_console or is_public else BARE_POLICY
+    found = [
+        (b"content-security-policy", policy.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"same-origin" if is_console else b"no-referrer"),
+        (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()"),
+    ]
+    if path.startswith(("/sdk/", "/v1/")):
+        found.append((b"cross-origin-resource-policy", b"cross-origin"))
+    else:
+        found += [(b"cross-origin-resource-policy", b"same-origin"), (b"cross-origin-opener-policy", b"same-origin")]
+    if not path.startswith(("/sdk/", "/assets/")):
+        found.append((b"cache-control", b"no-store"))
+    if is_https:
+        found.append((b"strict-transport-security", b"max-age=63072000; includeSubDomains"))
+    return found
+
+
+def _headers_of(scope: Scope) -> dict[bytes, bytes]:
+    return {name.lower(): value for name, value in scope["headers"]}
+
+
+def _request_id(headers: Mapping[bytes, bytes]) -> str:
+    """Take the id that a proxy gave the request, where it is one; else make one."""
+    given = headers.get(b"x-request-id", b"").decode("latin-1")
+    return given if REQUEST_ID.fullmatch(given) else new_id().hex
+
+
+def _is_longer_than(headers: Mapping[bytes, bytes], most: int) -> bool:
+    said = headers.get(b"content-length", b"0")
+    return said.isdigit() and int(said) > most
+
+
+def _bounded(receive: Receive, most: int) -> Callable[[], Awaitable[Any]]:
+    """Refuse a body that turns out longer than allowed, whatever its headers said."""
+    seen = 0
+
+    async def bounded() -> Message:
+        nonlocal seen
+        message = await receive()
+        if message["type"] == "http.request":
+            seen += len(message.get("body", b""))
+            if seen > most:
+                raise _TooLarge
+        return message
+
+    return bounded

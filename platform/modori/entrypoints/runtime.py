@@ -1,0 +1,93 @@
+"""What every serving process does first: settings, logs, keys, database, messenger; and refuses what is not safe."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import structlog
+from dramatiq import Broker
+from sqlalchemy.exc import OperationalError
+
+from modori.background import broker, hints, live
+from modori.entrypoints import logging, wiring
+from modori.entrypoints.settings import Settings
+from modori.kernel import failpoints
+from modori.storage import crypto, db
+from modori.storage.guard import refuse_unsafe_role
+
+PATIENCE_S: Final = 30.0
+"""How long a process waits at its start for a database that is not up yet."""
+
+log = structlog.get_logger()
+
+
+@contextmanager
+def running(settings: Settings, name: str) -> Iterator[Broker]:
+    """Set the process up, hand over its broker, and take it down again.
+
+    raises  UnsafeDatabaseRole, OperationalError where PostgreSQL stays away
+    """
+    logging.configure(is_development=settings.is_development, level=settings.log_level, process=name)
+    if settings.is_development and settings.failpoints:
+        where = Path(settings.failpoint_log) if settings.failpoint_log else None
+        failpoints.arm(settings.failpoints, log=where, seed=settings.failpoint_seed)
+    connect(settings)
+    redis_url = settings.redis_url.get_secret_value()
+    messenger = broker.make_broker(redis_url)
+    broker.register(messenger, wiring.actors(settings))
+    hints.configure(messenger)
+    live.configure(redis_url)
+    log.info("process.started", name=name, environment=settings.env.value)
+    try:
+        yield messenger
+    finally:
+        live.configure(None)
+        hints.configure(None)
+        messenger.close()
+        db.disconnect()
+        log.info("process.ended", name=name)
+
+
+def connect(settings: Settings) -> db.Database:
+    """Set the keys, open the database as app and scan, and refuse roles that row security does not bind (G7)."""
+    if settings.database_url is None or settings.scan_database_url is None:
+        raise RuntimeError("settings.read_safe has not been asked")
+    crypto.configure(crypto.RootKeys(master=settings.raw_master_key, index=settings.raw_index_key))
+    database = db.connect(
+        app_url=settings.database_url.get_secret_value(),
+        scan_url=settings.scan_database_url.get_secret_value(),
+        pool_size=settings.database_pool,
+    )
+    deadline = time.monotonic() + PATIENCE_S
+    for engine in (database.app, database.scan):
+        while True:
+            try:
+                with engine.connect() as connection:
+                    refuse_unsafe_role(connection)
+                break
+            except OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+    return database
+
+
+@contextmanager
+def until_asked_to_stop() -> Iterator[threading.Event]:
+    """Hand over an event that SIGTERM or Ctrl-C sets. For processes whose main thread only waits."""
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,174 @@
+"""`modori web`: the three edges, the SDK and the assets, on Granian."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from hmac import compare_digest
+from ipaddress import ip_address
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Scope
+
+import modori
+from modori.api import problems
+from modori.api.edge import ApiConfig
+from modori.api.ingest import IngestApp
+from modori.api.routes import make_router as make_api_router
+from modori.background import live
+from modori.console.config import ConsoleConfig
+from modori.console.routes import make_router as make_console_router
+from modori.entrypoints import health, metrics, resources, runtime, wiring
+from modori.entrypoints.front import Front
+from modori.entrypoints.settings import Settings
+from modori.kernel import clock
+from modori.kernel.errors import ModoriError, NotFound
+from modori.public.routes import make_router as make_public_router
+
+STOP_S: Final = 10.0
+"""How long a stop waits for answers in hand."""
+
+JSON_PATHS: Final = ("/v1/", "/hooks/")
+
+log = structlog.get_logger()
+
+
+def make_app(settings: Settings) -> ASGIApp:
+    """Put the web process together. The database, keys and messenger are the process's (`runtime.running`)."""
+    app = FastAPI(
+        title="Modori",
+        version=modori.__version__,
+        description="Server API: report orders, reversals, consents and stops; read leads, results and statements.",
+        docs_url=None,
+        redoc_url=None,
+    )
+    config = ApiConfig(
+        public_url=settings.public_url,
+        twilio_auth_tokens=wiring.twilio_auth_tokens(settings),
+        trusted_proxies=settings.trusted_proxies,
+    )
+    app.include_router(make_api_router(config))
+    app.include_router(make_public_router())
+    app.include_router(
+        make_console_router(
+            ConsoleConfig(
+                public_url=settings.public_url,
+                environment=settings.env.value,
+                ui=resources.operator_ui(),
+                redis_url=settings.redis_url.get_secret_value(),
+                voice=wiring.adapters(settings).voice,
+                now=clock.now,
+            )
+        )
+    )
+    app.mount("/assets", _Assets(directory=resources.operator_ui() / "assets"))
+    _add_own_routes(app, settings)
+    app.add_exception_handler(ModoriError, _refusal)
+    app.add_exception_handler(HTTPException, _plain_refusal)
+    metrics.register_waiting()
+    return Front(
+        app, ingest=IngestApp(config), public_url=settings.public_url, trusted_proxies=settings.trusted_proxies
+    )
+
+
+def _add_own_routes(app: FastAPI, settings: Settings) -> None:
+    redis_url = settings.redis_url.get_secret_value()
+    token = settings.metrics_token.get_secret_value()
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> Response:
+        return PlainTextResponse("ok")
+
+    @app.get("/readyz", include_in_schema=False)
+    def readyz() -> Response:
+        state, checks = health.look(redis_url)
+        return JSONResponse({"status": state, "checks": checks}, status_code=503 if state == health.UNREADY else 200)
+
+    @app.get("/metrics", include_in_schema=False)
+    def show_metrics(request: Request) -> Response:
+        if not _may_read_metrics(request, token):
+            raise NotFound()
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/sdk/v1/modori.js", include_in_schema=False)
+    def sdk() -> Response:
+        return FileResponse(
+            resources.sdk() / "modori.js",
+            media_type="text/javascript; charset=utf-8",
+            headers={"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"},
+        )
+
+
+def _may_read_metrics(request: Request, token: str) -> bool:
+    if token:
+        return compare_digest(request.headers.get("Authorization", ""), f"Bearer {token}")
+    host = request.client.host if request.client else ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Assets(StaticFiles):
+    """Files with an ETag; an address that names the content's digest may be kept for ever."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        is_named = scope["query_string"].startswith(b"v=")
+        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable" if is_named else "public, max-age=300"
+        return answer
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    """Answer an error that no edge has turned into a page or a document of its own."""
+    assert isinstance(error, ModoriError)
+    if request.url.path.startswith(JSON_PATHS):
+        return problems.response(error)
+    return PlainTextResponse(error.title, status_code=error.status)
+
+
+async def _plain_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if request.url.path.startswith(JSON_PATHS):
+        known: ModoriError = problems.MethodNotAllowed() if error.status_code == 405 else NotFound()
+        return problems.response(known)
+    return PlainTextResponse(str(error.detail), status_code=error.status_code, headers=error.headers)
+
+
+def main(settings: Settings) -> int:
+    """Serve until asked to stop; then let what is in hand end."""
+    with runtime.running(settings, "web"):
+        app = make_app(settings)
+        asyncio.run(serve(app, host=settings.host, port=settings.port))
+    return 0
+
+
+async def serve(app: ASGIApp, *, host: str, port: int, started: Callable[[], Any] | None = None) -> None:
+    """Serve in this event loop until SIGTERM or Ctrl-C. Streams are ended first: Granian waits for them."""
+    asked, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    server = Server(app, address=host, port=port, interface=Interfaces.ASGI, log_enabled=False, websockets=False)
+    serving = asyncio.create_task(server.serve())
+    asking = asyncio.create_task(asked.wait())
+    if started is not None:
+        started()
+    log.info("web.listening", host=host, port=port)
+    await asyncio.wait({serving, asking}, return_when=asyncio.FIRST_COMPLETED)
+    live.end_subscriptions()
+    if serving.done():
+        asking.cancel()
+        serving.result()
+        return
+    server.stop()  # type: ignore[no-untyped-call]  # granian leaves it without types
+    done, _ = await asyncio.wait({serving}, timeout=STOP_S)
+    if not done:
+        log.warning("web.stopped_with_requests_in_hand")
+        serving.cancel()
