@@ -1,5 +1,8 @@
 """The container files, as far as a parser can check them: no engine runs here, and the README says so."""
 
+import re
+import subprocess
+import sys
 from typing import cast
 
 import pytest
@@ -9,7 +12,7 @@ from tests.ground.container_files import Unreadable, Yaml, copied, exec_form, pa
 
 DOCKER = CHECKOUT / "docker"
 COMPOSE_FILES = sorted(DOCKER.glob("compose.*.yaml"))
-COMMANDS = {"web", "worker", "scheduler", "init"}
+SERVING = {"web", "worker", "scheduler"}
 
 
 def services(name: str) -> dict[str, dict[str, Yaml]]:
@@ -35,7 +38,7 @@ def test_every_copied_path_exists_and_every_stage_is_known() -> None:
 def test_the_image_runs_modori_as_nobody_special() -> None:
     last = parse_dockerfile((DOCKER / "Dockerfile").read_text())[-1]
     assert exec_form(last.of("ENTRYPOINT")[0]) == ["modori"]
-    assert exec_form(last.of("CMD")[0])[0] in COMMANDS
+    assert exec_form(last.of("CMD")[0])[0] in SERVING
     user = last.of("USER")[-1].split(":")[0]
     assert user.isdigit()
     assert int(user) > 0
@@ -52,11 +55,13 @@ def test_no_file_that_a_build_needs_is_ignored() -> None:
 @pytest.mark.parametrize("name", [path.name for path in COMPOSE_FILES])
 def test_each_service_runs_a_known_command_after_what_it_needs(name: str) -> None:
     found = services(name)
-    ours = {service for service, told in found.items() if told["image"] == "modori"}
-    assert ours == COMMANDS
-    for service in ours:
-        assert found[service]["command"] == service
-        assert found[service]["env_file"] == "modori.env"
+    ours = {service: told for service, told in found.items() if told["image"] == "modori"}
+    by_hand = {service for service, told in ours.items() if "profiles" in told}
+    assert by_hand == {"modori"}  # `run --rm modori COMMAND`
+    assert SERVING <= set(ours) - by_hand <= SERVING | {"migrate"}
+    for service, told in ours.items():
+        assert told["command"] == ("settings" if service in by_hand else service)
+        assert told["env_file"] == "modori.env"
     for told in found.values():
         needs = told.get("depends_on", {})
         assert isinstance(needs, dict)
@@ -82,6 +87,12 @@ def test_the_example_names_only_settings_that_exist() -> None:
     lines = (DOCKER / "modori.env.example").read_text().splitlines()
     named = {line.split("=")[0] for line in lines if line and not line.startswith("#")}
     assert named <= known
+
+
+def test_modori_knows_every_command_that_a_container_runs() -> None:
+    said = subprocess.run([sys.executable, "-m", "modori.entrypoints.cli", "--help"], capture_output=True, text=True)
+    for command in (*SERVING, "migrate", "settings", "init"):
+        assert re.search(rf"^    {command}\s", said.stdout, re.MULTILINE), command
 
 
 @pytest.mark.parametrize("text", ["a: &x 1", "a:\n   b: 1", "a: 1\na: 2", "just words", "a: [1]", "a: 1\n  b: 2"])
