@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from modori.kernel.ids import SiteId, TenantId
-from modori.tenants.model import Site
+from modori.tenants.model import CaptureMode, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,10 @@ class SiteContext:
     is_secret: bool
     origins: tuple[str, ...]
     country: str
+    capture_mode: CaptureMode
+    notice_selector: str | None
     abandon_after_s: int
+    episode_expires_after_s: int
     ip_events_per_s: int
     ip_events_burst: int
     site_events_per_s: int
@@ -33,7 +36,10 @@ def context_of(site: Site, *, key_id: str, is_secret: bool) -> SiteContext:
         is_secret=is_secret,
         origins=tuple(site.origins),
         country=site.country,
+        capture_mode=site.capture_mode,
+        notice_selector=site.notice_selector,
         abandon_after_s=site.abandon_after_s,
+        episode_expires_after_s=site.episode_expires_after_s,
         ip_events_per_s=site.ip_events_per_s,
         ip_events_burst=site.ip_events_burst,
         site_events_per_s=site.site_events_per_s,

@@ -196,14 +196,14 @@ def _form(form: FormShape) -> FormSeen:
         raise _Refuse("forbidden_value")
     _check_text(form.form)
     fields: dict[str, str] = {}
-    for token, value in form.fields.items():
-        if token not in scrubbing.FIELD_TOKENS:
+    for name, value in form.fields.items():
+        if name not in scrubbing.FIELD_TOKENS:
             continue
-        if token != "tel" or not _is_phone(value):
+        if name != "tel" or not _is_phone(value):
             _check_typed(value)
-        kept = scrubbing.scrub_field(token, value)
+        kept = scrubbing.scrub_field(name, value)
         if kept:
-            fields[token] = kept
+            fields[name] = kept
     known = form.last_field if form.last_field in scrubbing.FIELD_TOKENS else None
     return FormSeen(form=form.form, fields=fields, last_field=known, progress=form.progress, submitted=form.submitted)
 

@@ -301,13 +301,27 @@ def mark_dead(session: Session, *, tenant_id: TenantId, contact_point_id: UUID, 
             session.flush()
 
 
-def name_person(session: Session, *, tenant_id: TenantId, person_id: UUID, name: str) -> None:
-    """Keep the newest name that a person gave, sealed; not of somebody who asked to be forgotten."""
+def name_person(session: Session, *, tenant_id: TenantId, person_id: UUID, name: str, overwrite: bool) -> None:
+    """Keep the name that a person gave, sealed; without `overwrite` only the first one."""
+    sealed = crypto.seal(session, tenant_id, crypto.Field("person", "name", str(person_id)), name)
+    queries.name_person(session, tenant_id=tenant_id, person_id=person_id, name=sealed, overwrite=overwrite)
+
+
+def reveal_name(session: Session, *, tenant_id: TenantId, person_id: UUID) -> str | None:
+    """Decrypt a person's name; None where none is kept. The caller logs why (G13)."""
     person = queries.get_person(session, tenant_id=tenant_id, person_id=person_id)
-    if person.erased_at is None:
-        person.name = crypto.seal(session, tenant_id, crypto.Field("person", "name", str(person_id)), name)
-        session.add(person)
-        session.flush()
+    if person.name is None:
+        return None
+    return crypto.unseal(session, tenant_id, crypto.Field("person", "name", str(person_id)), person.name)
+
+
+def set_member_index(
+    session: Session, *, tenant_id: TenantId, person_id: UUID, member_index: bytes, overwrite: bool
+) -> None:
+    """Keep the blind index of the client's own number for a person; without `overwrite` only the first one."""
+    queries.set_member_index(
+        session, tenant_id=tenant_id, person_id=person_id, member_index=member_index, overwrite=overwrite
+    )
 
 
 def _is_same(stop: rules.StopFact, via: Channel | None, reason: StopReason) -> bool:

@@ -102,6 +102,36 @@ def get_person(session: Session, *, tenant_id: TenantId, person_id: UUID) -> Per
     return found
 
 
+def name_person(session: Session, *, tenant_id: TenantId, person_id: UUID, name: bytes, overwrite: bool) -> None:
+    """Store a sealed name; without `overwrite` only where none is stored. Never for somebody who was erased."""
+    session.connection().execute(
+        text(
+            "update person set name = :name where tenant_id = :tenant_id and person_id = :person_id"
+            " and erased_at is null and (name is null or :overwrite)"
+        ),
+        {"tenant_id": tenant_id, "person_id": person_id, "name": name, "overwrite": overwrite},
+    )
+
+
+def set_member_index(
+    session: Session, *, tenant_id: TenantId, person_id: UUID, member_index: bytes, overwrite: bool
+) -> None:
+    """Store the index of the client's own number; without `overwrite` only where none is stored."""
+    session.connection().execute(
+        text(
+            "update person set member_index = :member_index where tenant_id = :tenant_id and person_id = :person_id"
+            " and erased_at is null and member_index is distinct from :member_index"
+            " and (member_index is null or :overwrite)"
+        ),
+        {
+            "tenant_id": tenant_id,
+            "person_id": person_id,
+            "member_index": member_index,
+            "overwrite": overwrite,
+        },
+    )
+
+
 def mark_person_ordered(session: Session, *, tenant_id: TenantId, person_id: UUID, at: datetime) -> None:
     session.connection().execute(
         text(

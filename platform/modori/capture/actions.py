@@ -1,0 +1,379 @@
+"""What capture does with events: take a batch in, attach contact points, mark orders, forget."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any, Final
+from uuid import UUID
+
+from sqlmodel import Session
+
+from modori.capture import contacts, queries, rules, scrubbing
+from modori.capture.bodies import event_body
+from modori.capture.context import SiteContext
+from modori.capture.model import Episode, EpisodeState
+from modori.capture.reading import Refusal
+from modori.capture.rules import CartSeen, ConsentSeen, Draft, FormSeen, IdentifySeen, OrderSeen, PageSeen, ReadEvent
+from modori.kernel.ids import TenantId, new_id
+from modori.people import actions as people
+from modori.people.model import Channel, EvidenceSource
+from modori.storage import crypto
+
+LEAD_MADE: Final = "lead_made"
+"""An episode's settled_reason once it has its lead; any other names why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserOrder:
+    """An order that a browser claims: outcomes records it, in the same transaction (G11)."""
+
+    event_id: UUID
+    visitor: str
+    cart_id: str | None
+    at: datetime
+    order: OrderSeen
+
+
+@dataclass(frozen=True, slots=True)
+class SeenToken:
+    """A tracked link's token that a page of the site carried: it confirms the click (RULES 30)."""
+
+    token: str
+    event_id: UUID
+    at: datetime
+
+
+@dataclass
+class Taken:
+    """What came of a batch. The edge hands `orders` and `tokens` to the rooms above."""
+
+    accepted: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+    orders: list[BrowserOrder] = field(default_factory=list)
+    tokens: list[SeenToken] = field(default_factory=list)
+    ordered_episode_ids: list[UUID] = field(default_factory=list)
+    """Episodes that turned out to be ordered because a contact point of theirs had: their leads must end."""
+    touched_episode_ids: list[UUID] = field(default_factory=list)
+
+
+def take_events(
+    session: Session,
+    *,
+    site: SiteContext,
+    read: Iterable[ReadEvent | Refusal],
+    received_at: datetime,
+    ip_index: bytes | None,
+) -> Taken:
+    """Keep a batch of events and fold it into its visitors' episodes, each event once (G1).
+
+    read      events and refusals as `reading.read_event` answered them
+    ip_index  keyed hash of the caller's network address; None for a server's own events
+    Visitors are taken in the order of their ids and events in the order of their instants, so that two batches lock
+    alike.
+    """
+    taken = Taken()
+    by_id: dict[UUID, ReadEvent] = {}
+    for one in read:
+        if isinstance(one, Refusal):
+            taken.refused.append(one)
+        else:
+            taken.accepted += 1
+            by_id.setdefault(one.id, one)
+    if not by_id:
+        return taken
+    fresh = queries.insert_seen(session, tenant_id=site.tenant_id, event_ids=list(by_id), seen_on=received_at.date())
+    events = sorted((by_id[one] for one in fresh), key=lambda event: (event.visitor, event.at, event.id))
+    rows: list[dict[str, Any]] = []
+    for visitor, batch in groupby(events, key=lambda event: event.visitor):
+        folding = _Folding(session, site, visitor, received_at, ip_index, taken)
+        for event in batch:
+            rows.append(_row(event, site, received_at, folding.take(event)))
+        folding.close()
+    if rows:
+        queries.insert_events(session, tenant_id=site.tenant_id, rows=rows)
+    return taken
+
+
+class _Folding:
+    """One visitor's events of one batch on their way into the episode."""
+
+    def __init__(
+        self,
+        session: Session,
+        site: SiteContext,
+        visitor: str,
+        received_at: datetime,
+        ip_index: bytes | None,
+        taken: Taken,
+    ) -> None:
+        self._session = session
+        self._site = site
+        self._visitor = visitor
+        self._received_at = received_at
+        self._ip_index = ip_index
+        self._taken = taken
+        self._episode = queries.lock_current_episode(
+            session, tenant_id=site.tenant_id, site_id=site.site_id, visitor=visitor
+        )
+        self._ordered_at = queries.find_visitor_ordered_at(
+            session, tenant_id=site.tenant_id, site_id=site.site_id, visitor=visitor
+        )
+        self._draft = _draft_of(self._episode) if self._episode is not None else None
+        self._typed: list[contacts.Typed] = []
+        self._name: str | None = None
+        self._member_id: str | None = None
+        self._is_renewed = False
+
+    def take(self, event: ReadEvent) -> UUID | None:
+        """Fold one event; return the episode that it belongs to, if any."""
+        token = scrubbing.link_token(event.page_url)
+        if token is not None:
+            self._taken.tokens.append(SeenToken(token, event.id, event.at))
+        if isinstance(event.seen, OrderSeen):
+            return self._order(event, event.seen)
+        if rules.is_settled_by_order(event.at, last_ordered_at=self._ordered_at):
+            if isinstance(event.seen, ConsentSeen):
+                self._consent(event, event.seen, None)
+            return None
+        if self._episode is None and not self._open(event):
+            return None
+        assert self._episode is not None
+        assert self._draft is not None
+        self._draft = rules.fold(self._draft, event)
+        self._is_renewed |= not isinstance(event.seen, PageSeen)
+        match event.seen:
+            case FormSeen():
+                self._typed += contacts.typed_in_form(event.seen.fields, at=event.at, is_signed=self._site.is_secret)
+                self._name = _full_name(event.seen.fields) or self._name
+            case IdentifySeen():
+                self._typed += contacts.typed_in_identify(event.seen, at=event.at, is_signed=self._site.is_secret)
+                self._name = event.seen.name or self._name
+                self._member_id = event.seen.member_id or self._member_id
+            case ConsentSeen():
+                self._consent(event, event.seen, self._episode.episode_id)
+            case CartSeen() | PageSeen():
+                pass
+        return self._episode.episode_id
+
+    def close(self) -> None:
+        """Write the episode, attach whom the batch named, and look whether they have ordered meanwhile."""
+        episode, draft = self._episode, self._draft
+        if episode is None or draft is None:
+            return
+        _apply(self._session, episode, draft)
+        if self._is_renewed and episode.settled_reason != LEAD_MADE:
+            episode.settled_reason = None
+        result = contacts.attach_typed(
+            self._session,
+            site=self._site,
+            episode=episode,
+            typed=self._typed,
+            ip_index=self._ip_index,
+            now=self._received_at,
+        )
+        if result.ordered_at is not None:
+            _mark(episode, at=result.ordered_at)
+            self._taken.ordered_episode_ids.append(episode.episode_id)
+        has_person = episode.person_id is not None
+        episode.due_at = _next_look(episode, has_contact=has_person, site=self._site)
+        queries.save(self._session, episode)
+        contacts.name_person(
+            self._session, site=self._site, episode=episode, name=self._name, member_id=self._member_id
+        )
+        contacts.hold_beyond_limits(
+            self._session,
+            site=self._site,
+            episode=episode,
+            new_points=result.new_points,
+            ip_index=self._ip_index,
+            now=self._received_at,
+        )
+        self._taken.touched_episode_ids.append(episode.episode_id)
+        self._episode = self._draft = None
+        self._typed, self._name, self._member_id, self._is_renewed = [], None, None, False
+
+    def _open(self, event: ReadEvent) -> bool:
+        """Open an episode where the event may; another request of the same visitor may have been faster."""
+        if not rules.starts_episode(event, last_ordered_at=self._ordered_at):
+            return False
+        tenant_id, site_id = self._site.tenant_id, self._site.site_id
+        queries.insert_episode(
+            self._session,
+            Episode(
+                tenant_id=tenant_id,
+                episode_id=new_id(),
+                site_id=site_id,
+                visitor=self._visitor,
+                items=[],
+                started_at=event.at,
+                last_activity_at=event.at,
+            ),
+        )
+        self._episode = queries.lock_current_episode(
+            self._session, tenant_id=tenant_id, site_id=site_id, visitor=self._visitor
+        )
+        if self._episode is None:  # another request opened it and an order ended it while we waited for its lock
+            return False
+        self._draft = _draft_of(self._episode)
+        return True
+
+    def _order(self, event: ReadEvent, order: OrderSeen) -> UUID | None:
+        """Let a browser's claim end the episode; recording the order is for the rooms above (G11)."""
+        episode = self._episode
+        if episode is not None and self._draft is not None:
+            self._draft = rules.fold(self._draft, event)
+        self.close()
+        if episode is not None:
+            _mark(episode, at=event.at)
+            queries.save(self._session, episode)
+        queries.mark_visitor_ordered(
+            self._session,
+            tenant_id=self._site.tenant_id,
+            site_id=self._site.site_id,
+            visitor=self._visitor,
+            at=event.at,
+            now=self._received_at,
+        )
+        self._ordered_at = max(event.at, self._ordered_at or event.at)
+        cart_id = episode.cart_id if episode is not None else None
+        self._taken.orders.append(BrowserOrder(event.id, event.visitor, cart_id, event.at, order))
+        return None if episode is None else episode.episode_id
+
+    def _consent(self, event: ReadEvent, seen: ConsentSeen, episode_id: UUID | None) -> None:
+        people.record_consent(
+            self._session,
+            tenant_id=self._site.tenant_id,
+            channel=Channel(seen.channel),
+            granted=seen.granted,
+            text=seen.text,
+            control=seen.control,
+            page_url=event.page_url,
+            site_id=self._site.site_id,
+            visitor=event.visitor,
+            episode_id=episode_id,
+            source=EvidenceSource.SERVER if self._site.is_secret else EvidenceSource.BROWSER,
+            given_at=event.at,
+            now=self._received_at,
+        )
+
+
+def mark_episode_ordered(session: Session, *, tenant_id: TenantId, episode_id: UUID, at: datetime) -> None:
+    """Mark an episode as bought, by whatever source (G11): nothing is abandoned or sent for it any more."""
+    episode = queries.lock_episode(session, tenant_id=tenant_id, episode_id=episode_id)
+    _mark(episode, at=at)
+    queries.save(session, episode)
+
+
+def mark_visitor_ordered(
+    session: Session, *, tenant_id: TenantId, site_id: UUID, visitor: str, at: datetime, now: datetime
+) -> None:
+    """Mark a browser as having ordered, known or not: its late events open no new episode."""
+    queries.mark_visitor_ordered(session, tenant_id=tenant_id, site_id=site_id, visitor=visitor, at=at, now=now)
+
+
+def forget_contact(session: Session, *, tenant_id: TenantId, contact_point_id: UUID) -> int:
+    """Erase what was typed in every episode that holds an erased contact point (RULES 18). Returns how many."""
+    episode_ids = queries.list_episodes_of_contact(session, tenant_id=tenant_id, contact_point_id=contact_point_id)
+    for episode_id in episode_ids:
+        episode = queries.lock_episode(session, tenant_id=tenant_id, episode_id=episode_id)
+        episode.form_fields = None
+        queries.save(session, episode)
+    return len(episode_ids)
+
+
+def form_fields(session: Session, *, tenant_id: TenantId, episode: Episode) -> dict[str, str]:
+    """Decrypt what was typed in an episode's form, by autocomplete token."""
+    if episode.form_fields is None:
+        return {}
+    opened: dict[str, str] = json.loads(
+        crypto.unseal(session, tenant_id, _form_field(episode.episode_id), episode.form_fields)
+    )
+    return opened
+
+
+def episode_facts(episode: Episode, *, has_contact: bool) -> rules.EpisodeFacts:
+    """Collect what the verdict over an episode looks at."""
+    return rules.EpisodeFacts(
+        ordered_at=episode.ordered_at,
+        last_activity_at=episode.last_activity_at,
+        is_expired=episode.state is EpisodeState.EXPIRED,
+        is_settled=episode.settled_reason is not None,
+        has_substance=bool(episode.items) or episode.form is not None or has_contact,
+    )
+
+
+def _draft_of(episode: Episode) -> Draft:
+    """Read what events fold into. Typed fields start empty: what a batch adds is merged when it is written."""
+    return Draft(
+        started_at=episode.started_at,
+        last_activity_at=episode.last_activity_at,
+        cart_id=episode.cart_id,
+        currency=episode.currency,
+        cart_minor=episode.cart_minor,
+        items=episode.items,
+        cart_url=episode.cart_url,
+        cart_at=episode.cart_at,
+        form=episode.form,
+        form_progress=episode.form_progress,
+        last_field=episode.last_field,
+        submitted_at=episode.submitted_at,
+        form_at=episode.form_at,
+    )
+
+
+def _apply(session: Session, episode: Episode, draft: Draft) -> None:
+    if draft.cart_at != episode.cart_at:
+        episode.items = [dict(item) for item in draft.items]
+    episode.cart_id, episode.currency, episode.cart_minor = draft.cart_id, draft.currency, draft.cart_minor
+    episode.cart_url, episode.cart_at = draft.cart_url, draft.cart_at
+    episode.form, episode.form_progress, episode.form_at = draft.form, draft.form_progress, draft.form_at
+    episode.last_field, episode.submitted_at = draft.last_field, draft.submitted_at
+    episode.started_at, episode.last_activity_at = draft.started_at, draft.last_activity_at
+    if draft.form_fields:
+        tenant_id = TenantId(episode.tenant_id)
+        merged = {**form_fields(session, tenant_id=tenant_id, episode=episode), **draft.form_fields}
+        written = json.dumps(merged, ensure_ascii=False, sort_keys=True)
+        episode.form_fields = crypto.seal(session, tenant_id, _form_field(episode.episode_id), written)
+
+
+def _mark(episode: Episode, *, at: datetime) -> None:
+    episode.state = EpisodeState.ORDERED
+    episode.ordered_at = at if episode.ordered_at is None else min(at, episode.ordered_at)
+    episode.due_at = None
+
+
+def _next_look(episode: Episode, *, has_contact: bool, site: SiteContext) -> datetime | None:
+    return rules.next_look(
+        episode_facts(episode, has_contact=has_contact),
+        idle_after=timedelta(seconds=site.abandon_after_s),
+        expires_after=timedelta(seconds=site.episode_expires_after_s),
+    )
+
+
+def _row(event: ReadEvent, site: SiteContext, received_at: datetime, episode_id: UUID | None) -> dict[str, Any]:
+    return {
+        "received_at": received_at.isoformat(),
+        "event_id": str(event.id),
+        "site_id": str(site.site_id),
+        "visitor": event.visitor,
+        "type": event.type,
+        "at": event.at.isoformat(),
+        "page_url": event.page_url,
+        "page_title": event.page_title,
+        "body": event_body(event.seen, tenant_id=site.tenant_id, country=site.country),
+        "episode_id": None if episode_id is None else str(episode_id),
+    }
+
+
+def _full_name(fields: Mapping[str, str]) -> str | None:
+    """Return the name of a form: whole, or family and given name in the order of the form's language."""
+    if fields.get("name"):
+        return fields["name"]
+    parts = [fields[part] for part in ("family-name", "given-name") if fields.get(part)]
+    return " ".join(parts) or None
+
+
+def _form_field(episode_id: UUID) -> crypto.Field:
+    return crypto.Field("episode", "form_fields", str(episode_id))

@@ -1,0 +1,207 @@
+"""Whom a batch of events names: contact points met, attached to the episode, and counted (RULES 36)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlmodel import Session
+
+from modori.capture import queries, rules
+from modori.capture.bodies import CONTACT_KINDS, member_index
+from modori.capture.context import SiteContext
+from modori.capture.model import Episode
+from modori.capture.rules import IdentifySeen
+from modori.kernel.errors import ModoriError
+from modori.people import actions as people
+from modori.people import queries as people_queries
+from modori.people.model import ContactKind
+from modori.people.values import ContactValue, read_value, value_index
+
+FORM, IDENTIFY, SIGNED = "form", "identify", "signed"
+HELD_BY_VISITOR: Final = "contact_points_per_visitor"
+HELD_BY_ADDRESS: Final = "contact_points_per_address"
+
+_RANK: Final = {ContactKind.EMAIL: 0, ContactKind.PHONE: 1, ContactKind.LINE: 2}
+"""Whose person an episode's is, where contact points belong to several: e-mail before telephone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A contact value as it was typed, and where."""
+
+    kind: ContactKind
+    text: str
+    source: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What attaching came to.
+
+    new_points  how many contact points the visitor has brought for the first time
+    ordered_at  when one of the episode's contact points ordered, if that was since the episode began
+    """
+
+    new_points: int = 0
+    ordered_at: datetime | None = None
+
+
+def typed_in_form(fields: Mapping[str, str], *, at: datetime, is_signed: bool) -> list[Typed]:
+    source = SIGNED if is_signed else FORM
+    return [Typed(kind, fields[name], source, at) for name, kind in CONTACT_KINDS.items() if fields.get(name)]
+
+
+def typed_in_identify(seen: IdentifySeen, *, at: datetime, is_signed: bool) -> list[Typed]:
+    source = SIGNED if is_signed else IDENTIFY
+    given = {"email": seen.email, "tel": seen.tel, "line": seen.line}
+    return [Typed(kind, text, source, at) for name, kind in CONTACT_KINDS.items() if (text := given[name])]
+
+
+def attach_typed(
+    session: Session,
+    *,
+    site: SiteContext,
+    episode: Episode,
+    typed: Sequence[Typed],
+    ip_index: bytes | None,
+    now: datetime,
+) -> Attachment:
+    """Meet the contact points that a batch names, attach them to the locked episode, and read their order marks.
+
+    Of what one source says of one kind the newest counts: a corrected address takes the place of the mistyped one.
+    What is no address or number (yet) is left out; the event row says so.
+    """
+    wanted = _newest(typed, country=site.country)
+    if not wanted:
+        return Attachment()
+    attached = queries.list_attached(session, tenant_id=site.tenant_id, episode_id=episode.episode_id)
+    known = {(one.kind, one.value_index) for one in attached}
+    indexed = sorted(
+        (
+            (_RANK[value.kind], value_index(site.tenant_id, value.kind, value.text), value, source, at)
+            for (source, _), (value, at) in wanted.items()
+        ),
+        key=lambda entry: (entry[0], entry[1], entry[3]),
+    )
+    missing = [entry for entry in indexed if (entry[2].kind, entry[1]) not in known]
+    replaced = [
+        one.contact_point_id
+        for one in attached
+        if (new := wanted.get((one.source, one.kind))) is not None
+        and value_index(site.tenant_id, one.kind, new[0].text) != one.value_index
+        and new[1] >= one.captured_at
+    ]
+    if replaced:
+        queries.detach(session, tenant_id=site.tenant_id, episode_id=episode.episode_id, contact_point_ids=replaced)
+    met: dict[UUID, tuple[str, datetime]] = {}
+    for _, _, value, source, at in missing:
+        point = people.meet_contact_point(
+            session,
+            tenant_id=site.tenant_id,
+            kind=value.kind,
+            value=value.text,
+            person_id=episode.person_id,
+            now=now,
+        )
+        episode.person_id = episode.person_id or point.person_id
+        met.setdefault(point.contact_point_id, (source, at))
+    new_points = _count_new(session, site, episode, list(met))
+    for contact_point_id in sorted(met):
+        source, at = met[contact_point_id]
+        queries.attach(
+            session,
+            tenant_id=site.tenant_id,
+            episode_id=episode.episode_id,
+            contact_point_id=contact_point_id,
+            source=source,
+            at=at,
+        )
+    if not met:
+        return Attachment()
+    return Attachment(new_points, _ordered_since(session, site, episode, list(met)))
+
+
+def name_person(
+    session: Session, *, site: SiteContext, episode: Episode, name: str | None, member_id: str | None
+) -> None:
+    """Keep name and member number with the episode's person. A browser's word overwrites neither."""
+    if episode.person_id is None:
+        return
+    tenant_id, person_id = site.tenant_id, episode.person_id
+    if name is not None:
+        people.name_person(session, tenant_id=tenant_id, person_id=person_id, name=name, overwrite=site.is_secret)
+    if member_id is not None:
+        people.set_member_index(
+            session,
+            tenant_id=tenant_id,
+            person_id=person_id,
+            member_index=member_index(tenant_id, member_id),
+            overwrite=site.is_secret,
+        )
+
+
+def hold_beyond_limits(
+    session: Session,
+    *,
+    site: SiteContext,
+    episode: Episode,
+    new_points: int,
+    ip_index: bytes | None,
+    now: datetime,
+) -> None:
+    """Count what a browser brings, and hold the lead of one that brings too many (RULES 36). Nothing is refused."""
+    if not new_points or site.is_secret or episode.visitor is None:
+        return
+    by_visitor = queries.count_visitor_contact_points(
+        session, tenant_id=site.tenant_id, site_id=site.site_id, visitor=episode.visitor, new=new_points, now=now
+    )
+    by_address = 0
+    if ip_index is not None:
+        by_address = queries.count_address_contact_points(
+            session, tenant_id=site.tenant_id, site_id=site.site_id, ip_index=ip_index, new=new_points, now=now
+        )
+    if by_visitor > site.contact_points_per_visitor_day:
+        episode.held_reason = episode.held_reason or HELD_BY_VISITOR
+    elif by_address > site.contact_points_per_ip_hour:
+        episode.held_reason = episode.held_reason or HELD_BY_ADDRESS
+    queries.save(session, episode)
+
+
+def _newest(typed: Iterable[Typed], *, country: str) -> dict[tuple[str, ContactKind], tuple[ContactValue, datetime]]:
+    newest: dict[tuple[str, ContactKind], tuple[ContactValue, datetime]] = {}
+    for one in sorted(typed, key=lambda each: each.at):
+        try:
+            newest[(one.source, one.kind)] = (read_value(one.kind, one.text, country=country), one.at)
+        except ModoriError:  # half-typed: an answer, kept by its code in the event row
+            continue
+    return newest
+
+
+def _count_new(session: Session, site: SiteContext, episode: Episode, contact_point_ids: list[UUID]) -> int:
+    if not contact_point_ids or site.is_secret or episode.visitor is None:
+        return 0
+    return len(
+        queries.list_new_to_visitor(
+            session,
+            tenant_id=site.tenant_id,
+            site_id=site.site_id,
+            visitor=episode.visitor,
+            contact_point_ids=contact_point_ids,
+        )
+    )
+
+
+def _ordered_since(
+    session: Session, site: SiteContext, episode: Episode, contact_point_ids: list[UUID]
+) -> datetime | None:
+    """Lock contact points and return the newest order mark that belongs to this episode (G2)."""
+    points = people_queries.lock_contact_points(session, tenant_id=site.tenant_id, ids=contact_point_ids)
+    marks = [
+        point.last_ordered_at
+        for point in points
+        if rules.is_settled_by_order(episode.started_at, last_ordered_at=point.last_ordered_at)
+    ]
+    return max((mark for mark in marks if mark is not None), default=None)

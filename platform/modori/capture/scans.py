@@ -1,0 +1,41 @@
+"""What the scheduler does for capture: forget what need not be remembered, and keep the event table's partitions."""
+
+from datetime import timedelta
+
+from modori.capture import queries
+from modori.capture.rules import MOST_AHEAD, OLDEST_EVENT
+from modori.kernel import clock
+from modori.storage.db import scan_transaction, tenant_transaction
+
+PARTITIONS_AHEAD_DAYS = 7
+KEEP_EVENTS_DAYS = 400
+"""Results copy their proof (G9), and consents and orders are rows of their own: events are for the timeline."""
+
+KEEP_VELOCITY = timedelta(hours=2)
+
+
+def forget_seen_events() -> int:
+    """Purge event ids that are older than any event that we take (G1). Returns how many."""
+    horizon = clock.now() - OLDEST_EVENT - MOST_AHEAD
+    with scan_transaction() as session:
+        return queries.delete_old_seen(session, before=horizon.date())
+
+
+def forget_contact_velocity() -> int:
+    """Purge the hourly counts of contact points per network address. Returns how many rows."""
+    with scan_transaction() as session:
+        tenant_ids = queries.list_tenants_for_scan(session)
+    forgotten = 0
+    for tenant_id in tenant_ids:
+        with tenant_transaction(tenant_id) as session:
+            forgotten += queries.delete_old_velocity(session, tenant_id=tenant_id, before=clock.now() - KEEP_VELOCITY)
+    return forgotten
+
+
+def keep_event_partitions() -> int:
+    """Make the coming days' partitions and drop those past retention. Returns how many were made or dropped."""
+    with scan_transaction() as session:
+        made, dropped = queries.keep_event_partitions(
+            session, days_ahead=PARTITIONS_AHEAD_DAYS, keep_days=KEEP_EVENTS_DAYS
+        )
+    return made + dropped
