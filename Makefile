@@ -61,7 +61,7 @@ $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found. Install it, or say which: make PYTHON=/path/to/python"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 		echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@test -x $(PY) || { echo "making .venv with $$($(PYTHON) --version)"; $(PYTHON) -m venv .venv; }
+	@$(PY) -c 'import pip' 2>/dev/null || { echo "making .venv with $$($(PYTHON) --version)"; $(PYTHON) -m venv --clear .venv; }
 	@echo "installing Python packages (a minute or so the first time)"
 	@$(PY) -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements.lock
 	@$(PY) -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .

@@ -60,7 +60,8 @@ _SETTINGS = {
     "jit": "off",
     "log_min_messages": "warning",
 }
-_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Tests run several copies of every process on one cluster.
+_NOT_DURABLE = {"max_connections": "200", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 @dataclass
