@@ -1,6 +1,6 @@
 """Run the demo's own supervisor over programs that cost nothing.
 
-python demo_double.py PROJECT WEB,SHOP,WORLD,SMTP [crash] [reseed] [reload]
+python demo_double.py PROJECT WEB,SHOP,WORLD,SMTP [crash] [reseed] [reload] [broken-seed]
 """
 
 import sys
@@ -44,7 +44,7 @@ CRASH = "raise SystemExit('the double broke')"
 
 
 def prepare(story_file: Path) -> Sequence[str | Path]:
-    return (sys.executable, "-c", PREPARE, story_file)
+    return (sys.executable, "-c", CRASH if "broken-seed" in sys.argv else PREPARE, story_file)
 
 
 def programs(urls: DemoUrls) -> Sequence[Program]:

@@ -131,6 +131,16 @@ def test_a_second_start_finds_its_data_and_its_secrets(demo: Callable[..., Run])
     assert "prepared anew" in reseeded.said()
 
 
+def test_a_seed_that_was_cut_short_begins_again_on_an_empty_database(demo: Callable[..., Run]) -> None:
+    first = demo("broken-seed")
+    assert first.process.wait(START_S) == 1
+    assert "preparing the database failed" in first.said()
+    again = demo()
+    again.wait_ready()
+    assert "starting from an empty database" in again.said()
+    assert "prepared anew" in again.said()
+
+
 def test_a_second_demo_beside_a_running_one_says_so_and_leaves_it_alone(demo: Callable[..., Run]) -> None:
     run = demo()
     told = run.wait_ready()

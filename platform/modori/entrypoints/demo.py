@@ -107,7 +107,8 @@ class Demo:
         try:
             self._say("starting PostgreSQL and Valkey")
             engines.start()
-            if reseed or new_secrets:  # without the old keys nobody can read the old rows
+            # Without the old keys nobody can read the old rows, and a seed that was cut short cannot go on.
+            if reseed or new_secrets or not self._folder.story.exists():
                 self._forget(engines.superuser_url)
             database = provision(engines.superuser_url, database=DATABASE, passwords=secrets.role_passwords)
             ports = self._wanted.choose(self._say)
