@@ -55,10 +55,14 @@ class RecordedOrder:
 
 @dataclass(frozen=True, slots=True)
 class RecordedReversal:
-    """What recording a reversal came to. `applied` False: its order is not proven yet; it waits for it."""
+    """What recording a reversal came to. `applied` False: its order is not proven yet; it waits for it.
+
+    currency  of its order; None while there is none
+    """
 
     reversal: Reversal
     is_new: bool
+    currency: str | None = None
 
     @property
     def applied(self) -> bool:
@@ -71,9 +75,11 @@ def record_order(
     """Record one order and, in the same transaction, end everything pending for the person who placed it (G2).
 
     A repeated id answers the same; what a browser claimed becomes proven when a source that bills says the same id.
-    raises  OrderDiffers where a source that bills contradicts itself; AtInFuture, AtTooOld; BadAmount, UnknownCurrency
+    raises  NotFound for a site that is not the tenant's; OrderDiffers where a source that bills contradicts itself;
+            AtInFuture, AtTooOld, BadAmount, UnknownCurrency
     """
-    read = read_order(order, tenant_id=tenant_id, site_id=site_id, now=now)
+    country = tenants.get_site(session, tenant_id=tenant_id, site_id=site_id).country
+    read = read_order(order, tenant_id=tenant_id, site_id=site_id, country=country, now=now)
     proves = source is not OrderSource.BROWSER and not read.unreadable
     found = _lock_everything(
         session, tenant_id=tenant_id, keys=read.keys, values=read.values, at=read.placed_at, now=now
@@ -165,7 +171,7 @@ def record_reversal(
         raise ReversalDiffers(reversal=reversal.id)
     if known.applied_at is None and order is not None and order.proven_at is not None:
         _apply(session, order=order, reversal=known, cap=False, now=now)
-    return RecordedReversal(known, is_new)
+    return RecordedReversal(known, is_new, None if order is None else order.currency)
 
 
 def _new_row(

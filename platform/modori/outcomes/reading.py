@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from modori.capture.bodies import member_index
 from modori.kernel.errors import BadEmail, BadPhone
 from modori.kernel.ids import SiteId, TenantId
 from modori.kernel.money import Money, from_major
@@ -15,7 +16,6 @@ from modori.outcomes.rules import Clock, judge_instant
 from modori.outcomes.wire import OrderIn, OrderItem
 from modori.people.model import ContactKind
 from modori.people.values import read_value, value_index
-from modori.storage import crypto
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,12 @@ class ReadOrder:
     unreadable: tuple[tuple[str, str], ...]
 
 
-def read_order(order: OrderIn, *, tenant_id: TenantId, site_id: SiteId, now: datetime) -> ReadOrder:
-    """Normalise an order. raises BadAmount, UnknownCurrency, AtInFuture, AtTooOld"""
+def read_order(order: OrderIn, *, tenant_id: TenantId, site_id: SiteId, country: str, now: datetime) -> ReadOrder:
+    """Normalise an order.
+
+    country  the site's, whose local telephone numbers are understood
+    raises   BadAmount, UnknownCurrency, AtInFuture, AtTooOld
+    """
     value = from_major(order.value, order.currency)
     items = [_item(one, order.currency) for one in order.items]
     values: list[tuple[ContactKind, str]] = []
@@ -49,7 +53,7 @@ def read_order(order: OrderIn, *, tenant_id: TenantId, site_id: SiteId, now: dat
         if not sent:
             continue
         try:
-            values.append((kind, read_value(kind, sent).text))
+            values.append((kind, read_value(kind, sent, country=country).text))
         except (BadEmail, BadPhone) as error:
             unreadable.append((field, error.code))
     index = {kind: value_index(tenant_id, kind, text) for kind, text in values}
@@ -59,7 +63,7 @@ def read_order(order: OrderIn, *, tenant_id: TenantId, site_id: SiteId, now: dat
         cart_id=order.cart or None,
         email_index=index.get(ContactKind.EMAIL),
         phone_index=index.get(ContactKind.PHONE),
-        member_index=crypto.blind_index(tenant_id, "member", order.member_id) if order.member_id else None,
+        member_index=member_index(tenant_id, order.member_id) if order.member_id else None,
     )
     placed_at = possible_instant(order.at or now, now=now)
     said_at = None if order.at is None else order.at.timestamp()

@@ -1,0 +1,265 @@
+"""Orders and reversals as a client's server reports them, and what became of them: `/v1/orders`, `/v1/leads`, …"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi.responses import JSONResponse
+
+from modori.api import problems, queries
+from modori.api.auth import SecretKeySite
+from modori.api.bodies import Said, body_of, shape
+from modori.api.edge import ApiConfig
+from modori.api.idempotency import IdempotencyKey, Reply, answer_once
+from modori.billing import actions as billing
+from modori.billing import queries as ledger
+from modori.billing.rules import month_of
+from modori.kernel import clock
+from modori.kernel.errors import BadEmail, BadInput, BadPhone
+from modori.kernel.money import Money
+from modori.outcomes import actions as outcomes
+from modori.outcomes.errors import ReversalBeforeOrder
+from modori.outcomes.model import OrderSource
+from modori.outcomes.wire import OrderIn, ReversalIn
+from modori.storage.db import read_transaction, tenant_transaction
+
+_UNREADABLE: dict[str, type[BadInput]] = {error.code: error for error in (BadEmail, BadPhone)}
+
+Before = Annotated[UUID | None, Query(description="The last id of the page before; none: the newest.")]
+Limit = Annotated[int, Query(ge=1, le=100)]
+
+
+class BadMonth(BadInput):
+    code = "bad_month"
+    title = "A month is written YYYY-MM"
+
+
+def make_router(config: ApiConfig) -> APIRouter:
+    """Make the routes. They need nothing of the configuration yet: every edge is made alike."""
+    router = APIRouter(route_class=problems.ProblemRoute, tags=["orders"])
+    router.add_api_route("/v1/orders", post_order, methods=["POST"], status_code=201, openapi_extra=shape(OrderIn))
+    router.add_api_route(
+        "/v1/orders/{order}/reversals",
+        post_reversal,
+        methods=["POST"],
+        status_code=201,
+        openapi_extra=shape(ReversalIn),
+    )
+    router.add_api_route("/v1/leads", get_leads, methods=["GET"])
+    router.add_api_route("/v1/results", get_results, methods=["GET"])
+    router.add_api_route("/v1/statements", get_statements, methods=["GET"])
+    return router
+
+
+def post_order(
+    site: SecretKeySite,
+    said: Annotated[Said[OrderIn], Depends(body_of(OrderIn))],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Report an order: it stops every message to this person at once. 201; the same order again, 200."""
+    now = clock.now()
+    unreadable: list[tuple[str, str]] = []
+
+    def record() -> Reply:
+        done = outcomes.record_order(
+            session,
+            tenant_id=site.tenant_id,
+            site_id=site.site_id,
+            order=said.value,
+            source=OrderSource.SERVER,
+            now=now,
+        )
+        unreadable.extend(done.unreadable)
+        if done.unreadable:
+            return Reply(400, {})
+        order = done.order
+        return Reply(
+            201 if done.is_new else 200,
+            {
+                "id": order.external_id,
+                "order_id": str(order.order_id),
+                "currency": order.currency,
+                "value": _major(order.value_minor, order.currency),
+                "reversed": _major(order.reversed_minor, order.currency),
+                "at": order.placed_at.isoformat(),
+                "recorded_at": order.recorded_at.isoformat(),
+            },
+        )
+
+    with tenant_transaction(site.tenant_id) as session:
+        request = b"POST /v1/orders\n" + said.digest
+        reply = answer_once(session, site=site, key=idempotency_key, request=request, do=record, now=now)
+    if unreadable:
+        field, code = unreadable[0]
+        return problems.response(
+            _UNREADABLE[code](
+                f"{field} is none. The order was kept, and stops messages; it does not bill until it is sent right.",
+                field=field,
+                kept=True,
+            )
+        )
+    return JSONResponse(reply.body, status_code=reply.status)
+
+
+def post_reversal(
+    site: SecretKeySite,
+    order: Annotated[str, Path(min_length=1, max_length=200, description="The order's id, as you reported it.")],
+    said: Annotated[Said[ReversalIn], Depends(body_of(ReversalIn))],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Report that an order was cancelled, refused, returned or not paid, in part or as a whole. 201; again, 200.
+
+    One that comes before its order is kept and applied when the order comes: 409 with `"kept": true` says so.
+    """
+    now = clock.now()
+
+    def record() -> Reply:
+        done = outcomes.record_reversal(
+            session,
+            tenant_id=site.tenant_id,
+            site_id=site.site_id,
+            order_external_id=order,
+            reversal=said.value,
+            now=now,
+        )
+        if not done.applied:
+            return Reply(409, {})
+        currency, taken = done.currency or "", done.reversal.value_minor or 0
+        return Reply(
+            201 if done.is_new else 200,
+            {
+                "id": done.reversal.external_id,
+                "reversal_id": str(done.reversal.reversal_id),
+                "order": order,
+                "currency": currency,
+                "value": _major(taken, currency),
+                "reason": done.reversal.reason.value,
+                "at": done.reversal.reversed_at.isoformat(),
+            },
+        )
+
+    with tenant_transaction(site.tenant_id) as session:
+        request = f"POST /v1/orders/{order}/reversals\n".encode() + said.digest
+        reply = answer_once(session, site=site, key=idempotency_key, request=request, do=record, now=now)
+    if reply.status == 409:
+        return problems.response(ReversalBeforeOrder(kept=True))
+    return JSONResponse(reply.body, status_code=reply.status)
+
+
+def get_leads(site: SecretKeySite, before: Before = None, limit: Limit = 50) -> dict[str, Any]:
+    """List the site's leads, newest first. Contacts are masked."""
+    with read_transaction([site.tenant_id]) as session:
+        rows = queries.list_leads(session, tenant_id=site.tenant_id, site_id=site.site_id, before=before, limit=limit)
+    leads = [
+        {
+            "id": str(row.lead_id),
+            "episode": str(row.episode_id),
+            "state": row.state,
+            "arm": row.arm,
+            "currency": row.currency,
+            "value": None if row.value_minor is None else _major(row.value_minor, row.currency),
+            "contacts": row.contacts,
+            "made_at": row.made_at.isoformat(),
+            "ended_at": None if row.ended_at is None else row.ended_at.isoformat(),
+            "ended_by": row.ended_by,
+        }
+        for row in rows
+    ]
+    return {"leads": leads, "next": leads[-1]["id"] if len(leads) == limit else None}
+
+
+def get_results(site: SecretKeySite, before: Before = None, limit: Limit = 50) -> dict[str, Any]:
+    """List the site's results, newest first, each with the order that it stands on."""
+    with read_transaction([site.tenant_id]) as session:
+        rows = queries.list_results(session, tenant_id=site.tenant_id, site_id=site.site_id, before=before, limit=limit)
+    results = [
+        {
+            "id": str(row.result_id),
+            "order": row.external_id,
+            "lead": str(row.lead_id),
+            "state": row.state,
+            "basis": row.basis,
+            "basis_at": row.basis_at.isoformat(),
+            "currency": row.currency,
+            "value": _major(row.value_minor, row.currency),
+            "fee": _major(row.fee_minor, row.currency),
+            "hold_until": row.hold_until.isoformat(),
+            "made_at": row.made_at.isoformat(),
+            "decided_at": None if row.decided_at is None else row.decided_at.isoformat(),
+        }
+        for row in rows
+    ]
+    return {"results": results, "next": results[-1]["id"] if len(results) == limit else None}
+
+
+def get_statements(
+    site: SecretKeySite,
+    month: Annotated[str | None, Query(description="YYYY-MM; none: this month and the closed ones")] = None,
+) -> dict[str, Any]:
+    """Return one month with its lines, or the totals of this month and of every closed one."""
+    with read_transaction([site.tenant_id]) as session:
+        if month is not None:
+            month_on = _month(month)
+            entries = ledger.list_month_entries(session, tenant_id=site.tenant_id, month_on=month_on)
+            statement = billing.get_statement(session, tenant_id=site.tenant_id, month_on=month_on)
+            lines = [
+                {
+                    "seq": entry.seq,
+                    "kind": entry.kind.value,
+                    "result": str(entry.result_id),
+                    "reversal": None if entry.reversal_id is None else str(entry.reversal_id),
+                    "amount": _major(entry.amount_minor, entry.currency),
+                    "tax_rate_pct": entry.tax_rate_bp / 100,
+                    "entered_at": entry.entered_at.isoformat(),
+                    "hash": bytes(entry.entry_hash).hex(),
+                }
+                for entry in entries
+            ]
+            return _statement(statement) | {"lines": lines}
+        current_on = month_of(clock.now())
+        closed = [one.month_on for one in ledger.list_statements(session, tenant_id=site.tenant_id)]
+        months = [current_on, *(one for one in closed if one != current_on)]
+        return {
+            "statements": [
+                _statement(billing.get_statement(session, tenant_id=site.tenant_id, month_on=one)) for one in months
+            ]
+        }
+
+
+def _statement(statement: billing.MonthStatement) -> dict[str, Any]:
+    totals, currency = statement.totals, statement.currency
+    return {
+        "month": f"{statement.month_on:%Y-%m}",
+        "state": "open" if statement.closed_at is None else "closed",
+        "currency": currency,
+        "entries": totals.entries,
+        "net": _major(totals.net_minor, currency),
+        "tax": _major(totals.tax_minor, currency),
+        "gross": _major(totals.gross_minor, currency),
+        "by_rate": [
+            {
+                "tax_rate_pct": one.tax_rate_bp / 100,
+                "net": _major(one.net_minor, currency),
+                "tax": _major(one.tax_minor, currency),
+            }
+            for one in totals.by_rate
+        ],
+        "last_hash": statement.last_hash.hex(),
+    }
+
+
+def _major(minor: int, currency: str) -> int | float:
+    """Write an amount as the wire does: 4980, 49.8. Exact for every sum below 2**53 minor units (ECMA-404 readers)."""
+    major: Decimal = Money(minor, currency).major()
+    return int(major) if major == major.to_integral_value() else float(major)
+
+
+def _month(text: str) -> date:
+    try:
+        if len(text) != 7:
+            raise ValueError(text)
+        return date.fromisoformat(f"{text}-01")
+    except ValueError as error:
+        raise BadMonth(field="month") from error
