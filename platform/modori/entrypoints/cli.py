@@ -55,21 +55,24 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, Command]]:
 
 
 def _web(_: argparse.Namespace) -> int:
+    settings = all_settings.read_safe()
     from modori.entrypoints import web
 
-    return web.main(all_settings.read_safe())
+    return web.main(settings)
 
 
 def _worker(_: argparse.Namespace) -> int:
+    settings = all_settings.read_safe()
     from modori.entrypoints import worker
 
-    return worker.main(all_settings.read_safe())
+    return worker.main(settings)
 
 
 def _scheduler(_: argparse.Namespace) -> int:
+    settings = all_settings.read_safe()
     from modori.entrypoints import scheduler
 
-    return scheduler.main(all_settings.read_safe())
+    return scheduler.main(settings)
 
 
 def _demo(given: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import structlog
 from structlog.typing import Processor
 
 EMAIL: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
-PHONE: Final = re.compile(r"(?<![\w.:-])(?:\+|00)?\d(?:[\s().-]?\d){8,14}(?![\w:-])")
+PHONE: Final = re.compile(r"(?<![\w.:-])(?:\+|00)?\d(?:[\s().-]{0,2}\d){8,14}(?![\w:-])")
 """Nine to fifteen digits, alone or with the usual signs between. Ids and times have letters or colons beside."""
 
 QUIET: Final = ("dramatiq", "granian", "asyncio", "alembic", "twilio", "sqlalchemy")

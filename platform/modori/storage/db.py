@@ -49,6 +49,7 @@ def make_engine(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text goes into logs, and parameters hold personal values
         pool_timeout=10,
         connect_args={"options": "-c timezone=UTC", "connect_timeout": 5},
     )

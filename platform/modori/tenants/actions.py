@@ -134,12 +134,13 @@ _NULLABLE_ON_SITE: Final = {"notice_selector", "notice_text", "quarantine_until"
 
 
 def _apply(site: Site, change: SiteChange) -> None:
-    for field in change.model_fields_set:
-        value = getattr(change, field)
-        if value is not None or field in _NULLABLE_ON_SITE:
-            setattr(site, field, value)
-    if site.capture_mode != CaptureMode.OFF and not site.notice_text:
+    given = {field: getattr(change, field) for field in change.model_fields_set}
+    given = {field: value for field, value in given.items() if value is not None or field in _NULLABLE_ON_SITE}
+    mode, notice = given.get("capture_mode", site.capture_mode), given.get("notice_text", site.notice_text)
+    if mode != CaptureMode.OFF and not notice:
         raise BadInput("nothing is captured without a notice text", fields=["notice_text"])
+    for field, value in given.items():
+        setattr(site, field, value)
 
 
 def issue_site_key(

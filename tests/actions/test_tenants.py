@@ -1,0 +1,215 @@
+"""Clients, sites, keys, users and roles are made, changed and taken away."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from modori.kernel.email import normalise_email
+from modori.kernel.errors import BadEmail, BadInput, Conflict, NotFound
+from modori.kernel.ids import PLATFORM, UserId
+from modori.storage import db
+from modori.tenants import actions, queries
+from modori.tenants.actions import EmailTaken
+from modori.tenants.model import CaptureMode, KeyKind, Role, User
+from modori.tenants.rules import BadOrigin
+from modori.tenants.wire import SiteChange, TenantChange
+from tests.world import World, make_user
+
+
+def test_a_new_site_is_silent_and_careful(world: World) -> None:
+    acme = world.acme.tenant_id
+    with db.tenant_transaction(acme) as session:
+        change = SiteChange(name="second", origins=["https://Second.acme.example/"])
+        site = actions.make_site(session, tenant_id=acme, change=change, now=world.now)
+    assert site.capture_mode == CaptureMode.OFF
+    assert site.origins == ["https://second.acme.example"]
+    assert site.quarantine_until == world.now + timedelta(days=7)
+    assert (site.timezone, site.holdout_pct) == ("Asia/Tokyo", 10)
+    assert site.hours["call"]["weekday"] == [["09:00", "20:00"]]
+
+
+def test_an_american_site_starts_from_its_countrys_table(world: World) -> None:
+    acme = world.acme.tenant_id
+    with db.tenant_transaction(acme) as session:
+        change = SiteChange(name="us", origins=["https://us.acme.example"], country="US", timezone="America/Chicago")
+        site = actions.make_site(session, tenant_id=acme, change=change, now=world.now)
+    assert (site.timezone, site.locale) == ("America/Chicago", "en")
+    assert site.hours["call"]["holiday"] == [["08:00", "21:00"]]
+
+
+@pytest.mark.parametrize("mode", [CaptureMode.NOTICE, CaptureMode.AFTER_CONSENT])
+def test_rules15_capture_wants_a_notice(world: World, mode: CaptureMode) -> None:
+    acme = world.acme
+    change = SiteChange(capture_mode=mode, notice_text=None)
+    with db.tenant_transaction(acme.tenant_id) as session, pytest.raises(BadInput):
+        actions.change_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id, change=change)
+
+
+def test_a_change_leaves_alone_what_it_does_not_name(world: World) -> None:
+    acme = world.acme
+    with db.tenant_transaction(acme.tenant_id) as session:
+        before = queries.get_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id).model_dump()
+    with db.tenant_transaction(acme.tenant_id) as session:
+        actions.change_site(
+            session, tenant_id=acme.tenant_id, site_id=acme.site_id, change=SiteChange(abandon_after_s=600)
+        )
+    with db.tenant_transaction(acme.tenant_id) as session:
+        after = queries.get_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id).model_dump()
+    assert after == before | {"abandon_after_s": 600}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"timezone": "Asia/Atlantis"},
+        {"holdout_pct": 101},
+        {"abandon_after_s": 0},
+        {"locale": "tlh"},
+        {"country": "Japan"},
+        {"origins": []},
+        {"nonsense": 1},
+    ],
+)
+def test_policies_out_of_bounds_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        SiteChange.model_validate(change)
+
+
+def test_a_foreign_origin_is_refused_with_its_name() -> None:
+    with pytest.raises(BadOrigin):
+        SiteChange.model_validate({"origins": ["https://shop.example/cart"]})
+
+
+def test_a_client_without_what_the_law_wants_is_refused(world: World) -> None:
+    acme = world.acme.tenant_id
+    with db.tenant_transaction(acme) as session, pytest.raises(BadInput) as refused:
+        actions.make_tenant(session, tenant_id=acme, particulars=TenantChange(name="x"), now=world.now)
+    assert refused.value.extra["fields"] == [
+        "sender_name",
+        "postal_address",
+        "complaint_contact",
+        "goods_kind",
+        "mail_from",
+        "sms_from",
+        "voice_from",
+    ]
+
+
+def test_a_revoked_key_says_so_and_its_text_is_stored_nowhere(world: World) -> None:
+    acme = world.acme
+    with db.tenant_transaction(acme.tenant_id) as session:
+        key, plain = actions.issue_site_key(
+            session, tenant_id=acme.tenant_id, site_id=acme.site_id, kind=KeyKind.SECRET, now=world.now
+        )
+        assert plain.startswith("sk_")
+        assert key.shown == plain[:8]
+        assert plain.encode() not in key.key_hash
+        actions.revoke_site_key(session, tenant_id=acme.tenant_id, key_id=key.key_id, now=world.now)
+    with db.agency_transaction() as session:
+        found = queries.find_site_key(session, key_hash=actions.key_hash(plain))
+    assert found is not None
+    assert found.revoked_at == world.now
+
+
+def test_g7_a_strangers_key_cannot_be_revoked(world: World) -> None:
+    stranger = world.stranger
+    with db.tenant_transaction(stranger.tenant_id) as session:
+        [key, *_] = queries.list_site_keys(session, tenant_id=stranger.tenant_id, site_id=stranger.site_id)
+    with db.tenant_transaction(world.acme.tenant_id) as session, pytest.raises(NotFound):
+        actions.revoke_site_key(session, tenant_id=stranger.tenant_id, key_id=key.key_id, now=world.now)
+
+
+def test_switches_shut_and_open(world: World) -> None:
+    acme = world.acme
+    with db.tenant_transaction(acme.tenant_id) as session:
+        actions.stop_sending(session, tenant_id=acme.tenant_id, reason="test", now=world.now)
+        actions.stop_sending(session, tenant_id=acme.tenant_id, site_id=acme.site_id, reason="test", now=world.now)
+    with db.tenant_transaction(acme.tenant_id) as session:
+        tenant = queries.get_tenant(session, tenant_id=acme.tenant_id)
+        site = queries.get_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id)
+        assert tenant.sending_stopped_at == site.sending_stopped_at == world.now
+        actions.resume_sending(session, tenant_id=acme.tenant_id)
+        actions.resume_sending(session, tenant_id=acme.tenant_id, site_id=acme.site_id)
+        assert tenant.sending_stopped_at is site.sending_stopped_at is None
+
+
+def test_g13_a_users_address_is_sealed(world: World) -> None:
+    user = _user(world.users[Role.OPERATOR].user_id)
+    assert b"agency.example" not in user.email
+    with db.agency_transaction() as session:
+        assert actions.user_email(session, user) == world.users[Role.OPERATOR].email
+        assert actions.user_phone(session, user) == "+819012345678"
+
+
+def test_an_address_names_one_user_however_it_is_written(world: World) -> None:
+    email = world.users[Role.OPERATOR].email
+    for spelling in (email, email.upper(), f" {email} "):
+        with db.agency_transaction() as session, pytest.raises(EmailTaken):
+            actions.make_user(session, email=spelling, name="Twin", now=world.now)
+
+
+def test_what_is_no_address_makes_no_user(world: World) -> None:
+    with db.agency_transaction() as session, pytest.raises(BadEmail):
+        actions.make_user(session, email="nobody", name="Nobody", now=world.now)
+    assert normalise_email("ok@agency.example").address == "ok@agency.example"
+
+
+def test_a_reviewer_belongs_to_a_client(world: World) -> None:
+    user_id = world.users[Role.OPERATOR].user_id
+    with db.agency_transaction() as session, pytest.raises(BadInput):
+        actions.give_membership(
+            session, user_id=user_id, client_tenant_id=None, role=Role.CLIENT_REVIEWER, now=world.now
+        )
+
+
+def test_a_second_role_at_a_client_replaces_the_first(world: World) -> None:
+    user_id, acme = world.users[Role.OPERATOR].user_id, world.acme.tenant_id
+    for role in (Role.ACCOUNT_MANAGER, Role.ACCOUNT_MANAGER):
+        with db.agency_transaction() as session:
+            actions.give_membership(session, user_id=user_id, client_tenant_id=acme, role=role, now=world.now)
+    with db.agency_transaction() as session:
+        held = queries.list_memberships(session, user_id=user_id)
+        assert [(one.client_tenant_id, one.role) for one in held] == [(acme, Role.ACCOUNT_MANAGER)]
+        actions.take_membership(session, user_id=user_id, client_tenant_id=acme)
+        assert queries.list_memberships(session, user_id=user_id) == []
+
+
+def test_an_invitation_is_promised_and_holds_no_secret(world: World) -> None:
+    with db.agency_transaction() as session:
+        user = actions.invite_user(
+            session,
+            email=f"new-{world.acme.tenant_id}@agency.example",
+            name="New",
+            role=Role.OPERATOR,
+            client_tenant_id=world.acme.tenant_id,
+            now=world.now,
+        )
+        with pytest.raises(Conflict):
+            actions.invite_again(session, user_id=world.users[Role.OPERATOR].user_id, now=world.now)
+    assert _promised("user.invited", UserId(user.user_id)) == [{"user_id": str(user.user_id)}]
+
+
+def test_a_disabled_user_may_come_back(world: World) -> None:
+    user = make_user(Role.OPERATOR, world.acme.tenant_id)
+    with db.agency_transaction() as session:
+        actions.disable_user(session, user_id=user.user_id, now=world.now)
+        actions.enable_user(session, user_id=user.user_id)
+        assert queries.get_user(session, user_id=user.user_id).disabled_at is None
+
+
+def _user(user_id: UserId) -> User:
+    with db.agency_transaction() as session:
+        return queries.get_user(session, user_id=user_id)
+
+
+def _promised(topic: str, user_id: UserId) -> list[dict[str, object]]:
+    with db.agency_transaction() as session:
+        rows = session.connection().execute(
+            text(
+                "select payload from promise where tenant_id = :platform and topic = :topic"
+                " and payload ->> 'user_id' = :user_id"
+            ),
+            {"platform": PLATFORM, "topic": topic, "user_id": str(user_id)},
+        )
+        return [row.payload for row in rows]
