@@ -14,7 +14,7 @@ from modori.channels.ui import known_locale, words_of
 from modori.channels.wire import LinkDraft, MessageFacts, Prepared, Prices, Unpreparable, UnpreparableReason, Wording
 from modori.kernel.digest import content_digest
 from modori.kernel.money import Money
-from modori.kernel.names import without_links
+from modori.kernel.names import holds_link, without_links
 from modori.kernel.origins import is_on, origin_of
 from modori.kernel.sms import measure_sms
 from modori.people.model import Channel
@@ -53,7 +53,8 @@ def compose(
 def shown_facts(facts: MessageFacts, locale: str) -> dict[str, Any]:
     """Spell the facts as a wording may show them: names without anything that could become a link, money as text."""
     language = known_locale(locale)
-    name = without_links(facts.person_name or "") or None
+    # A person whose name holds a link has no name: what is left of it would still be somebody's message.
+    name = None if holds_link(facts.person_name or "") else without_links(facts.person_name or "") or None
     addressed = words_of("mail")[language]
     return {
         "person": {

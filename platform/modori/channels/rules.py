@@ -26,6 +26,18 @@ STOP_WORDS = frozenset(
         *("停止", "配信停止", "解除", "不要", "やめて"),
     )
 )
+_POLITE = (
+    "してください",
+    "して下さい",
+    "でお願いします",
+    "お願いします",
+    "です",
+    "を希望します",
+    "希望",
+    "ください",
+    "下さい",
+)
+"""What people put after a stop word, the last first."""
 START_WORDS = frozenset(("START", "UNSTOP", "再開"))
 
 
@@ -79,8 +91,8 @@ def read_reply(text: str) -> ReplyEffect | None:
     """
     folded = unicodedata.normalize("NFKC", text).strip()
     bare = "".join(one for one in folded if unicodedata.category(one)[0] not in "PSZC").upper()
-    for polite in ("してください", "して下さい", "お願いします", "を希望します", "希望", "ください", "下さい", "です"):
+    for polite in _POLITE:
         bare = bare.removesuffix(polite)
-    if bare in STOP_WORDS or bare.removesuffix("で") in STOP_WORDS:
+    if bare in STOP_WORDS:
         return ReplyEffect.STOP
     return ReplyEffect.REOPEN if bare in START_WORDS else None

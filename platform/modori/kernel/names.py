@@ -26,9 +26,17 @@ def without_links(text: str, *, most: int = 120) -> str:
 
     Compatibility forms are folded first, since ｅｖｉｌ．ｅｘａｍｐｌｅ is a link to some clients.
     """
-    folded = unicodedata.normalize("NFKC", text)
-    plain = "".join(" " if unicodedata.category(one) in ("Cc", "Cf", "Zl", "Zp") else one for one in folded)
-    stopped = plain.translate(_IDEOGRAPHIC_STOPS)
-    if _LINK_LIKE.search(stopped):
-        plain = _LINK_LIKE.sub(" ", stopped)
+    plain = _plain(text)
+    if holds_link(plain):
+        plain = _LINK_LIKE.sub(" ", plain.translate(_IDEOGRAPHIC_STOPS))
     return " ".join(plain.split())[:most].strip()
+
+
+def holds_link(text: str) -> bool:
+    """Say whether there is anything in a name that could become a link."""
+    return _LINK_LIKE.search(_plain(text).translate(_IDEOGRAPHIC_STOPS)) is not None
+
+
+def _plain(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text)
+    return "".join(" " if unicodedata.category(one) in ("Cc", "Cf", "Zl", "Zp") else one for one in folded)
