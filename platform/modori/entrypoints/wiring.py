@@ -14,9 +14,12 @@ from modori.background.hints import hint
 from modori.background.scheduler import Scan
 from modori.billing import jobs as billing
 from modori.billing import scans as billing_scans
+from modori.capture import scans as capture_scans
 from modori.channels.adapters import Adapters, make_adapters
 from modori.channels.twilio_http import TwilioAccount
 from modori.entrypoints.settings import Settings
+from modori.leads import jobs as leads
+from modori.leads import scans as leads_scans
 from modori.outcomes import jobs as outcomes
 from modori.outreach import jobs as outreach
 from modori.outreach.dispatch import Dispatcher
@@ -26,6 +29,7 @@ from modori.tenants import scans as tenants_scans
 Job = Callable[[str, str], None]
 
 FOLLOWERS: Final[Mapping[str, tuple[Job, ...]]] = {
+    "episode.abandoned": (leads.make_lead_now,),
     "lead.made": (outreach.plan_lead_now,),
     "lead.released": (outreach.plan_lead_now,),
     "stop.recorded": (outreach.end_stopped_leads_now,),
@@ -43,18 +47,22 @@ DISPATCH: Final = "outreach.dispatch_touches"
 
 def scans(settings: Settings) -> list[Scan]:
     """Everything that the scheduler looks for."""
-    day_s = 86_400.0
+    hour_s = 3600.0
     return [
         Scan("relay", relay.RELAY_EVERY_S, lambda: relay.relay_once(subscribers()), is_eager=True),
         Scan("sweep", relay.SWEEP_EVERY_S, relay.sweep_once, is_eager=True),
+        Scan("idle episodes", 1.0, leads_scans.settle_idle_episodes, is_eager=True, wake_at=leads_scans.next_due_at),
         Scan("due touches", 0.5, _claim_due, is_eager=True, wake_at=sending_scans.next_due_at),
         Scan("stale claims", 2.0, sending_scans.release_stale_claims, is_eager=True),
         Scan("overdue deliveries", 1.0, sending_scans.expire_deliveries, is_eager=True),
         Scan("unknown deliveries", 5.0, make_dispatcher(settings).reconcile),
         Scan("ended holds", 5.0, billing_scans.release_holds, is_eager=True),
         Scan("silent results", 60.0, billing_scans.approve_silent_results),
-        Scan("finished work", day_s / 24, lambda: relay.forget_finished(older_than_days=settings.work_retention_days)),
-        Scan("expired logins", day_s / 24, tenants_scans.forget_expired_logins),
+        Scan("event partitions", hour_s, lambda: capture_scans.keep_event_partitions(settings.event_retention_days)),
+        Scan("seen events", hour_s, capture_scans.forget_seen_events, is_eager=True),
+        Scan("contact velocity", hour_s, capture_scans.forget_contact_velocity),
+        Scan("finished work", hour_s, lambda: relay.forget_finished(older_than_days=settings.work_retention_days)),
+        Scan("expired logins", hour_s, tenants_scans.forget_expired_logins),
     ]
 
 
