@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from modori.storage.columns import Instant, Json, TenantRow, choice
@@ -46,12 +46,12 @@ class LedgerEntry(TenantRow, table=True):
     """One immutable amount with its proof, chained to the one before it by hash (G9). No role may update or delete."""
 
     __tablename__ = "ledger_entry"
-    seq: int = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
     entry_id: UUID = Field(unique=True)
     kind: EntryKind = Field(sa_type=choice(EntryKind))
     result_id: UUID
     reversal_id: UUID | None = None
-    amount_minor: int
+    amount_minor: int = Field(sa_type=BigInteger)
     """Without tax; negative for a reversal."""
     currency: str = Field(max_length=3)
     tax_rate_bp: int
@@ -75,8 +75,8 @@ class Statement(TenantRow, table=True):
     __tablename__ = "statement"
     month_on: date = Field(primary_key=True)
     entries: int
-    net_minor: int
-    tax_minor: int
+    net_minor: int = Field(sa_type=BigInteger)
+    tax_minor: int = Field(sa_type=BigInteger)
     currency: str = Field(max_length=3)
     by_rate: list[dict[str, Any]] = Field(sa_type=Json)
     """[{"tax_rate_bp", "net_minor", "tax_minor"}]: tax is rounded once per rate (G10)."""

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, text
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, text
 from sqlmodel import Field
 
 from modori.storage.columns import Instant, Json, TenantRow, choice
@@ -49,7 +49,7 @@ class CallTask(TenantRow, table=True):
     state: CallTaskState = Field(default=CallTaskState.WAITING, sa_type=choice(CallTaskState))
     due_at: datetime = Field(sa_type=Instant)
     is_callback: bool = False
-    value_minor: int | None = None
+    value_minor: int | None = Field(default=None, sa_type=BigInteger)
     currency: str | None = Field(default=None, max_length=3)
     claimed_by: UUID | None = None
     claimed_at: datetime | None = Field(default=None, sa_type=Instant)

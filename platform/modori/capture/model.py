@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, text
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, text
 from sqlmodel import Field
 
 from modori.storage.columns import Instant, Json, TenantRow, choice
@@ -88,7 +88,7 @@ class Episode(TenantRow, table=True):
     state: EpisodeState = Field(default=EpisodeState.OPEN, sa_type=choice(EpisodeState))
     cart_id: str | None = None
     currency: str | None = Field(default=None, max_length=3)
-    cart_minor: int | None = None
+    cart_minor: int | None = Field(default=None, sa_type=BigInteger)
     """The total shown, tax and shipping included, minor units."""
     items: list[dict[str, Any]] = Field(sa_type=Json)
     """[{"id", "name", "price_minor", "quantity", "url"?, "image"?, "stock"?}]; every URL on the site's origins."""

@@ -15,10 +15,10 @@ from modori.capture import queries as capture_queries
 from modori.capture.model import Episode, EpisodeState
 from modori.capture.rules import Verdict, is_settled_by_order, judge_episode, next_look
 from modori.kernel.errors import Conflict
-from modori.kernel.ids import EpisodeId, LeadId, SiteId, TenantId, UserId, new_id
+from modori.kernel.ids import EpisodeId, LeadId, ScenarioId, SiteId, TenantId, UserId, new_id
 from modori.kernel.money import Money
 from modori.leads import queries, rules
-from modori.leads.model import OPEN_STATES, Arm, Lead, LeadState
+from modori.leads.model import OPEN_STATES, Arm, Lead, LeadState, Route
 from modori.leads.rules import ContactFacts, Eligible, LeadFacts, NoLead, RouteFacts, RouteSubject
 from modori.people import queries as people
 from modori.people.model import Channel
@@ -156,6 +156,30 @@ def end_lead(
     queries.save(session, lead)
     live.announce(session, tenant_id=tenant_id, topic="lead", subject=str(lead_id))
     return True
+
+
+def add_route(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    site_id: SiteId,
+    name: str,
+    conditions: Mapping[str, object],
+    scenario_id: ScenarioId,
+) -> Route:
+    """Add a route behind the site's others: the first that matches an abandoned episode picks the scenario."""
+    known = queries.list_routes(session, tenant_id=tenant_id, site_id=site_id)
+    route = Route(
+        tenant_id=tenant_id,
+        route_id=new_id(),
+        site_id=site_id,
+        position=max((one.position for one in known), default=0) + 1,
+        name=name,
+        conditions=dict(conditions),
+        scenario_id=scenario_id,
+    )
+    queries.save(session, route)
+    return route
 
 
 def _abandon(session: Session, *, tenant_id: TenantId, episode: Episode, now: datetime) -> None:

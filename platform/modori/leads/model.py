@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, text
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, text
 from sqlmodel import Field
 
 from modori.storage.columns import Instant, Json, TenantRow, choice
@@ -73,7 +73,7 @@ class Lead(TenantRow, table=True):
     holdout_pct: int
     route_id: UUID | None = None
     scenario_id: UUID | None = None
-    value_minor: int | None = None
+    value_minor: int | None = Field(default=None, sa_type=BigInteger)
     currency: str | None = Field(default=None, max_length=3)
     held_reason: str | None = None
     made_at: datetime = Field(sa_type=Instant)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from modori.storage.columns import Instant, Json, TenantRow, choice
@@ -29,8 +29,8 @@ class Order(TenantRow, table=True):
     external_id: str
     source: OrderSource = Field(sa_type=choice(OrderSource))
     currency: str = Field(max_length=3)
-    value_minor: int
-    reversed_minor: int = 0
+    value_minor: int = Field(sa_type=BigInteger)
+    reversed_minor: int = Field(default=0, sa_type=BigInteger)
     items: list[dict[str, Any]] = Field(sa_type=Json)
     email_index: bytes | None = None
     phone_index: bytes | None = None
@@ -82,7 +82,7 @@ class Reversal(TenantRow, table=True):
     order_external_id: str
     external_id: str
     order_id: UUID | None = None
-    value_minor: int | None = None
+    value_minor: int | None = Field(default=None, sa_type=BigInteger)
     """None: all that is left of the order."""
     value_major: str | None = None
     """As it was sent, while the order's currency is unknown."""
@@ -130,9 +130,9 @@ class Result(TenantRow, table=True):
     basis_at: datetime = Field(sa_type=Instant)
     contract_version_id: UUID
     currency: str = Field(max_length=3)
-    value_minor: int
+    value_minor: int = Field(sa_type=BigInteger)
     """The order's value less what was reversed before billing."""
-    fee_minor: int
+    fee_minor: int = Field(sa_type=BigInteger)
     state: ResultState = Field(default=ResultState.HELD, sa_type=choice(ResultState))
     hold_until: datetime = Field(sa_type=Instant)
     proof: dict[str, Any] = Field(sa_type=Json)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from modori.people.model import Channel
@@ -168,7 +168,7 @@ class Delivery(TenantRow, table=True):
     report: ReportStatus = Field(default=ReportStatus.NONE, sa_type=choice(ReportStatus))
     reported_at: datetime | None = Field(default=None, sa_type=Instant)
     parts: int | None = None
-    cost_minor: int = 0
+    cost_minor: int = Field(default=0, sa_type=BigInteger)
     subject: bytes | None = None
     content: bytes | None = None
     """What was sent, as text, sealed: shown in the timeline."""

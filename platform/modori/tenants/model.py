@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKeyConstraint, Index, String, text
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, ForeignKeyConstraint, Index, String, text
 from sqlmodel import Field, SQLModel
 
 from modori.storage.columns import Instant, Json, TenantRow, choice
@@ -56,7 +56,7 @@ class Tenant(TenantRow, table=True):
     order_feed_max_age_s: int | None = None
     """How old the newest word of the order feed may be before sends are held; None: no feed is expected."""
     order_feed_seen_at: datetime | None = Field(default=None, sa_type=Instant)
-    monthly_spend_limit_minor: int | None = None
+    monthly_spend_limit_minor: int | None = Field(default=None, sa_type=BigInteger)
     """Most that deliveries may cost in a calendar month, minor units; None: no limit."""
     sending_stopped_at: datetime | None = Field(default=None, sa_type=Instant)
     sending_stopped_reason: str | None = None
@@ -248,4 +248,4 @@ class Spend(TenantRow, table=True):
 
     __tablename__ = "spend"
     month_on: date = Field(primary_key=True)
-    spent_minor: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    spent_minor: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
