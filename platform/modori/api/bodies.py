@@ -82,10 +82,24 @@ def parse(model: type[M], raw: bytes) -> M:
 
 
 def shape(model: type[BaseModel]) -> dict[str, Any]:
-    """Describe a body for OpenAPI: the dependency reads it itself, so that FastAPI does not know its shape."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    """Describe a body for OpenAPI: the dependency reads it itself, so that FastAPI does not know its shape.
+
+    Shapes inside shapes are written out where they stand, so that no reference points outside the document.
+    """
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    inlined = _inlined(schema, definitions)
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": inlined}}}}
+
+
+def _inlined(part: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(part, list):
+        return [_inlined(one, definitions) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        return _inlined(definitions[part["$ref"].rpartition("/")[2]], definitions)
+    return {key: _inlined(value, definitions) for key, value in part.items() if key != "discriminator"}
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

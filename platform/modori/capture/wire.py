@@ -20,13 +20,19 @@ MAX_ITEMS: Final = 100
 
 
 class TooLarge(BadInput):
-    code = "too_large"
+    code = "body_too_large"
+    status = 413
     title = "The body is larger than 64 KiB"
 
 
-class BadJson(BadInput):
-    code = "bad_json"
-    title = "The body is not JSON"
+class MalformedBody(BadInput):
+    code = "malformed_body"
+    title = "The body is not JSON in UTF-8"
+
+
+class DuplicateKey(BadInput):
+    code = "duplicate_key"
+    title = "A key stands twice in one object of the body"
 
 
 class BadEnvelope(BadInput):
@@ -181,6 +187,45 @@ class Envelope(_Shape):
     events: Annotated[list[Any], Field(max_length=MAX_EVENTS)]
 
 
+class PageEvent(EventShape):
+    type: Literal["page"]
+    data: PageShape
+
+
+class CartEvent(EventShape):
+    type: Literal["cart"]
+    data: CartShape
+
+
+class FormEvent(EventShape):
+    type: Literal["form"]
+    data: FormShape
+
+
+class IdentifyEvent(EventShape):
+    type: Literal["identify"]
+    data: IdentifyShape
+
+
+class ConsentEvent(EventShape):
+    type: Literal["consent"]
+    data: ConsentShape
+
+
+class OrderEvent(EventShape):
+    type: Literal["order"]
+    data: OrderShape
+
+
+class PostedEvents(Envelope):
+    """The envelope with its events' shapes, for the OpenAPI document: ingest judges each event by itself."""
+
+    events: Annotated[
+        list[PageEvent | CartEvent | FormEvent | IdentifyEvent | ConsentEvent | OrderEvent],
+        Field(max_length=MAX_EVENTS),
+    ]
+
+
 class RefusedEvent(BaseModel):
     """Why one event was not taken. `id` is null where it was no text."""
 
@@ -188,7 +233,7 @@ class RefusedEvent(BaseModel):
     code: str
 
 
-class Receipt(BaseModel):
+class EventsTaken(BaseModel):
     """The answer to a good envelope; repeats count as accepted."""
 
     accepted: int
@@ -196,7 +241,7 @@ class Receipt(BaseModel):
 
 
 def read_envelope(body: bytes) -> Envelope:
-    """Read the body of a request. raises TooLarge, BadJson, BadEnvelope"""
+    """Read the body of a request. raises TooLarge, MalformedBody, DuplicateKey, BadEnvelope"""
     if len(body) > MAX_BODY_BYTES:
         raise TooLarge()
     parsed = parse_json(body)
@@ -211,26 +256,26 @@ def read_envelope(body: bytes) -> Envelope:
 
 
 def parse_json(body: bytes) -> Any:
-    """Parse JSON as RFC 8259 has it, without what Python would let through. raises BadJson
+    """Parse JSON as RFC 8259 has it, without what Python would let through. raises MalformedBody, DuplicateKey
 
     Refused: a key twice in one object, NaN and Infinity, anything but UTF-8, nesting without end.
     """
     try:
         return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
-    except BadJson:
+    except (MalformedBody, DuplicateKey):
         raise
     except RecursionError as error:
-        raise BadJson("The body is nested too deep.") from error
+        raise MalformedBody("The body is nested too deep.") from error
     except ValueError as error:
-        raise BadJson() from error
+        raise MalformedBody() from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise BadJson("An object names a key twice.", reason="duplicate_key")
+        raise DuplicateKey()
     return found
 
 
 def _constant(name: str) -> Any:
-    raise BadJson(f"{name} is not JSON.")
+    raise MalformedBody(f"{name} is not JSON.")

@@ -1,0 +1,57 @@
+"""`GET /v1/sites/{pk}/config`: what the SDK must know before it reads anything."""
+
+from typing import Final
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from modori.api.keys import site_keys
+from modori.api.problems import ProblemRoute
+from modori.kernel.errors import NotFound
+from modori.tenants.model import CaptureMode
+
+MAX_AGE_S: Final = 300
+LONGEST_HEARTBEAT_S: Final = 30
+
+
+class UnknownSite(NotFound):
+    code = "unknown_key"
+    title = "The key is unknown or has been revoked"
+
+
+class SiteConfig(BaseModel):
+    """What a page's script is told. Not to be had and not cached means `off`."""
+
+    mode: CaptureMode
+    notice_selector: str | None = Field(description="A CSS selector of the notice; in mode notice it must match.")
+    origins: list[str]
+    heartbeat_s: int = Field(description="How often an open page says so: a third of the site's threshold.")
+
+
+def heartbeat_s(abandon_after_s: int) -> int:
+    """Say how often an open page must be heard of, so that two lost heartbeats do not make it abandoned."""
+    return max(1, min(LONGEST_HEARTBEAT_S, abandon_after_s // 3))
+
+
+def make_router() -> APIRouter:
+    router = APIRouter(route_class=ProblemRoute, tags=["sites"])
+
+    @router.get(
+        "/v1/sites/{publishable_key}/config",
+        summary="What the SDK must know of a site",
+        responses={404: {"description": "The key is unknown or has been revoked."}},
+    )
+    def show_site_config(publishable_key: str, response: Response) -> SiteConfig:
+        site = site_keys.find(publishable_key)
+        if site is None or site.is_secret:
+            raise UnknownSite()
+        response.headers["Cache-Control"] = f"public, max-age={MAX_AGE_S}"
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return SiteConfig(
+            mode=site.capture_mode,
+            notice_selector=site.notice_selector,
+            origins=list(site.origins),
+            heartbeat_s=heartbeat_s(site.abandon_after_s),
+        )
+
+    return router

@@ -1,0 +1,315 @@
+"""`/v1/events` as a raw ASGI application: half of a framework's route would be the framework."""
+
+import asyncio
+import ipaddress
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Any, Final
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from modori.api import problems, taking
+from modori.api.edge import ApiConfig, ProxyTrust
+from modori.api.keys import SiteKeys, site_keys
+from modori.api.rates import Rates
+from modori.capture.context import SiteContext
+from modori.capture.reading import Reading, read_event
+from modori.capture.wire import MAX_BODY_BYTES, BadEnvelope, Envelope, TooLarge, read_envelope
+from modori.kernel import clock
+from modori.kernel.errors import BadInput, Forbidden, Limited, ModoriError, Unavailable
+from modori.kernel.origins import origin_of
+from modori.storage import crypto
+from modori.storage.db import agency_transaction
+from modori.tenants.model import CaptureMode
+from modori.tenants.queries import origin_is_registered
+
+Message = dict[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Headers = Mapping[bytes, bytes]
+
+BODY_WITHIN_S: Final = 15.0
+"""A body that takes longer to arrive is not waited for."""
+
+PREFLIGHT_HOLDS_S: Final = 600
+ORIGINS_KEPT_S: Final = 5.0
+MOST_ORIGINS: Final = 5000
+STRANGERS_PER_S: Final = 10
+STRANGERS_BURST: Final = 50
+"""For addresses that present no known key; a site's own figures are in its row (RULES 36)."""
+
+_MEDIA_TYPES: Final = ("", "application/json", "text/plain")
+
+
+class UnknownSiteKey(Forbidden):
+    code = "unknown_key"
+    title = "The key is unknown or has been revoked"
+
+
+class OriginRequired(Forbidden):
+    code = "origin_required"
+    title = "A publishable key is for browsers, which send an Origin"
+
+
+class ForeignOrigin(Forbidden):
+    code = "foreign_origin"
+    title = "The page's origin is not registered for this site"
+
+
+class SecretInBrowser(Forbidden):
+    code = "secret_key_in_browser"
+    title = "A secret key must never be in a page. Revoke it"
+
+
+class UnsupportedMedia(BadInput):
+    code = "unsupported_media_type"
+    status = 415
+    title = "Send JSON as application/json or text/plain, not compressed"
+
+
+class SlowBody(BadInput):
+    code = "slow_body"
+    status = 408
+    title = "The body did not arrive in time"
+
+
+class _Gone(Exception):
+    """The caller hung up."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request, read."""
+
+    origin: str | None
+    bearer: str | None
+    client_ip: str
+    body: bytes
+    received_at: datetime
+
+
+class IngestApp:
+    """Answers OPTIONS and POST. Each POST is one transaction, committed before its 202 (G1).
+
+    The event loop only reads and writes; parsing and the database are a bounded pool of threads'. What finds the pool's
+    queue full is answered 503 at once.
+    """
+
+    def __init__(self, config: ApiConfig, *, keys: SiteKeys = site_keys, rates: Rates | None = None) -> None:
+        self._keys = keys
+        self._rates = rates or Rates()
+        self._proxies = ProxyTrust(config.trusted_proxies)
+        self._threads = ThreadPoolExecutor(max_workers=config.ingest_threads, thread_name_prefix="ingest")
+        self._most_waiting = config.ingest_threads + config.ingest_queue
+        self._waiting = 0
+        self._origins: dict[str, tuple[float, bool]] = {}
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        headers: Headers = dict(scope["headers"])
+        origin = headers.get(b"origin", b"").decode("latin-1") or None
+        try:
+            if scope["method"] == "OPTIONS":
+                await self._preflight(origin, send)
+            elif scope["method"] == "POST":
+                await self._post(scope, headers, origin, receive, send)
+            else:
+                raise problems.MethodNotAllowed("Only POST and OPTIONS.")
+        except ModoriError as error:
+            await _answer(send, error.status, problems.body(error), _error_headers(error, origin))
+        except (DBAPIError, PoolTimeout) as error:
+            problem = problems.from_database(error)
+            if problem is None:
+                raise
+            await _answer(send, problem.status, problems.body(problem), _error_headers(problem, origin))
+        except _Gone:
+            return
+
+    async def _preflight(self, origin: str | None, send: Send) -> None:
+        """Grant any registered origin: the POST is judged by its own site's list, which no preflight can name."""
+        if origin is None or not await self._in_thread(lambda: self._is_registered(origin)):
+            raise ForeignOrigin()
+        granted = [
+            (b"access-control-allow-methods", b"POST"),
+            (b"access-control-allow-headers", b"content-type"),
+            (b"access-control-max-age", str(PREFLIGHT_HOLDS_S).encode()),
+        ]
+        await _answer(send, 204, b"", [*_cors(origin), *granted])
+
+    async def _post(self, scope: Message, headers: Headers, origin: str | None, receive: Receive, send: Send) -> None:
+        media = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
+        if media not in _MEDIA_TYPES or headers.get(b"content-encoding", b"identity") != b"identity":
+            raise UnsupportedMedia()
+        try:
+            body = await asyncio.wait_for(_read_body(headers, receive), BODY_WITHIN_S)
+        except TimeoutError as error:
+            raise SlowBody() from error
+        peer = (scope.get("client") or ("0.0.0.0", 0))[0]  # noqa: S104  # stands for "unknown", nothing is bound
+        forwarded = headers.get(b"x-forwarded-for")
+        asked = _Asked(
+            origin=origin,
+            bearer=_bearer(headers),
+            client_ip=self._proxies.client_ip(peer, forwarded.decode("latin-1") if forwarded else None),
+            body=body,
+            received_at=clock.now(),
+        )
+        answer = await self._in_thread(lambda: self._take(asked))
+        await _answer(send, 202, answer, _cors(origin) if origin is not None else [])
+
+    async def _in_thread(self, work: Callable[[], Any]) -> Any:
+        if self._waiting >= self._most_waiting:
+            raise Unavailable("Too much is waiting. Nothing was kept.", retry_after_s=2)
+        self._waiting += 1
+        try:
+            context = copy_context()
+            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: context.run(work))
+        finally:
+            self._waiting -= 1
+
+    def _take(self, asked: _Asked) -> bytes:
+        try:
+            envelope = read_envelope(asked.body)
+            site = self._site(asked, envelope)
+        except ModoriError:
+            self._limit(("stranger", _network(asked.client_ip)), 1, STRANGERS_PER_S, STRANGERS_BURST)
+            raise
+        count = len(envelope.events)
+        if not site.is_secret:
+            caller = (site.site_id, _network(asked.client_ip))
+            self._limit(caller, count, site.ip_events_per_s, site.ip_events_burst)
+        self._limit(site.site_id, count, site.site_events_per_s, max(site.site_events_per_s * 2, 50))
+        reading = Reading(
+            origins=site.origins,
+            country=site.country,
+            is_server=site.is_secret,
+            capture_off=site.capture_mode is CaptureMode.OFF,
+            sent_at=envelope.sent_at,
+            received_at=asked.received_at,
+        )
+        taken = taking.take(
+            site,
+            [read_event(raw, reading) for raw in envelope.events],
+            received_at=asked.received_at,
+            ip_index=None if site.is_secret else _ip_index(site, asked.client_ip),
+        )
+        refused = [{"id": one.id, "code": one.code} for one in taken.refused]
+        return json.dumps({"accepted": taken.accepted, "refused": refused}, ensure_ascii=False).encode()
+
+    def _site(self, asked: _Asked, envelope: Envelope) -> SiteContext:
+        """Say on whose behalf the request speaks. raises Forbidden's leaves, BadEnvelope"""
+        if asked.bearer is not None:
+            return self._site_of_server(asked, envelope, asked.bearer)
+        if envelope.site is None:
+            raise BadEnvelope("site: name the site's publishable key, pk_…", field="site")
+        site = self._keys.find(envelope.site)
+        if site is None or site.is_secret:
+            raise UnknownSiteKey()
+        if asked.origin is None:
+            raise OriginRequired()
+        if not _is_among(asked.origin, site.origins):
+            raise ForeignOrigin()
+        return site
+
+    def _site_of_server(self, asked: _Asked, envelope: Envelope, bearer: str) -> SiteContext:
+        if asked.origin is not None:
+            raise SecretInBrowser()
+        site = self._keys.find(bearer)
+        if site is None or not site.is_secret:
+            raise UnknownSiteKey()
+        if envelope.site is not None:
+            named = self._keys.find(envelope.site)
+            if named is None or named.site_id != site.site_id:
+                raise UnknownSiteKey("The envelope names another site than the secret key's.")
+        return site
+
+    def _limit(self, key: object, cost: int, per_s: int, burst: int) -> None:
+        wait_s = self._rates.take(key, cost, per_s=per_s, burst=burst)
+        if wait_s:
+            raise Limited("Too many events. Nothing was kept.", retry_after_s=wait_s)
+
+    def _is_registered(self, origin: str) -> bool:
+        kept = self._origins.get(origin)
+        if kept is not None and kept[0] > monotonic():
+            return kept[1]
+        written = origin_of(origin)
+        found = False
+        if written is not None:
+            with agency_transaction() as session:
+                found = origin_is_registered(session, origin=written)
+        if len(self._origins) >= MOST_ORIGINS:
+            self._origins.clear()
+        self._origins[origin] = (monotonic() + ORIGINS_KEPT_S, found)
+        return found
+
+
+async def _read_body(headers: Headers, receive: Receive) -> bytes:
+    """Read a body of at most 64 KiB, whatever its length says. raises TooLarge, _Gone"""
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and int(announced[:20]) > MAX_BODY_BYTES:
+        raise TooLarge()
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLarge()
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _answer(send: Send, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    media = b"application/json" if status < 400 else problems.MEDIA_TYPE.encode()
+    plain = [(b"content-type", media)] if body else []
+    sized = [(b"content-length", str(len(body)).encode()), (b"vary", b"Origin"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": [*plain, *sized, *headers]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _cors(origin: str) -> list[tuple[bytes, bytes]]:
+    """Let the page read the answer. No credentials are ever asked for."""
+    return [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", b"Retry-After"),
+    ]
+
+
+def _error_headers(error: ModoriError, origin: str | None) -> list[tuple[bytes, bytes]]:
+    """A page may read why it was refused, unless it is a foreign one."""
+    named = [(name.lower().encode(), value.encode()) for name, value in problems.headers(error).items()]
+    if error.status == 405:
+        named.append((b"allow", b"OPTIONS, POST"))
+    return named if origin is None or isinstance(error, ForeignOrigin) else [*named, *_cors(origin)]
+
+
+def _bearer(headers: Headers) -> str | None:
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _is_among(origin: str, origins: Sequence[str]) -> bool:
+    written = origin_of(origin)
+    return written is not None and written in origins
+
+
+def _network(client_ip: str) -> str:
+    """Name the caller's network: an IPv4 address, or the /64 that one IPv6 customer has at least."""
+    try:
+        address = ipaddress.ip_address(client_ip)
+    except ValueError:
+        return client_ip
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _ip_index(site: SiteContext, client_ip: str) -> bytes:
+    return crypto.blind_index(site.tenant_id, "ip", _network(client_ip))

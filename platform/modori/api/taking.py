@@ -1,0 +1,111 @@
+"""One request of ingest as a transaction: events kept and folded, and handed to the rooms that must hear of them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from psycopg.errors import DeadlockDetected
+from sqlalchemy.exc import DataError, OperationalError
+from sqlmodel import Session
+
+from modori.background import live
+from modori.capture.actions import BrowserOrder, Taken, take_events
+from modori.capture.context import SiteContext
+from modori.capture.reading import Refusal
+from modori.capture.rules import ReadEvent
+from modori.channels.actions import confirm_click
+from modori.kernel.failpoints import hit
+from modori.kernel.ids import LeadId
+from modori.leads.model import OPEN_STATES, LeadState
+from modori.leads.queries import find_lead_of_episode
+from modori.outcomes.actions import record_order
+from modori.outcomes.model import OrderSource
+from modori.outcomes.wire import OrderIn, OrderItem
+from modori.outreach.actions import end_lead
+from modori.storage.db import tenant_transaction
+
+MOST_TRIES = 3
+
+
+def take(
+    site: SiteContext, read: Sequence[ReadEvent | Refusal], *, received_at: datetime, ip_index: bytes | None
+) -> Taken:
+    """Keep a request's events in one transaction, and return once it is on disk (G1).
+
+    A deadlock is tried again: nothing was kept. Where PostgreSQL cannot store a value, each event is tried by itself,
+    so that a bad one does not take its neighbours along.
+    """
+    for left in reversed(range(MOST_TRIES)):
+        try:
+            return _take(site, read, received_at=received_at, ip_index=ip_index)
+        except OperationalError as error:
+            if not isinstance(error.orig, DeadlockDetected) or not left:
+                raise
+        except DataError:
+            if len(read) > 1:
+                return _take_apart(site, read, received_at=received_at, ip_index=ip_index)
+            return Taken(refused=[_unstorable(one) for one in read])
+    raise AssertionError("unreachable")
+
+
+def _take(
+    site: SiteContext, read: Sequence[ReadEvent | Refusal], *, received_at: datetime, ip_index: bytes | None
+) -> Taken:
+    with tenant_transaction(site.tenant_id) as session:
+        taken = take_events(session, site=site, read=read, received_at=received_at, ip_index=ip_index)
+        for order in taken.orders:
+            _record(session, site, order, received_at)
+        for episode_id in taken.ordered_episode_ids:
+            lead = find_lead_of_episode(session, tenant_id=site.tenant_id, episode_id=episode_id)
+            if lead is not None and lead.state in OPEN_STATES:
+                end_lead(
+                    session,
+                    tenant_id=site.tenant_id,
+                    lead_id=LeadId(lead.lead_id),
+                    state=LeadState.CONVERTED,
+                    because=f"episode:{episode_id}",
+                    now=received_at,
+                )
+        for seen in taken.tokens:
+            confirm_click(session, tenant_id=site.tenant_id, token=seen.token, event_id=seen.event_id, at=seen.at)
+        if taken.touched_episode_ids:
+            live.announce(session, tenant_id=site.tenant_id, topic="event", subject=str(site.site_id))
+        hit("ingest.before_commit")
+    hit("ingest.after_commit")
+    return taken
+
+
+def _record(session: Session, site: SiteContext, claimed: BrowserOrder, received_at: datetime) -> None:
+    """Record what a browser claims: it stops messages and never bills (G11)."""
+    order = OrderIn(
+        id=claimed.order.id,
+        currency=claimed.order.currency,
+        value=Decimal(str(claimed.order.value)),
+        at=claimed.at,
+        items=tuple(OrderItem.model_validate(dict(item)) for item in claimed.order.items),
+        visitor=claimed.visitor,
+        cart=claimed.cart_id,
+    )
+    record_order(
+        session,
+        tenant_id=site.tenant_id,
+        site_id=site.site_id,
+        order=order,
+        source=OrderSource.BROWSER,
+        now=received_at,
+    )
+
+
+def _take_apart(
+    site: SiteContext, read: Sequence[ReadEvent | Refusal], *, received_at: datetime, ip_index: bytes | None
+) -> Taken:
+    whole = Taken()
+    for one in read:
+        part = take(site, [one], received_at=received_at, ip_index=ip_index)
+        whole.accepted += part.accepted
+        whole.refused += part.refused
+    return whole
+
+
+def _unstorable(one: ReadEvent | Refusal) -> Refusal:
+    return one if isinstance(one, Refusal) else Refusal(str(one.id), "bad_data")
