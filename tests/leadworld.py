@@ -60,7 +60,7 @@ def make_lead(
     """Make person, contact point, consent, episode, scenario, lead and one touch that is due now."""
     kind = ContactKind.EMAIL if channel is Channel.EMAIL else ContactKind.PHONE
     if value is None:
-        number = int(new_id().int % 10**8)
+        number = 10**7 + int(new_id().int % (9 * 10**7))  # no Japanese mobile has a 0 after its prefix
         value = f"p{number}@person.example" if kind is ContactKind.EMAIL else f"+8190{number:08d}"
     episode_id, lead_id, touch_id = EpisodeId(new_id()), LeadId(new_id()), TouchId(new_id())
     with tenant_transaction(tenant.tenant_id) as session:
