@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from modori.background.live import Hub
-from modori.channels.voice.adapter import TwilioVoiceAdapter
+from modori.calls.desk import Voice
 
 
 @dataclass(frozen=True)
@@ -15,15 +14,13 @@ class ConsoleConfig:
 
     public_url  as in MODORI_PUBLIC_URL, without a trailing slash; https outside development
     ui          the folder operator_ui: templates, styles, translations
-    hub         where hints for live pages are heard; the server closes it when it stops
     voice       carries an operator's dial
     now         the clock
     """
 
     public_url: str
     ui: Path
-    hub: Hub = field(repr=False)
-    voice: TwilioVoiceAdapter = field(repr=False)
+    voice: Voice = field(repr=False)
     now: Callable[[], datetime]
 
     @property

@@ -135,6 +135,31 @@ LABELS: Final[Mapping[type[StrEnum], Mapping[str, str]]] = {
     KeyKind: {"publishable": say("In the page"), "secret": say("On the server")},
 }
 
+AUDIT: Final[Mapping[str, str]] = {
+    "contact.revealed": say("Looked at personal data"),
+    "lead.released": say("Released a held lead"),
+    "lead.refused": say("Ended a held lead"),
+    "result.approved": say("Approved a result"),
+    "result.refused": say("Refused a result"),
+    "month.closed": say("Closed a month"),
+    "scenario.approved": say("Approved a scenario version"),
+    "tenant.made": say("Took a client on"),
+    "tenant.changed": say("Changed a client"),
+    "tenant.stopped": say("Stopped a client's sending"),
+    "tenant.resumed": say("Let a client's sending go on"),
+    "site.made": say("Added a site"),
+    "site.changed": say("Changed a site"),
+    "key.issued": say("Made a key"),
+    "key.revoked": say("Revoked a key"),
+    "agency.stopped": say("Stopped all sending"),
+    "agency.resumed": say("Let all sending go on"),
+    "user.invited": say("Invited a user"),
+    "user.role_given": say("Gave a role"),
+    "user.role_taken": say("Took a role away"),
+    "user.disabled": say("Disabled a user"),
+    "user.enabled": say("Enabled a user"),
+}
+
 TONES: Final[Mapping[type[StrEnum], Mapping[str, str]]] = {
     LeadState: {"held": "warn", "active": "live", "converted": "good", "stopped": "bad", "refused": "bad"},
     TouchState: {

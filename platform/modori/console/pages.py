@@ -15,6 +15,7 @@ from jinja2.runtime import Context
 
 from modori.console import formats, labels
 from modori.console.words import LOCALES, catalogue
+from modori.people.model import Channel
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,12 @@ def environment(ui: Path, locale: str) -> Environment:
     def label(value: StrEnum) -> str:
         return str(translations.gettext(labels.label(value)))
 
+    def channel_name(value: str) -> str:
+        return label(Channel(value))
+
+    def audit_word(action: str) -> str:
+        return str(translations.gettext(labels.AUDIT[action])) if action in labels.AUDIT else action
+
     def money(minor: int, currency: str) -> str:
         return formats.money(minor, currency, locale=locale)
 
@@ -80,7 +87,19 @@ def environment(ui: Path, locale: str) -> Environment:
     def exact(context: Context, instant: datetime) -> str:
         return formats.exact(instant, zone=context["zone"], locale=locale)
 
-    for name in (label, money, calendar_day, calendar_month, lasting, number, percent, moment, exact):
+    for name in (
+        label,
+        channel_name,
+        audit_word,
+        money,
+        calendar_day,
+        calendar_month,
+        lasting,
+        number,
+        percent,
+        moment,
+        exact,
+    ):
         made.filters[name.__name__] = name
     made.filters["tone"] = labels.tone
     made.filters["hex"] = lambda raw: raw.hex()

@@ -7,6 +7,7 @@ from modori.console.door import ConsoleRoute, Door
 from modori.console.views import (
     agency,
     audit,
+    calls,
     leads,
     login,
     me,
@@ -21,7 +22,22 @@ from modori.console.views import (
     users,
 )
 
-SECTIONS = (login, me, stream, queue, leads, scenarios, results, statements, tenants, sites, users, agency, audit)
+SECTIONS = (
+    login,
+    me,
+    stream,
+    queue,
+    calls,
+    leads,
+    scenarios,
+    results,
+    statements,
+    tenants,
+    sites,
+    users,
+    agency,
+    audit,
+)
 
 
 def make_router(config: ConsoleConfig) -> APIRouter:

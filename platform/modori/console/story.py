@@ -29,7 +29,7 @@ class Entry:
     subject: str | None = None
     content: str | None = None
     checks: Sequence[Check] = field(default=())
-    href: str | None = None
+    result_id: str | None = None
 
 
 Told = tuple[str, str, list[str]]
@@ -63,7 +63,7 @@ def tell(happened: Happened, speaker: Speaker) -> Entry:
         subject=happened.subject,
         content=happened.content,
         checks=checks(happened.facts, speaker) if is_receipt else (),
-        href=f"results/{happened.row_id}" if happened.kind == "result" else None,
+        result_id=str(happened.row_id) if happened.kind == "result" else None,
     )
 
 
@@ -95,7 +95,7 @@ def _lead(facts: Facts, speaker: Speaker) -> Told:
 
 HELD: Final[Mapping[str, str]] = {
     "quarantine": say("the site is new, and somebody must approve its first leads"),
-    "contact_points_per_ip": say("unusually many new contacts from one network address"),
+    "contact_points_per_address": say("unusually many new contacts from one network address"),
     "contact_points_per_visitor": say("unusually many new contacts from one browser"),
 }
 

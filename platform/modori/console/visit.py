@@ -32,6 +32,7 @@ DONE: Final = {
     "disabled": say("Disabled, and logged out everywhere."),
     "enabled": say("Enabled."),
     "closed": say("The month is closed."),
+    "busy": say("You have another person on your desk. Finish there first."),
     "queue_empty": say("Nobody is waiting right now."),
     "returned": say("Given back to the queue."),
     "recorded": say("Recorded. Next, please."),

@@ -60,9 +60,7 @@ def make_app(settings: Settings) -> ASGIApp:
         make_console_router(
             ConsoleConfig(
                 public_url=settings.public_url,
-                environment=settings.env.value,
                 ui=resources.operator_ui(),
-                redis_url=settings.redis_url.get_secret_value(),
                 voice=wiring.adapters(settings).voice,
                 now=clock.now,
             )

@@ -2,26 +2,28 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
+from sqlmodel import Session
 
 from modori.console import story
 from modori.console.door import ConsoleRoute
+from modori.console.views.calls import panel_facts
 from modori.console.visit import Visit, Visiting
 from modori.kernel.ids import LeadId, TenantId
 from modori.kernel.money import minor_digits
+from modori.leads import actions
 from modori.leads.model import Arm, LeadState
 from modori.people import queries as people
 from modori.people.model import Channel
 from modori.reports.leads import queries as leads
 from modori.reports.opening import open_field
 from modori.reports.paging import Cursor, read_cursor
-from modori.reports.queue import queries as queue
 from modori.reports.timeline import queries as timeline
 from modori.storage.db import ReadSession, read_transaction, tenant_transaction
 from modori.tenants.actions import record_audit
@@ -128,20 +130,48 @@ def reveal(visit: Visiting, tenant_id: UUID, lead_id: UUID) -> Response:
         points = leads.list_contacts(session, tenant_id=tenant, lead_id=lead)
         ids = [one.contact_point_id for one in points if one.erased_at is None and one.is_known]
         if ids:
-            record_audit(
-                session,
-                tenant_id=tenant,
-                user_id=visit.viewer.user_id,
-                action="contact.revealed",
-                subject_kind="lead",
-                subject_id=str(lead),
-                detail={"contact_points": [str(one) for one in ids]},
-                now=visit.now,
-            )
+            _audit(session, visit, tenant, lead, "contact.revealed", {"contact_points": [str(one) for one in ids]})
         values = {one: people.reveal(session, tenant_id=tenant, contact_point_id=one) for one in ids}
         person_id, sealed = leads.get_sealed_name(session, tenant_id=tenant, lead_id=lead)
         name = open_field(session, tenant_id=tenant, table="person", column="name", row=person_id, sealed=sealed)
     return _page(visit, tenant, lead, revealed=values, revealed_name=name)
+
+
+@router.post("/leads/{tenant_id}/{lead_id}/release", name="leads.release")
+def release(visit: Visiting, tenant_id: UUID, lead_id: UUID) -> Response:
+    """Let a held lead go its way."""
+    tenant, lead = TenantId(tenant_id), LeadId(lead_id)
+    with tenant_transaction(tenant) as session:
+        actions.release_lead(session, tenant_id=tenant, lead_id=lead, released_by=visit.viewer.user_id, now=visit.now)
+        _audit(session, visit, tenant, lead, "lead.released", {})
+    return visit.go(f"/console/leads/{tenant}/{lead}", done="released")
+
+
+@router.post("/leads/{tenant_id}/{lead_id}/refuse", name="leads.refuse")
+def refuse(visit: Visiting, tenant_id: UUID, lead_id: UUID) -> Response:
+    """End a held lead: nobody contacts the person."""
+    tenant, lead = TenantId(tenant_id), LeadId(lead_id)
+    with tenant_transaction(tenant) as session:
+        actions.refuse_held_lead(
+            session, tenant_id=tenant, lead_id=lead, refused_by=visit.viewer.user_id, now=visit.now
+        )
+        _audit(session, visit, tenant, lead, "lead.refused", {})
+    return visit.go(f"/console/leads/{tenant}/{lead}", done="ended")
+
+
+def _audit(
+    session: Session, visit: Visit, tenant_id: TenantId, lead_id: LeadId, action: str, detail: dict[str, Any]
+) -> None:
+    record_audit(
+        session,
+        tenant_id=tenant_id,
+        user_id=visit.viewer.user_id,
+        action=action,
+        subject_kind="lead",
+        subject_id=str(lead_id),
+        detail=detail,
+        now=visit.now,
+    )
 
 
 def _page(
@@ -149,20 +179,24 @@ def _page(
 ) -> Response:
     with read_transaction([tenant_id]) as session:
         page = leads.get_lead_page(session, tenant_id=tenant_id, lead_id=lead_id)
-        panel = queue.find_call_panel(session, tenant_id=tenant_id, lead_id=lead_id, user_id=visit.viewer.user_id)
+        call = panel_facts(visit, session, tenant_id, lead_id, locale=page.locale)
         entries = _entries(visit, session, tenant_id, lead_id)
     return visit.page(
         "leads/show.html",
         section="leads",
         lead=page,
         client=visit.viewer.tenant_name(tenant_id),
-        panel=panel,
         entries=entries,
         revealed=revealed,
         revealed_name=revealed_name,
         held=story.held_because(page.held_reason or "", visit.speaker),
         tenant_id=tenant_id,
         lead_id=lead_id,
+        problem=None,
+        recorded=None,
+        note="",
+        callback="",
+        **call,
     )
 
 

@@ -30,7 +30,9 @@ def _queue(visit: Visit) -> dict[str, Any]:
     tenant_ids = visit.tenants
     with read_transaction(tenant_ids) as session:
         return {
-            "calls": queue.list_queue(session, tenant_ids=tenant_ids, user_id=visit.viewer.user_id, limit=SHOWN),
-            "waiting": queue.count_waiting(session, tenant_ids=tenant_ids),
+            "calls": queue.list_queue(
+                session, tenant_ids=tenant_ids, user_id=visit.viewer.user_id, now=visit.now, limit=SHOWN
+            ),
+            "waiting": queue.count_waiting(session, tenant_ids=tenant_ids, now=visit.now),
             "counted_up_to": queue.COUNTED_UP_TO,
         }

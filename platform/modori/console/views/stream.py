@@ -7,7 +7,7 @@ from time import monotonic
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from modori.background.live import LOOK_AGAIN, Hub
+from modori.background.live import LOOK_AGAIN, subscribe
 from modori.console.door import ConsoleRoute
 from modori.console.visit import Visiting
 from modori.kernel.ids import TenantId
@@ -23,17 +23,17 @@ BEAT_S = 15.0
 async def stream(visit: Visiting) -> StreamingResponse:
     tenant_ids = [one.tenant_id for one in visit.viewer.tenants]
     return StreamingResponse(
-        hints(visit.config.hub, tenant_ids),
+        hints(tenant_ids),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def hints(hub: Hub, tenant_ids: Sequence[TenantId]) -> AsyncIterator[str]:
+async def hints(tenant_ids: Sequence[TenantId]) -> AsyncIterator[str]:
     """Write the news of these clients as server-sent events: topics and ids, never content."""
     ends_at = monotonic() + LONGEST_S
     yield "retry: 1000\n\n"
-    async for news in hub.subscribe(tenant_ids, beat_s=BEAT_S):
+    async for news in subscribe(tenant_ids, beat_s=BEAT_S):
         if news is None:
             yield ": still here\n\n"
         else:

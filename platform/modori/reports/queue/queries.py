@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlmodel import Session
 
 from modori.calls.model import CallState, CallTaskState, Disposition
 from modori.kernel.ids import LeadId, TenantId, UserId
@@ -41,13 +42,14 @@ class CallPanel:
     """The call task of a lead and its newest dial: what an operator works with.
 
     openings   as in Call.openings of the newest dial
-    is_mine    the reader holds the claim, and its lease has not run out
+    is_mine    the reader holds the claim
     claimed_by name of who holds it
     """
 
     call_task_id: UUID
     state: CallTaskState
     due_at: datetime
+    touch_id: UUID
     is_due: bool
     is_callback: bool
     is_mine: bool
@@ -73,33 +75,33 @@ from (
   select w.*, false as is_mine from unnest(cast(:tenants as uuid[])) as mine(tenant_id)
   cross join lateral (
     select t.tenant_id, t.call_task_id, t.lead_id, t.site_id, t.contact_point_id, t.value_minor, t.currency, t.due_at,
-      t.is_callback from call_task t
-    where t.tenant_id = mine.tenant_id and t.state in ('waiting', 'claimed') and t.due_at <= now()
-      and (t.state = 'waiting' or t.claimed_until <= now())
-    order by t.is_callback desc, t.value_minor desc nulls last, t.due_at, t.call_task_id limit :limit
+      t.made_at, t.is_callback from call_task t
+    where t.tenant_id = mine.tenant_id and t.state = 'waiting' and t.due_at <= :now
+    order by t.is_callback desc, t.value_minor desc nulls last, t.made_at, t.call_task_id limit :limit
   ) w
   union all
   select t.tenant_id, t.call_task_id, t.lead_id, t.site_id, t.contact_point_id, t.value_minor, t.currency, t.due_at,
-    t.is_callback, true
+    t.made_at, t.is_callback, true
   from unnest(cast(:tenants as uuid[])) as mine(tenant_id)
   join call_task t on t.tenant_id = mine.tenant_id and t.state = 'claimed' and t.claimed_by = :user_id
-    and t.claimed_until > now()
-  order by is_mine desc, is_callback desc, value_minor desc nulls last, due_at, call_task_id limit :limit
+  order by is_mine desc, is_callback desc, value_minor desc nulls last, made_at, call_task_id limit :limit
 ) k
 join site s on s.tenant_id = k.tenant_id and s.site_id = k.site_id
 join contact_point cp on cp.tenant_id = k.tenant_id and cp.contact_point_id = k.contact_point_id
 join lead l on l.tenant_id = k.tenant_id and l.lead_id = k.lead_id
 join person p on p.tenant_id = l.tenant_id and p.person_id = l.person_id
 join episode e on e.tenant_id = l.tenant_id and e.episode_id = l.episode_id
-order by k.is_mine desc, k.is_callback desc, k.value_minor desc nulls last, k.due_at, k.call_task_id
+order by k.is_mine desc, k.is_callback desc, k.value_minor desc nulls last, k.made_at, k.call_task_id
 """
 
 
 def list_queue(
-    session: ReadSession, *, tenant_ids: Sequence[TenantId], user_id: UserId, limit: int = 50
+    session: ReadSession, *, tenant_ids: Sequence[TenantId], user_id: UserId, now: datetime, limit: int = 50
 ) -> list[QueueRow]:
     """List who is to be called, the reader's own claim first, in the order in which "next" takes them."""
-    rows = session.connection().execute(text(_QUEUE), {"tenants": list(tenant_ids), "user_id": user_id, "limit": limit})
+    rows = session.connection().execute(
+        text(_QUEUE), {"tenants": list(tenant_ids), "user_id": user_id, "now": now, "limit": limit}
+    )
     return [
         QueueRow(
             tenant_id=row.tenant_id,
@@ -121,24 +123,23 @@ def list_queue(
     ]
 
 
-def count_waiting(session: ReadSession, *, tenant_ids: Sequence[TenantId]) -> int:
+def count_waiting(session: ReadSession, *, tenant_ids: Sequence[TenantId], now: datetime) -> int:
     """Count who waits, up to COUNTED_UP_TO per tenant: beyond that the number helps nobody."""
     counted = session.connection().execute(
         text(
             "select coalesce(sum(w.waiting), 0) from unnest(cast(:tenants as uuid[])) as mine(tenant_id)"
             " cross join lateral (select count(*) as waiting from (select 1 from call_task t"
-            "   where t.tenant_id = mine.tenant_id and t.state in ('waiting', 'claimed') and t.due_at <= now()"
-            "   and (t.state = 'waiting' or t.claimed_until <= now()) limit :most) some) w"
+            "   where t.tenant_id = mine.tenant_id and t.state = 'waiting' and t.due_at <= :now limit :most) some) w"
         ),
-        {"tenants": list(tenant_ids), "most": COUNTED_UP_TO},
+        {"tenants": list(tenant_ids), "most": COUNTED_UP_TO, "now": now},
     )
     return int(counted.scalar_one())
 
 
 _PANEL = """
-select t.call_task_id, t.state, t.due_at, t.due_at <= now() as is_due, t.is_callback,
-  t.state = 'claimed' and t.claimed_by = :user_id and t.claimed_until > now() as is_mine,
-  case when t.state = 'claimed' and t.claimed_until > now() then u.name end as claimed_by,
+select t.call_task_id, t.state, t.due_at, t.touch_id, t.due_at <= :now as is_due, t.is_callback,
+  t.state = 'claimed' and t.claimed_by = :user_id as is_mine,
+  case when t.state = 'claimed' then u.name end as claimed_by,
   cp.masked, h.step_id, c.call_id, c.state as call_state, c.dialled_at, c.bridged_at, c.ended_at, c.talk_s,
   coalesce(c.openings, '{}'::jsonb) as openings, c.disposition,
   (select count(*) from call d where d.tenant_id = t.tenant_id and d.lead_id = t.lead_id) as dials
@@ -155,11 +156,13 @@ order by t.state in ('waiting', 'claimed') desc, t.made_at desc limit 1
 """
 
 
-def find_call_panel(session: ReadSession, *, tenant_id: TenantId, lead_id: LeadId, user_id: UserId) -> CallPanel | None:
+def find_call_panel(
+    session: Session, *, tenant_id: TenantId, lead_id: LeadId, user_id: UserId, now: datetime
+) -> CallPanel | None:
     """Find the open call task of a lead, or its last one; None where it never had one."""
     row = (
         session.connection()
-        .execute(text(_PANEL), {"tenant_id": tenant_id, "lead_id": lead_id, "user_id": user_id})
+        .execute(text(_PANEL), {"tenant_id": tenant_id, "lead_id": lead_id, "user_id": user_id, "now": now})
         .mappings()
         .one_or_none()
     )

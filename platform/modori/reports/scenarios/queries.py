@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlmodel import Session
 
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import ScenarioId, ScenarioVersionId, TenantId
@@ -167,7 +168,7 @@ def list_steps(session: ReadSession, *, tenant_id: TenantId, version_id: Scenari
     ]
 
 
-def find_script(session: ReadSession, *, tenant_id: TenantId, step_id: UUID, locale: str) -> str | None:
+def find_script(session: Session, *, tenant_id: TenantId, step_id: UUID, locale: str) -> str | None:
     """Find the wording of a step in a language, else in any."""
     found = session.connection().execute(
         text(
