@@ -37,7 +37,12 @@ class Front:
     """
 
     def __init__(
-        self, inner: ASGIApp, *, ingest: ASGIApp | None, public_url: str, trusted_proxies: tuple[str, ...]
+        self,
+        inner: ASGIApp,
+        *,
+        ingest: Callable[[Any, Any, Any], Awaitable[None]] | None,
+        public_url: str,
+        trusted_proxies: tuple[str, ...],
     ) -> None:
         self._inner, self._ingest = inner, ingest
         self._is_https = urlsplit(public_url).scheme == "https"
