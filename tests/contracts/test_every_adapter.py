@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from modori.channels.adapters import Adapters
+from modori.channels.adapters import Adapters, make_adapters
 from modori.channels.ports import NetworkInTransaction, WrongChannel
+from modori.channels.twilio_http import TwilioAccount
 from modori.people.model import Channel
 from modori.sending.ports import Accepted, ForgedPermit, NotSent, Permit, Unknown
 from modori.storage import db
@@ -65,6 +66,18 @@ def test_past_its_deadline_nothing_starts(outside: Outside, adapters: Adapters, 
     permit = permit_for(channel, deadline_in=timedelta(0))  # at the deadline it already counts as unknown
     assert carry(adapters, channel, permit) == NotSent(None, "deadline_passed")
     assert taken(outside, permit) == 0
+
+
+@each
+def test_without_an_account_nothing_goes_out_and_nothing_is_lost(channel: Channel) -> None:
+    bare = make_adapters(smtp_url="", twilio=TwilioAccount("", ""), public_url="https://m.example")
+    assert carry(bare, channel) == NotSent(None, "not_configured")
+
+
+@pytest.mark.parametrize(("smtp_url", "api_base"), [("http://relay", "https://api.example"), ("", "api.example")])
+def test_an_address_that_is_none_is_refused_at_the_start(smtp_url: str, api_base: str) -> None:
+    with pytest.raises(ValueError, match=r"URL|TWILIO_API_BASE"):
+        make_adapters(smtp_url=smtp_url, twilio=TwilioAccount("AC1", "t", api_base), public_url="https://m.example")
 
 
 @each

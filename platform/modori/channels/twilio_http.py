@@ -51,12 +51,23 @@ class Throttled(TransportFailure):
 
 @dataclass(frozen=True)
 class TwilioAccount:
-    """api_base: https://api.twilio.com, or where the sandbox listens."""
+    """Whom Twilio bills. raises ValueError for an `api_base` that is no web address
+
+    account_sid, auth_token  empty: no SMS and no dial goes out
+    api_base                 https://api.twilio.com, or where the sandbox listens
+    """
 
     account_sid: str
     auth_token: str = field(repr=False)
     api_base: str = "https://api.twilio.com"
     timeout_s: float = 15.0
+
+    def __post_init__(self) -> None:
+        DirectHttpClient(self.api_base, self.timeout_s)
+
+    @property
+    def is_configured(self) -> bool:
+        return bool(self.account_sid and self.auth_token)
 
     def client(self) -> Client:
         return Client(self.account_sid, self.auth_token, http_client=DirectHttpClient(self.api_base, self.timeout_s))

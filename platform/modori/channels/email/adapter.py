@@ -6,7 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import dkim
 
@@ -24,14 +24,18 @@ _NO_SUCH_ADDRESS = (550, 551, 553)
 
 @dataclass(frozen=True)
 class SmtpAdapter:
-    """Hands one mail over in one conversation, and never tries twice.
+    """Hands one mail over in one conversation, and never tries twice. raises ValueError for a URL that is none
 
-    smtp_url   see parse_smtp_url
+    smtp_url   see parse_smtp_url; empty: no mail goes out
     timeout_s  for the whole conversation, from connecting to the server's last word
     """
 
-    smtp_url: str
+    smtp_url: str = field(repr=False)
     timeout_s: float = 15.0
+
+    def __post_init__(self) -> None:
+        if self.smtp_url:
+            parse_smtp_url(self.smtp_url)
 
     def deliver(self, permit: Permit, prepared: Prepared) -> Answer:
         """Send one mail. raises ForgedPermit, NetworkInTransaction"""
@@ -39,6 +43,8 @@ class SmtpAdapter:
         now = clock.now()
         if is_too_late(permit, now):
             return NotSent(None, "deadline_passed")
+        if not self.smtp_url:
+            return NotSent(None, "not_configured")
         if not prepared.to_value.isascii():
             # It would need SMTPUTF8, which few relays carry through to the mailbox.
             return Rejected("unwritable_address", address_is_dead=True)

@@ -31,6 +31,8 @@ class TwilioSmsAdapter:
         assert_may_call(permit, Channel.SMS)
         if is_too_late(permit, clock.now()):
             return NotSent(None, "deadline_passed")
+        if not self.account.is_configured:
+            return NotSent(None, "not_configured")
         client = self.account.client()
 
         def create() -> str | None:
@@ -52,7 +54,7 @@ class TwilioSmsAdapter:
         returns  None without proof, which is no proof of the contrary. An unreachable provider is no proof, either
         """
         wanted = tokens_in(text)
-        if not wanted:
+        if not wanted or not self.account.is_configured:
             return None
         try:
             listed = self.account.client().messages.list(

@@ -36,6 +36,8 @@ class TwilioVoiceAdapter:
             raise NotADial(str(permit.delivery_id))
         if is_too_late(permit, clock.now()):
             return NotSent(None, "deadline_passed")
+        if not self.account.is_configured:
+            return NotSent(None, "not_configured")
         client = self.account.client()
         twiml_url = voice_url(self.public_url, str(permit.tenant_id), str(permit.call_id))
 
