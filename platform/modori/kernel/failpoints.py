@@ -23,6 +23,7 @@ ALL: Final = frozenset(
         "claim.before_commit",
         "claim.after_commit",
         "dispatch.prepared",
+        "begin.judged",
         "begin.before_commit",
         "begin.after_commit",
         "call.answered",

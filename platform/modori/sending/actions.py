@@ -90,6 +90,7 @@ def begin_touch(
     )
     if judged is None:
         return NotClaimed()
+    hit("begin.judged")
     if not isinstance(judged.verdict, Allow):
         return _turn_back(session, tenant_id=tenant_id, touch_id=touch_id, judged=judged, now=now)
     permit = _put_on_record(
@@ -254,6 +255,7 @@ def apply_report(
         reported_at=now,
         code=code or None,
     )
+    hit("report.before_commit")
     return True
 
 
