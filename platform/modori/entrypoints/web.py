@@ -1,17 +1,12 @@
 """`modori web`: the three edges, the SDK and the assets, on Granian."""
 
 import asyncio
-import signal
-from collections.abc import Callable
 from hmac import compare_digest
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Final
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
@@ -22,22 +17,17 @@ from modori.api import problems
 from modori.api.edge import ApiConfig
 from modori.api.ingest import IngestApp
 from modori.api.routes import make_router as make_api_router
-from modori.background import live
 from modori.console.config import ConsoleConfig
 from modori.console.routes import make_router as make_console_router
 from modori.entrypoints import health, metrics, resources, runtime, wiring
 from modori.entrypoints.front import Front
+from modori.entrypoints.serving import serve
 from modori.entrypoints.settings import Settings
 from modori.kernel import clock
 from modori.kernel.errors import ModoriError, NotFound
 from modori.public.routes import make_router as make_public_router
 
-STOP_S: Final = 10.0
-"""How long a stop waits for answers in hand."""
-
 JSON_PATHS: Final = ("/v1/", "/hooks/")
-
-log = structlog.get_logger()
 
 
 def make_app(settings: Settings) -> ASGIApp:
@@ -146,27 +136,3 @@ def main(settings: Settings) -> int:
         app = make_app(settings)
         asyncio.run(serve(app, host=settings.host, port=settings.port))
     return 0
-
-
-async def serve(app: ASGIApp, *, host: str, port: int, started: Callable[[], Any] | None = None) -> None:
-    """Serve in this event loop until SIGTERM or Ctrl-C. Streams are ended first: Granian waits for them."""
-    asked, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
-    server = Server(app, address=host, port=port, interface=Interfaces.ASGI, log_enabled=False, websockets=False)
-    serving = asyncio.create_task(server.serve())
-    asking = asyncio.create_task(asked.wait())
-    if started is not None:
-        started()
-    log.info("web.listening", host=host, port=port)
-    await asyncio.wait({serving, asking}, return_when=asyncio.FIRST_COMPLETED)
-    live.end_subscriptions()
-    if serving.done():
-        asking.cancel()
-        serving.result()
-        return
-    server.stop()  # type: ignore[no-untyped-call]  # granian leaves it without types
-    done, _ = await asyncio.wait({serving}, timeout=STOP_S)
-    if not done:
-        log.warning("web.stopped_with_requests_in_hand")
-        serving.cancel()
