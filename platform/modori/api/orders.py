@@ -1,12 +1,17 @@
 """Orders and reversals as a client's server reports them, and what became of them: `/v1/orders`, `/v1/leads`, …"""
 
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
+from psycopg.errors import DeadlockDetected
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
 
 from modori.api import problems, queries
 from modori.api.auth import SecretKeySite
@@ -16,6 +21,7 @@ from modori.api.idempotency import IdempotencyKey, Reply, answer_once
 from modori.billing import actions as billing
 from modori.billing import queries as ledger
 from modori.billing.rules import month_of
+from modori.capture.context import SiteContext
 from modori.kernel import clock
 from modori.kernel.errors import BadEmail, BadInput, BadPhone
 from modori.kernel.money import Money
@@ -25,6 +31,7 @@ from modori.outcomes.model import OrderSource
 from modori.outcomes.wire import OrderIn, ReversalIn
 from modori.storage.db import read_transaction, tenant_transaction
 
+MOST_TRIES = 3
 _UNREADABLE: dict[str, type[BadInput]] = {error.code: error for error in (BadEmail, BadPhone)}
 
 Before = Annotated[UUID | None, Query(description="The last id of the page before; none: the newest.")]
@@ -62,7 +69,8 @@ def post_order(
     now = clock.now()
     unreadable: list[tuple[str, str]] = []
 
-    def record() -> Reply:
+    def record(session: Session) -> Reply:
+        unreadable.clear()
         done = outcomes.record_order(
             session,
             tenant_id=site.tenant_id,
@@ -88,9 +96,8 @@ def post_order(
             },
         )
 
-    with tenant_transaction(site.tenant_id) as session:
-        request = b"POST /v1/orders\n" + said.digest
-        reply = answer_once(session, site=site, key=idempotency_key, request=request, do=record, now=now)
+    request = b"POST /v1/orders\n" + said.digest
+    reply = _answer(site, record, key=idempotency_key, request=request, now=now)
     if unreadable:
         field, code = unreadable[0]
         return problems.response(
@@ -115,7 +122,7 @@ def post_reversal(
     """
     now = clock.now()
 
-    def record() -> Reply:
+    def record(session: Session) -> Reply:
         done = outcomes.record_reversal(
             session,
             tenant_id=site.tenant_id,
@@ -140,9 +147,8 @@ def post_reversal(
             },
         )
 
-    with tenant_transaction(site.tenant_id) as session:
-        request = f"POST /v1/orders/{order}/reversals\n".encode() + said.digest
-        reply = answer_once(session, site=site, key=idempotency_key, request=request, do=record, now=now)
+    request = f"POST /v1/orders/{order}/reversals\n".encode() + said.digest
+    reply = _answer(site, record, key=idempotency_key, request=request, now=now)
     if reply.status == 409:
         return problems.response(ReversalBeforeOrder(kept=True))
     return JSONResponse(reply.body, status_code=reply.status)
@@ -226,6 +232,21 @@ def get_statements(
                 _statement(billing.get_statement(session, tenant_id=site.tenant_id, month_on=one)) for one in months
             ]
         }
+
+
+def _answer(
+    site: SiteContext, record: Callable[[Session], Reply], *, key: str | None, request: bytes, now: datetime
+) -> Reply:
+    """Record in one transaction. A deadlock with the same person's events is tried again: nothing was kept."""
+    for left in reversed(range(MOST_TRIES)):
+        try:
+            with tenant_transaction(site.tenant_id) as session:
+                do = partial(record, session)
+                return answer_once(session, site=site, key=key, request=request, do=do, now=now)
+        except OperationalError as error:
+            if not isinstance(error.orig, DeadlockDetected) or not left:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _statement(statement: billing.MonthStatement) -> dict[str, Any]:

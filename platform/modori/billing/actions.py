@@ -15,7 +15,8 @@ from modori.billing.errors import BadTerms, MixedCurrencies, MonthNotOver, NoteM
 from modori.billing.model import ContractVersion, EntryKind, LedgerEntry, Statement
 from modori.billing.proof import copy_chain, copy_reversal
 from modori.billing.wire import ContractTerms
-from modori.kernel.ids import OrderId, ResultId, TenantId, UserId, new_id
+from modori.kernel.ids import LeadId, OrderId, ResultId, TenantId, UserId, new_id
+from modori.leads import queries as leads
 from modori.outcomes import actions as outcomes
 from modori.outcomes import queries as orders
 from modori.outcomes.model import Order, OrderSource, Result, ResultState
@@ -79,6 +80,20 @@ def attribute_order(session: Session, *, tenant_id: TenantId, order_id: OrderId,
     session.flush()
     live.announce(session, tenant_id=tenant_id, topic="result", subject=str(result.result_id))
     return orders.get_result(session, tenant_id=tenant_id, result_id=result.result_id)
+
+
+def attribute_lead(
+    session: Session, *, tenant_id: TenantId, lead_id: LeadId, now: datetime
+) -> Result | NoResult | None:
+    """Ask again about the order that ended a lead: the word of a click or a call may come after the order's.
+
+    None where no order has. A second call changes nothing.
+    """
+    ended_by = leads.get_lead(session, tenant_id=tenant_id, lead_id=lead_id).ended_by or ""
+    kind, _, order_id = ended_by.partition(":")
+    if kind != "order":
+        return None
+    return attribute_order(session, tenant_id=tenant_id, order_id=OrderId(UUID(order_id)), now=now)
 
 
 def release_result(session: Session, *, tenant_id: TenantId, result_id: ResultId, now: datetime) -> bool:

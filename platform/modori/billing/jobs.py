@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from modori.background import work
 from modori.billing import actions
-from modori.kernel.ids import OrderId, TenantId
+from modori.kernel.ids import LeadId, OrderId, TenantId
 
 
 def attribute_order_now(tenant_id: str, work_id: str) -> None:
@@ -17,6 +17,17 @@ def attribute_order_now(tenant_id: str, work_id: str) -> None:
     def do(session: Session, payload: dict[str, Any], now: datetime) -> None:
         actions.attribute_order(
             session, tenant_id=TenantId(UUID(tenant_id)), order_id=OrderId(UUID(payload["order_id"])), now=now
+        )
+
+    work.run(tenant_id, work_id, do)
+
+
+def attribute_lead_now(tenant_id: str, work_id: str) -> None:
+    """Ask again about the order that ended a lead, now that a click or a call of it is proven; of contact.proven."""
+
+    def do(session: Session, payload: dict[str, Any], now: datetime) -> None:
+        actions.attribute_lead(
+            session, tenant_id=TenantId(UUID(tenant_id)), lead_id=LeadId(UUID(payload["lead_id"])), now=now
         )
 
     work.run(tenant_id, work_id, do)

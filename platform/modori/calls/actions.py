@@ -27,6 +27,7 @@ from modori.sending import actions as sending
 from modori.sending import queries as deliveries
 from modori.sending.model import ReportStatus, TouchState
 from modori.sending.ports import Accepted, Answer, NotSent, Permit, Rejected, Unknown
+from modori.storage import outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +327,15 @@ def apply_call_report(
     call.ended_at, call.talk_s = after.ended_at, after.talk_s
     session.add(call)
     session.flush()
+    if after.talk_s and not before.talk_s:
+        outbox.promise(
+            session,
+            "contact.proven",
+            key=f"proven:call:{call_id}",
+            at=now,
+            tenant_id=tenant_id,
+            lead_id=str(call.lead_id),
+        )
     live.announce(session, tenant_id=tenant_id, topic="lead", subject=str(call.lead_id))
     return True
 

@@ -39,7 +39,7 @@ from modori.people import rules as people_rules
 from modori.people.model import Channel, ContactKind, EvidenceSource, StopReason
 from modori.people.values import value_index
 from modori.sending.ports import Permit
-from modori.storage import crypto
+from modori.storage import crypto, outbox
 
 MOST_CLICKS = 50
 """Clicks kept of one link."""
@@ -136,6 +136,14 @@ def confirm_click(session: Session, *, tenant_id: TenantId, token: str, event_id
     click.confirmed_at, click.confirmed_by = at, event_id
     session.add(click)
     session.flush()
+    outbox.promise(
+        session,
+        "contact.proven",
+        key=f"proven:click:{click.click_id}",
+        at=at,
+        tenant_id=tenant_id,
+        lead_id=str(click.lead_id),
+    )
     return True
 
 

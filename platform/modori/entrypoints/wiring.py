@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final
 
+from modori.api import idempotency
 from modori.background import relay
 from modori.background.broker import Actor
 from modori.background.hints import hint
 from modori.background.scheduler import Scan
 from modori.billing import jobs as billing
 from modori.billing import scans as billing_scans
+from modori.calls import scans as calls_scans
 from modori.capture import scans as capture_scans
 from modori.channels.adapters import Adapters, make_adapters
 from modori.channels.twilio_http import TwilioAccount
@@ -36,6 +38,8 @@ FOLLOWERS: Final[Mapping[str, tuple[Job, ...]]] = {
     "contact.erased": (outreach.end_erased_leads_now,),
     "order.recorded": (outcomes.settle_order_now, billing.attribute_order_now),
     "order.proven": (billing.attribute_order_now,),
+    "contact.proven": (billing.attribute_lead_now,),
+    "call.disposed": (outreach.settle_lead_now,),
     "reversal.applied": (billing.reverse_result_now,),
 }
 """Topic of a promise → the jobs that must follow it."""
@@ -58,6 +62,8 @@ def scans(settings: Settings) -> list[Scan]:
         Scan("unknown deliveries", 5.0, make_dispatcher(settings).reconcile),
         Scan("ended holds", 5.0, billing_scans.release_holds, is_eager=True),
         Scan("silent results", 60.0, billing_scans.approve_silent_results),
+        Scan("expired claims", 5.0, calls_scans.release_expired_claims),
+        Scan("kept answers", hour_s, idempotency.forget_old_answers),
         Scan("event partitions", hour_s, lambda: capture_scans.keep_event_partitions(settings.event_retention_days)),
         Scan("seen events", hour_s, capture_scans.forget_seen_events, is_eager=True),
         Scan("contact velocity", hour_s, capture_scans.forget_contact_velocity),

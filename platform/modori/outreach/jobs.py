@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from modori.background import work
+from modori.calls.model import Disposition
 from modori.kernel.ids import LeadId, TenantId
 from modori.outreach import actions
 
@@ -48,5 +49,17 @@ def end_erased_leads_now(tenant_id: str, work_id: str) -> None:
             contact_point_id=UUID(payload["contact_point_id"]),
             now=now,
         )
+
+    work.run(tenant_id, work_id, do)
+
+
+def settle_lead_now(tenant_id: str, work_id: str) -> None:
+    """End a lead whose plan is done once its call is; one who will buy is waited for."""
+
+    def do(session: Session, payload: dict[str, Any], now: datetime) -> None:
+        if payload["disposition"] != Disposition.WILL_BUY:
+            actions.settle_lead(
+                session, tenant_id=TenantId(UUID(tenant_id)), lead_id=LeadId(UUID(payload["lead_id"])), now=now
+            )
 
     work.run(tenant_id, work_id, do)
