@@ -1,6 +1,5 @@
 """Leads: the list with its filters, one lead's page with all that happened, reveals, held leads."""
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from modori.console import story
@@ -33,22 +33,23 @@ router = APIRouter(route_class=ConsoleRoute)
 PAGE = 50
 
 
-@dataclass(frozen=True)
-class LeadQuery:
+class LeadQuery(BaseModel):
     """The filters as they stand in the address; what cannot be read counts as left out."""
 
-    state: Annotated[str, Query(max_length=20)] = ""
-    arm: Annotated[str, Query(max_length=20)] = ""
-    site: Annotated[str, Query(max_length=40)] = ""
-    channel: Annotated[str, Query(max_length=20)] = ""
-    since: Annotated[str, Query(max_length=10)] = ""
-    until: Annotated[str, Query(max_length=10)] = ""
-    least: Annotated[str, Query(max_length=15)] = ""
-    after: Annotated[str, Query(max_length=100)] = ""
+    state: Annotated[str, Field(max_length=20)] = ""
+    arm: Annotated[str, Field(max_length=20)] = ""
+    site: Annotated[str, Field(max_length=40)] = ""
+    channel: Annotated[str, Field(max_length=20)] = ""
+    since: Annotated[str, Field(max_length=10)] = ""
+    until: Annotated[str, Field(max_length=10)] = ""
+    least: Annotated[str, Field(max_length=15)] = ""
+    after: Annotated[str, Field(max_length=100)] = ""
+
+    model_config = ConfigDict(frozen=True)
 
     def address(self, *, after: str) -> str:
         """The address of this list from another place on."""
-        kept = {name: value for name, value in vars(self).items() if value and name != "after"}
+        kept = {name: value for name, value in self.model_dump().items() if value and name != "after"}
         return f"/console/leads?{urlencode(kept | ({'after': after} if after else {}))}"
 
     def filter(self, zone: str) -> leads.LeadFilter:
@@ -104,7 +105,7 @@ def index(visit: Visiting, asked: Annotated[LeadQuery, Query()]) -> Response:
         channels=[Channel.EMAIL, Channel.SMS, Channel.CALL],
         newer=asked.address(after="") if asked.after else None,
         older=older,
-        is_filtered=any(value for name, value in vars(asked).items() if name != "after"),
+        is_filtered=any(value for name, value in asked.model_dump().items() if name != "after"),
     )
 
 
