@@ -47,8 +47,9 @@ def insert_task(session: Session, task: CallTask) -> bool:
         .on_conflict_do_nothing(
             index_elements=["tenant_id", "lead_id"], index_where=text("state in ('waiting', 'claimed')")
         )
+        .returning(col(CallTask.call_task_id))
     )
-    return bool(made.rowcount)
+    return made.one_or_none() is not None
 
 
 def get_task(session: Session, *, tenant_id: TenantId, task_id: UUID) -> CallTask:

@@ -159,8 +159,9 @@ def insert_order(session: Session, order: Order) -> bool:
         insert(Order)
         .values(order.model_dump())
         .on_conflict_do_nothing(index_elements=["tenant_id", "site_id", "external_id"])
+        .returning(col(Order.order_id))
     )
-    return bool(made.rowcount)
+    return made.one_or_none() is not None
 
 
 def lock_order_by_external_id(
@@ -202,8 +203,9 @@ def insert_reversal(session: Session, reversal: Reversal) -> bool:
         insert(Reversal)
         .values(reversal.model_dump())
         .on_conflict_do_nothing(index_elements=["tenant_id", "site_id", "order_external_id", "external_id"])
+        .returning(col(Reversal.reversal_id))
     )
-    return bool(made.rowcount)
+    return made.one_or_none() is not None
 
 
 def lock_reversal_by_external_id(
@@ -324,9 +326,12 @@ def list_contacts(
 def insert_result(session: Session, result: Result) -> bool:
     """Insert a result unless the order has one. False: it had."""
     made = session.connection().execute(
-        insert(Result).values(result.model_dump()).on_conflict_do_nothing(index_elements=["tenant_id", "order_id"])
+        insert(Result)
+        .values(result.model_dump())
+        .on_conflict_do_nothing(index_elements=["tenant_id", "order_id"])
+        .returning(col(Result.result_id))
     )
-    return bool(made.rowcount)
+    return made.one_or_none() is not None
 
 
 def find_result_of_order(session: Session, *, tenant_id: TenantId, order_id: UUID) -> Result | None:

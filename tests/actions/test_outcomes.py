@@ -1,0 +1,331 @@
+"""Orders and reversals on real PostgreSQL: what they stop, what they prove, and what they contradict."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from modori.capture.model import EpisodeState
+from modori.kernel.errors import BadAmount, NotFound, UnknownCurrency
+from modori.kernel.ids import LeadId, OrderId
+from modori.leads.model import LeadState
+from modori.outcomes import actions, queries
+from modori.outcomes.errors import AtInFuture, AtTooOld, OrderDiffers, ReversalDiffers, ReversalExceedsOrder
+from modori.outcomes.model import OrderSource
+from modori.outcomes.wire import OrderIn
+from modori.people import actions as people
+from modori.people.model import Channel, ContactKind
+from modori.sending import actions as sending
+from modori.sending.rules import Reason
+from modori.storage.db import tenant_transaction
+from tests.leadworld import LeadWorld, make_lead
+from tests.orderworld import CONTENT, DAY, attribution_of, lead_of, place, reverse, settle
+from tests.world import NOW, TenantWorld, World
+
+LATER = NOW + timedelta(hours=1)
+
+
+def episode_of(lead: LeadWorld) -> Any:
+    with tenant_transaction(lead.tenant.tenant_id) as session:
+        return (
+            session.connection()
+            .execute(
+                text("select state, ordered_at, visitor, cart_id, person_id from episode where episode_id = :id"),
+                {"id": lead.episode_id},
+            )
+            .one()
+        )
+
+
+def count(tenant: TenantWorld, table: str) -> int:
+    with tenant_transaction(tenant.tenant_id) as session:
+        return int(session.connection().execute(text(f"select count(*) from {table}")).scalar_one())
+
+
+def keys_of(lead: LeadWorld, by: str) -> dict[str, str]:
+    """What an order says so as to be matched by one key."""
+    episode = episode_of(lead)
+    return {by: {"visitor": episode.visitor, "cart": episode.cart_id}.get(by) or lead.value}
+
+
+@pytest.mark.parametrize(
+    ("by", "channel"),
+    [("visitor", Channel.EMAIL), ("cart", Channel.EMAIL), ("email", Channel.EMAIL), ("tel", Channel.SMS)],
+)
+def test_g2_an_order_ends_what_is_pending_by_each_key(world: World, by: str, channel: Channel) -> None:
+    lead = make_lead(world.acme, channel=channel, cart_id="cart-1")
+    strangers = make_lead(world.stranger, channel=channel, value=lead.value, cart_id="cart-1")
+    recorded = place(world.acme, now=LATER, settled=False, **keys_of(lead, by))
+    assert recorded.leads_ended == 1
+    ended = lead_of(lead)
+    assert (ended.state, ended.ended_by) == (LeadState.CONVERTED, f"order:{recorded.order.order_id}")
+    assert episode_of(lead).state == EpisodeState.ORDERED
+    assert lead_of(strangers).state == LeadState.ACTIVE
+    with tenant_transaction(world.acme.tenant_id) as session:
+        outcome = sending.begin_touch(
+            session, tenant_id=world.acme.tenant_id, touch_id=lead.touch_id, content=CONTENT, deadline_s=30, now=LATER
+        )
+    assert isinstance(outcome, sending.NotClaimed)  # cancelled with its lead
+
+
+def test_an_order_by_member_number_finds_the_person(world: World) -> None:
+    lead = make_lead(world.acme)
+    with tenant_transaction(world.acme.tenant_id) as session:
+        from modori.capture.bodies import member_index
+
+        session.connection().execute(
+            text("update person set member_index = :index where person_id = :id"),
+            {"index": member_index(world.acme.tenant_id, "M-1"), "id": episode_of(lead).person_id},
+        )
+    assert place(world.acme, now=LATER, settled=False, member_id="M-1").leads_ended == 1
+
+
+def test_an_order_by_browser_stops_the_persons_leads_of_other_devices_too(world: World) -> None:
+    phone = make_lead(world.acme)
+    with tenant_transaction(world.acme.tenant_id) as session:
+        laptop = (
+            session.connection()
+            .execute(
+                text(
+                    "insert into episode (tenant_id, episode_id, site_id, visitor, state, items, started_at,"
+                    " last_activity_at) select tenant_id, gen_random_uuid(), site_id, 'laptop-visitor', 'open', '[]',"
+                    " started_at, last_activity_at from episode where episode_id = :id returning episode_id"
+                ),
+                {"id": phone.episode_id},
+            )
+            .scalar_one()
+        )
+        session.connection().execute(
+            text(
+                "insert into episode_contact select tenant_id, :laptop, contact_point_id, source, captured_at"
+                " from episode_contact where episode_id = :id"
+            ),
+            {"laptop": laptop, "id": phone.episode_id},
+        )
+    place(world.acme, now=LATER, source=OrderSource.BROWSER, visitor="laptop-visitor", settled=False)
+    assert lead_of(phone).state == LeadState.CONVERTED
+
+
+def test_an_episode_that_began_after_the_order_is_another_try(world: World) -> None:
+    again = make_lead(world.acme, started_at=NOW + timedelta(seconds=61))
+    place(world.acme, now=LATER, at=NOW.isoformat(), email=again.value, visitor=episode_of(again).visitor)
+    assert lead_of(again).state == LeadState.ACTIVE
+    assert episode_of(again).state == EpisodeState.ABANDONED
+
+
+def test_an_episode_of_long_ago_is_not_what_was_bought(world: World) -> None:
+    old = make_lead(world.acme, started_at=NOW - 91 * DAY)
+    recorded = place(world.acme, now=NOW, visitor=episode_of(old).visitor, settled=False)
+    assert recorded.order.matched == []
+
+
+def test_g2_an_order_marks_a_contact_point_that_nobody_has_met_yet(world: World) -> None:
+    place(world.acme, now=NOW, email="Later@Person.Example", tel="０９０－１２３４－５６７８")
+    for kind, value in ((ContactKind.EMAIL, "later@person.example"), (ContactKind.PHONE, "+819012345678")):
+        with tenant_transaction(world.acme.tenant_id) as session:
+            met = people.meet_contact_point(session, tenant_id=world.acme.tenant_id, kind=kind, value=value, now=LATER)
+            assert met.last_ordered_at == NOW
+        with tenant_transaction(world.stranger.tenant_id) as session:
+            met = people.meet_contact_point(
+                session, tenant_id=world.stranger.tenant_id, kind=kind, value=value, now=LATER
+            )
+            assert met.last_ordered_at is None
+
+
+def test_g2_a_lead_that_came_into_reach_meanwhile_is_ended_by_the_job(world: World) -> None:
+    recorded = place(world.acme, now=LATER, email="late@person.example", settled=False)
+    late = make_lead(world.acme, value="late@person.example")
+    assert lead_of(late).state == LeadState.ACTIVE
+    with tenant_transaction(world.acme.tenant_id) as session:  # whatever happens first, nothing is sent
+        outcome = sending.begin_touch(
+            session, tenant_id=world.acme.tenant_id, touch_id=late.touch_id, content=CONTENT, deadline_s=30, now=LATER
+        )
+    assert isinstance(outcome, sending.Denied)
+    assert outcome.reason is Reason.CONVERTED
+    settle([world.acme], now=LATER)
+    assert lead_of(late).ended_by == f"order:{recorded.order.order_id}"
+
+
+def test_a_repeated_order_answers_the_same_and_a_contradiction_is_refused(world: World) -> None:
+    said = {"id": "A-1", "email": "a@person.example", "items": [{"id": "p1", "price": 4980, "quantity": 1}]}
+    first = place(world.acme, now=NOW, settled=False, **said)
+    again = place(world.acme, now=LATER, settled=False, **said)
+    assert (first.is_new, again.is_new) == (True, False)
+    assert again.order.order_id == first.order.order_id
+    assert again.order.recorded_at == NOW
+    for change in ({"value": 4981}, {"email": "b@person.example"}, {"items": []}, {"at": NOW.isoformat()}):
+        with pytest.raises(OrderDiffers):
+            place(world.acme, now=LATER, settled=False, **said | change)
+    assert count(world.acme, "purchase_order") == 1
+    assert place(world.stranger, now=NOW, settled=False, **said | {"value": 1}).is_new  # an id is the site's own
+
+
+def test_g11_a_browsers_claim_stops_and_is_proven_by_a_server(world: World) -> None:
+    lead = make_lead(world.acme)
+    claim = place(world.acme, now=NOW, source=OrderSource.BROWSER, id="A-1", visitor=episode_of(lead).visitor)
+    assert lead_of(lead).state == LeadState.CONVERTED
+    assert not claim.proven
+    assert attribution_of(world.acme, claim) == "unproven"
+    proven = place(world.acme, now=LATER, id="A-1", value=5000, email="a@person.example")
+    assert (proven.order.order_id, proven.is_new, proven.proven) == (claim.order.order_id, False, True)
+    assert (proven.order.value_minor, proven.order.visitor) == (5000, None)  # the server's word, and nothing else
+    assert [one["said_by"] for one in proven.order.matched] == ["browser"]
+    assert attribution_of(world.acme, claim) == "no_contract"  # asked again
+    again = place(world.acme, now=LATER, source=OrderSource.BROWSER, id="A-1", value=1, visitor="x")
+    assert (again.order.value_minor, again.proven) == (5000, True)
+
+
+def test_orders_of_proven_sources_show_that_the_feed_lives(world: World) -> None:
+    def seen() -> Any:
+        with tenant_transaction(world.acme.tenant_id) as session:
+            return session.connection().execute(text("select order_feed_seen_at from tenant")).scalar_one()
+
+    place(world.acme, now=NOW, source=OrderSource.BROWSER, settled=False)
+    assert seen() is None
+    place(world.acme, now=NOW, settled=False)
+    assert seen() == NOW
+    place(world.acme, now=NOW + timedelta(seconds=5), settled=False)
+    assert seen() == NOW  # written at most every ten seconds
+    place(world.acme, now=LATER, settled=False)
+    assert seen() == LATER
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"value": 49.8}, BadAmount),  # the yen has no decimals
+        ({"currency": "XXQ"}, UnknownCurrency),
+        ({"currency": "jpy"}, UnknownCurrency),
+        ({"value": 10**15 + 1}, BadAmount),
+        ({"items": [{"id": "p", "price": 0.5}]}, BadAmount),
+        ({"at": "2026-11-18T02:05:01Z"}, AtInFuture),
+        ({"at": "2025-11-18T01:59:59Z"}, AtTooOld),
+    ],
+)
+def test_impossible_money_and_clocks_are_refused(world: World, said: dict[str, Any], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        place(world.acme, now=NOW, settled=False, **said)
+    assert count(world.acme, "purchase_order") == 0
+
+
+def test_a_clock_that_is_a_little_fast_is_forgiven(world: World) -> None:
+    fast = place(world.acme, now=NOW, at=(NOW + timedelta(minutes=5)).isoformat(), settled=False)
+    assert fast.order.placed_at == NOW
+
+
+def test_an_address_that_is_none_is_kept_as_a_stop_until_it_is_sent_right(world: World) -> None:
+    lead = make_lead(world.acme)
+    said = {"id": "A-1", "visitor": episode_of(lead).visitor, "tel": "なし"}
+    kept = place(world.acme, now=LATER, **said)
+    assert kept.unreadable == (("tel", "bad_phone"),)
+    assert not kept.proven
+    assert lead_of(lead).state == LeadState.CONVERTED
+    right = place(world.acme, now=LATER, **said | {"tel": "03-1234-5678"})
+    assert right.proven
+    assert right.order.order_id == kept.order.order_id
+
+
+def test_g7_an_order_of_another_tenants_site_is_not_found(world: World) -> None:
+    order = OrderIn(id="A-1", currency="JPY", value=1)  # type: ignore[arg-type]  # a number becomes a Decimal
+    with pytest.raises(NotFound), tenant_transaction(world.acme.tenant_id) as session:
+        actions.record_order(
+            session,
+            tenant_id=world.acme.tenant_id,
+            site_id=world.stranger.site_id,
+            order=order,
+            source=OrderSource.SERVER,
+            now=NOW,
+        )
+    strangers = place(world.stranger, now=NOW, settled=False)
+    with pytest.raises(NotFound), tenant_transaction(world.acme.tenant_id) as session:
+        queries.get_order(session, tenant_id=world.stranger.tenant_id, order_id=OrderId(strangers.order.order_id))
+
+
+def test_the_same_order_twenty_times_at_once_is_one_order_and_one_end(world: World) -> None:
+    lead = make_lead(world.acme)
+    visitor = episode_of(lead).visitor
+
+    def say(number: int) -> bool:
+        source = OrderSource.BROWSER if number % 4 == 0 else OrderSource.SERVER
+        return place(
+            world.acme, now=LATER, source=source, settled=False, id="A-1", visitor=visitor, email=lead.value
+        ).is_new
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(say, range(20))) == 1
+    assert count(world.acme, "purchase_order") == 1
+    assert lead_of(lead).state == LeadState.CONVERTED
+    settle([world.acme], now=LATER)
+
+
+def test_reversals_take_from_their_order_and_never_more_than_is_left(world: World) -> None:
+    order = place(world.acme, now=NOW, id="A-1", value=5000, settled=False)
+    part = reverse(world.acme, "A-1", now=LATER, id="R-1", value=2000, settled=False)
+    assert (part.applied, part.reversal.value_minor, part.is_new) == (True, 2000, True)
+    again = reverse(world.acme, "A-1", now=LATER + DAY, id="R-1", value=2000, settled=False)
+    assert (again.applied, again.is_new) == (True, False)
+    for change in ({"value": 1999}, {"reason": "unpaid"}, {}):
+        with pytest.raises(ReversalDiffers):
+            reverse(world.acme, "A-1", now=LATER, id="R-1", settled=False, **change)
+    with pytest.raises(ReversalExceedsOrder):
+        reverse(world.acme, "A-1", now=LATER, value=3001, settled=False)
+    rest = reverse(world.acme, "A-1", now=LATER, settled=False)  # all that is left
+    assert rest.reversal.value_minor == 3000
+    with pytest.raises(ReversalExceedsOrder):
+        reverse(world.acme, "A-1", now=LATER, settled=False)
+    with pytest.raises(BadAmount):
+        reverse(world.acme, "A-1", now=LATER, value=0, settled=False)
+    with tenant_transaction(world.acme.tenant_id) as session:
+        known = queries.get_order(session, tenant_id=world.acme.tenant_id, order_id=OrderId(order.order.order_id))
+        assert known.reversed_minor == 5000
+    assert count(world.acme, "reversal") == 2  # what was refused left nothing behind
+
+
+def test_reversals_at_once_do_not_take_more_than_the_order(world: World) -> None:
+    place(world.acme, now=NOW, id="A-1", value=1000, settled=False)
+
+    def take(_: int) -> bool:
+        try:
+            return bool(reverse(world.acme, "A-1", now=LATER, value=300, settled=False).applied)
+        except ReversalExceedsOrder:
+            return False
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(take, range(6))) == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [({"value": 2000}, 2000), ({}, 5000), ({"value": 9000}, 5000), ({"value": 20.5}, 20)],  # nobody can be told now
+)
+def test_a_reversal_before_its_order_is_kept_and_applied_when_it_comes(
+    world: World, said: dict[str, Any], taken: int
+) -> None:
+    early = reverse(world.acme, "A-1", now=NOW, id="R-1", **said)
+    assert not early.applied
+    place(world.acme, now=LATER, source=OrderSource.BROWSER, id="A-1", value=5000)
+    assert not reverse(world.acme, "A-1", now=LATER, id="R-1", **said).applied  # a browser's word proves no order
+    order = place(world.acme, now=LATER, id="A-1", value=5000)
+    assert order.order.reversed_minor == taken
+    applied = reverse(world.acme, "A-1", now=LATER, id="R-1", **said)
+    assert (applied.applied, applied.is_new, applied.reversal.value_minor) == (True, False, taken)
+
+
+def test_a_reversal_of_a_strangers_order_waits_for_ours(world: World) -> None:
+    place(world.stranger, now=NOW, id="A-1", value=5000, settled=False)
+    assert not reverse(world.acme, "A-1", now=LATER, settled=False).applied
+
+
+def test_settling_twice_changes_nothing(world: World) -> None:
+    lead = make_lead(world.acme)
+    order = place(world.acme, now=LATER, email=lead.value)
+    with tenant_transaction(world.acme.tenant_id) as session:
+        assert (
+            actions.settle_order(
+                session, tenant_id=world.acme.tenant_id, order_id=OrderId(order.order.order_id), now=LATER
+            )
+            == 0
+        )
+    assert lead_of(lead).lead_id == LeadId(lead.lead_id)
