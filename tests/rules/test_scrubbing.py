@@ -1,0 +1,75 @@
+"""What never gets past the server (G8, RULES 34)."""
+
+import pytest
+
+from modori.capture.scrubbing import (
+    is_card_number,
+    is_forbidden_field,
+    link_token,
+    may_hold_card_number,
+    scrub_field,
+    scrub_page_url,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "anywhere"),
+    [
+        ("4111111111111111", True, True),
+        ("4111 1111 1111 1111", True, True),
+        ("4111-1111-1111-1111", True, True),
+        ("４１１１ー１１１１ー１１１１ー１１１１", True, True),  # full width
+        ("カード 4111_1111.1111/1111 です", True, True),
+        ("378282246310005", True, True),  # 15 digits
+        ("30569309025904", True, True),  # 14 digits
+        ("3530111333300000", True, True),  # JCB
+        ("4222222222222", True, False),  # 13 digits: no longer issued, and a JAN code's length
+        ("4111111111111112", True, False),  # no card, but 13 of its digits might be: careful where people type
+        ("4111111111112", False, False),  # 13 digits, and Luhn does not hold
+        ("99941111111111111111", True, False),  # hidden in a longer run: careful where people type
+        ("2026112100001234", True, False),  # an order number
+        ("411111111111", False, False),  # 12 digits
+        ("090-1234-5678", False, False),
+        ("〒150-0001 東京都渋谷区1-2-3", False, False),
+        ("", False, False),
+    ],
+)
+def test_g8_card_numbers(text: str, typed: bool, anywhere: bool) -> None:
+    assert may_hold_card_number(text) is typed
+    assert is_card_number(text) is anywhere
+
+
+@pytest.mark.parametrize("name", ["cc-number", "cc-csc", "CC-EXP", "new-password", "current-password", "one-time-code"])
+def test_g8_forbidden_fields(name: str) -> None:
+    assert is_forbidden_field(name)
+
+
+@pytest.mark.parametrize("name", ["email", "tel", "postal-code", "accent"])
+def test_other_fields_are_not_forbidden(name: str) -> None:
+    assert not is_forbidden_field(name)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://s.example/cart?email=a@b.jp&utm_source=x#top", "https://s.example/cart?utm_source=x"),
+        ("https://s.example/?modori_t=" + "A" * 22, "https://s.example/?modori_t=" + "A" * 22),
+        ("https://s.example/cart#email=a@b.jp", "https://s.example/cart"),
+        ("https://s.example", "https://s.example"),
+    ],
+)
+def test_page_urls_lose_their_query(url: str, kept: str) -> None:
+    assert scrub_page_url(url) == kept
+
+
+def test_finds_the_link_token() -> None:
+    assert link_token("https://s.example/?modori_t=" + "A" * 22) == "A" * 22
+    assert link_token("https://s.example/?modori_t=short") is None
+    assert link_token("https://s.example/?other=" + "A" * 22) is None
+    assert link_token(None) is None
+
+
+def test_g8_links_typed_into_names_are_dropped() -> None:
+    assert scrub_field("name", "山田 https://evil.example/x 花子") == "山田 花子"
+    assert scrub_field("given-name", "www.evil.example") == ""
+    assert scrub_field("email", " hanako@example.jp ") == "hanako@example.jp"
