@@ -8,6 +8,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import structlog
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modori.api.edge import ProxyTrust
@@ -54,6 +56,7 @@ class Front:
             return
         headers = _headers_of(scope)
         request_id = _request_id(headers)
+        scope["modori.request_id"] = request_id
         scope["client"] = self._client_of(scope, headers)
         if self._is_https:
             scope["scheme"] = "https"
@@ -80,7 +83,7 @@ class Front:
             await answer.refuse(413, "too_large", "The request is too large")
         except Exception as error:  # the last place: the caller learns an id, the log the rest
             log.error("http.failed", route=metrics.route_of(scope), exc_info=error)
-            await answer.refuse(500, "internal_error", "Something went wrong on our side")
+            await answer.refuse(500, "internal_error", _FAILED)
 
     def _client_of(self, scope: Scope, headers: Mapping[bytes, bytes]) -> tuple[str, int]:
         """Put the caller's own address where frameworks look for it: a forwarded one only from a proxy we trust."""
@@ -121,22 +124,33 @@ class _Answer:
         return time.perf_counter() - self._started
 
     async def refuse(self, status: int, code: str, title: str) -> None:
-        """Answer with a problem document (RFC 9457), unless an answer has begun."""
+        """Answer with a problem document, unless an answer has begun."""
         if self.status:
             return
-        body = json.dumps(
-            {
-                "type": f"urn:modori:problem:{code}",
-                "title": title,
-                "status": status,
-                "detail": f"{title}. Request {self._request_id}.",
-                "code": code,
-                "request_id": self._request_id,
-            }
-        ).encode()
-        headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
-        await self({"type": "http.response.start", "status": status, "headers": headers})
-        await self({"type": "http.response.body", "body": body})
+        response = _problem(status, code, title, self._request_id)
+        await self({"type": "http.response.start", "status": status, "headers": response.raw_headers})
+        await self({"type": "http.response.body", "body": response.body})
+
+
+async def answer_failure(request: Request, _: Exception) -> Response:
+    """Answer what no route has caught: frameworks would write a page of their own first. The log is Front's."""
+    return _problem(500, "internal_error", _FAILED, request.scope["modori.request_id"])
+
+
+_FAILED: Final = "Something went wrong on our side"
+
+
+def _problem(status: int, code: str, title: str, request_id: str) -> Response:
+    """Write a problem document (RFC 9457) that names the request, for whoever asks us about it."""
+    said = {
+        "type": f"urn:modori:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": f"{title}. Request {request_id}.",
+        "code": code,
+        "request_id": request_id,
+    }
+    return Response(json.dumps(said), status_code=status, media_type="application/problem+json")
 
 
 def _defaults(path: str, *, is_https: bool) -> list[tuple[bytes, bytes]]:

@@ -1,5 +1,6 @@
 """/metrics: what the web process counts, and what waits in the database."""
 
+import re
 import threading
 import time
 from collections.abc import Iterable
@@ -27,11 +28,14 @@ _KNOWN_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELET
 
 def route_of(scope: Scope) -> str:
     """Name the route by its template: paths hold ids and tokens, and there is no end of them."""
-    route = scope.get("route")
-    path = getattr(route, "path", None)
-    if path is None:
-        return "/v1/events" if scope["path"] == "/v1/events" else "(none)"
-    return str(path)
+    path: str = scope["path"]
+    if path.startswith("/assets/") or path == "/v1/events":
+        return path if path == "/v1/events" else "/assets"
+    if scope.get("route") is None:
+        return "(none)"
+    for name, value in scope.get("path_params", {}).items():
+        path = re.sub(f"/{re.escape(str(value))}(?=/|$)", f"/{{{name}}}", path, count=1)
+    return path
 
 
 def count(scope: Scope, status: int, took_s: float) -> None:

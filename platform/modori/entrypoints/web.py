@@ -20,7 +20,7 @@ from modori.api.routes import make_router as make_api_router
 from modori.console.config import ConsoleConfig
 from modori.console.routes import make_router as make_console_router
 from modori.entrypoints import health, metrics, resources, runtime, wiring
-from modori.entrypoints.front import Front
+from modori.entrypoints.front import Front, answer_failure
 from modori.entrypoints.serving import serve
 from modori.entrypoints.settings import Settings
 from modori.kernel import clock
@@ -60,6 +60,7 @@ def make_app(settings: Settings) -> ASGIApp:
     _add_own_routes(app, settings)
     app.add_exception_handler(ModoriError, _refusal)
     app.add_exception_handler(HTTPException, _plain_refusal)
+    app.add_exception_handler(Exception, answer_failure)
     metrics.register_waiting()
     return Front(
         app, ingest=IngestApp(config), public_url=settings.public_url, trusted_proxies=settings.trusted_proxies
