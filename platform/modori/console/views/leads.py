@@ -19,10 +19,10 @@ from modori.kernel.ids import LeadId, TenantId
 from modori.kernel.money import minor_digits
 from modori.leads import actions
 from modori.leads.model import Arm, LeadState
+from modori.people import actions as people_actions
 from modori.people import queries as people
 from modori.people.model import Channel
 from modori.reports.leads import queries as leads
-from modori.reports.opening import open_field
 from modori.reports.paging import Cursor, read_cursor
 from modori.reports.timeline import queries as timeline
 from modori.storage.db import ReadSession, read_transaction, tenant_transaction
@@ -133,8 +133,8 @@ def reveal(visit: Visiting, tenant_id: UUID, lead_id: UUID) -> Response:
         if ids:
             _audit(session, visit, tenant, lead, "contact.revealed", {"contact_points": [str(one) for one in ids]})
         values = {one: people.reveal(session, tenant_id=tenant, contact_point_id=one) for one in ids}
-        person_id, sealed = leads.get_sealed_name(session, tenant_id=tenant, lead_id=lead)
-        name = open_field(session, tenant_id=tenant, table="person", column="name", row=person_id, sealed=sealed)
+        person_id = leads.get_person_id(session, tenant_id=tenant, lead_id=lead)
+        name = people_actions.reveal_name(session, tenant_id=tenant, person_id=person_id)
     return _page(visit, tenant, lead, revealed=values, revealed_name=name)
 
 

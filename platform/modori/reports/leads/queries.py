@@ -258,19 +258,13 @@ def list_contacts(session: Session, *, tenant_id: TenantId, lead_id: LeadId) -> 
     ]
 
 
-def get_sealed_name(session: Session, *, tenant_id: TenantId, lead_id: LeadId) -> tuple[UUID, bytes | None]:
-    """Read who a lead's person is, and their name as it is stored. raises NotFound"""
-    row = (
-        session.connection()
-        .execute(
-            text(
-                "select p.person_id, p.name from lead l join person p using (tenant_id, person_id)"
-                " where l.tenant_id = :tenant_id and l.lead_id = :lead_id"
-            ),
-            {"tenant_id": tenant_id, "lead_id": lead_id},
-        )
-        .one_or_none()
+def get_person_id(session: Session, *, tenant_id: TenantId, lead_id: LeadId) -> UUID:
+    """Say whose lead it is. raises NotFound"""
+    found = session.connection().execute(
+        text("select person_id from lead where tenant_id = :tenant_id and lead_id = :lead_id"),
+        {"tenant_id": tenant_id, "lead_id": lead_id},
     )
-    if row is None:
+    person_id: UUID | None = found.scalar_one_or_none()
+    if person_id is None:
         raise NotFound("there is no such lead")
-    return row.person_id, row.name
+    return person_id
