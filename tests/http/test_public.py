@@ -165,12 +165,14 @@ def test_the_pages_speak_the_persons_language_and_offer_the_other(world: World, 
 
 def test_without_the_database_the_page_says_that_nothing_was_done(world: World, app: FastAPI) -> None:
     sent = send(world.acme)
-    urls = db.database()
-    app_url = urls.app.url.render_as_string(hide_password=False).replace("postgresql+psycopg", "postgresql")
-    scan_url = urls.scan.url.render_as_string(hide_password=False).replace("postgresql+psycopg", "postgresql")
-    gone = urls.app.url.set(port=1).render_as_string(hide_password=False).replace("postgresql+psycopg", "postgresql")
+    app_url, scan_url = (
+        engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        for engine in (db.database().app, db.database().scan)
+    )
+    db.disconnect()
+    nowhere = "postgresql://nobody:none@127.0.0.1:1/none"
     try:
-        db.connect(app_url=gone, scan_url=gone)
+        db.connect(app_url=nowhere, scan_url=nowhere)
         answer = ask(app, "POST", path(sent, LinkKind.UNSUBSCRIBE), form=ONE_CLICK)
     finally:
         db.disconnect()
