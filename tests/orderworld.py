@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlmodel import Session
+
 from modori.billing import actions as billing
 from modori.billing.model import ContractVersion
 from modori.billing.wire import ContractTerms
 from modori.calls import actions as calls
 from modori.calls import dispositions
 from modori.calls.model import CallTask, Disposition
+from modori.calls.queries import find_open_task_of_touch
 from modori.calls.rules import Leg, OpeningLine
 from modori.channels import actions as channels
 from modori.channels.model import LinkKind
@@ -23,7 +26,7 @@ from modori.leads.model import Lead
 from modori.outcomes import actions as outcomes
 from modori.outcomes.actions import RecordedOrder
 from modori.outcomes.model import OrderSource, Result
-from modori.outcomes.queries import find_result_of_order
+from modori.outcomes.queries import find_result_of_order, get_order
 from modori.outcomes.wire import OrderIn, ReversalIn
 from modori.people.model import Channel
 from modori.sending import actions as sending
@@ -99,9 +102,7 @@ def queued_task(lead: LeadWorld, *, now: datetime = NOW) -> CallTask:
         return find_task(session, lead)
 
 
-def find_task(session: Any, lead: LeadWorld) -> CallTask:
-    from modori.calls.queries import find_open_task_of_touch
-
+def find_task(session: Session, lead: LeadWorld) -> CallTask:
     task = find_open_task_of_touch(session, tenant_id=lead.tenant.tenant_id, touch_id=lead.touch_id)
     assert task is not None
     return task
@@ -207,6 +208,4 @@ def lead_of(lead: LeadWorld) -> Lead:
 
 def attribution_of(tenant: TenantWorld, order: RecordedOrder) -> str | None:
     with tenant_transaction(tenant.tenant_id) as session:
-        return outcomes.queries.get_order(
-            session, tenant_id=tenant.tenant_id, order_id=OrderId(order.order.order_id)
-        ).attribution
+        return get_order(session, tenant_id=tenant.tenant_id, order_id=OrderId(order.order.order_id)).attribution

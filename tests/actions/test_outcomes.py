@@ -44,7 +44,7 @@ def count(tenant: TenantWorld, table: str) -> int:
         return int(session.connection().execute(text(f"select count(*) from {table}")).scalar_one())
 
 
-def keys_of(lead: LeadWorld, by: str) -> dict[str, str]:
+def keys_of(lead: LeadWorld, by: str) -> dict[str, Any]:
     """What an order says so as to be matched by one key."""
     episode = episode_of(lead)
     return {by: {"visitor": episode.visitor, "cart": episode.cart_id}.get(by) or lead.value}
@@ -149,13 +149,23 @@ def test_g2_a_lead_that_came_into_reach_meanwhile_is_ended_by_the_job(world: Wor
 
 
 def test_a_repeated_order_answers_the_same_and_a_contradiction_is_refused(world: World) -> None:
-    said = {"id": "A-1", "email": "a@person.example", "items": [{"id": "p1", "price": 4980, "quantity": 1}]}
+    said: dict[str, Any] = {
+        "id": "A-1",
+        "email": "a@person.example",
+        "items": [{"id": "p1", "price": 4980, "quantity": 1}],
+    }
     first = place(world.acme, now=NOW, settled=False, **said)
     again = place(world.acme, now=LATER, settled=False, **said)
     assert (first.is_new, again.is_new) == (True, False)
     assert again.order.order_id == first.order.order_id
     assert again.order.recorded_at == NOW
-    for change in ({"value": 4981}, {"email": "b@person.example"}, {"items": []}, {"at": NOW.isoformat()}):
+    changes: list[dict[str, Any]] = [
+        {"value": 4981},
+        {"email": "b@person.example"},
+        {"items": []},
+        {"at": NOW.isoformat()},
+    ]
+    for change in changes:
         with pytest.raises(OrderDiffers):
             place(world.acme, now=LATER, settled=False, **said | change)
     assert count(world.acme, "purchase_order") == 1
@@ -228,7 +238,7 @@ def test_an_address_that_is_none_is_kept_as_a_stop_until_it_is_sent_right(world:
 
 
 def test_g7_an_order_of_another_tenants_site_is_not_found(world: World) -> None:
-    order = OrderIn(id="A-1", currency="JPY", value=1)  # type: ignore[arg-type]  # a number becomes a Decimal
+    order = OrderIn(id="A-1", currency="JPY", value=1)
     with pytest.raises(NotFound), tenant_transaction(world.acme.tenant_id) as session:
         actions.record_order(
             session,
