@@ -19,7 +19,7 @@ class _Handover(Response):
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(dict(scope), receive, send)  # type: ignore[arg-type]  # Starlette's message is any mapping
+        await self._app(scope, receive, send)
 
 
 def make_router(config: ApiConfig) -> APIRouter:

@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.types import Receive, Scope, Send
 
 from modori.api import problems, taking
 from modori.api.edge import ApiConfig, ProxyTrust
@@ -29,9 +30,6 @@ from modori.storage.db import agency_transaction
 from modori.tenants.model import CaptureMode
 from modori.tenants.queries import origin_is_registered
 
-Message = dict[str, Any]
-Send = Callable[[Message], Awaitable[None]]
-Receive = Callable[[], Awaitable[Message]]
 Headers = Mapping[bytes, bytes]
 
 BODY_WITHIN_S: Final = 15.0
@@ -110,7 +108,7 @@ class IngestApp:
         self._waiting = 0
         self._origins: dict[str, tuple[float, bool]] = {}
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = dict(scope["headers"])
         origin = headers.get(b"origin", b"").decode("latin-1") or None
         try:
@@ -141,7 +139,7 @@ class IngestApp:
         ]
         await _answer(send, 204, b"", [*_cors(origin), *granted])
 
-    async def _post(self, scope: Message, headers: Headers, origin: str | None, receive: Receive, send: Send) -> None:
+    async def _post(self, scope: Scope, headers: Headers, origin: str | None, receive: Receive, send: Send) -> None:
         media = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
         if media not in _MEDIA_TYPES or headers.get(b"content-encoding", b"identity") != b"identity":
             raise UnsupportedMedia()
