@@ -34,6 +34,7 @@ FOLLOWERS: Final[Mapping[str, tuple[Job, ...]]] = {
     "episode.abandoned": (leads.make_lead_now,),
     "lead.made": (outreach.plan_lead_now,),
     "lead.released": (outreach.plan_lead_now,),
+    "lead.expired": (outreach.clear_expired_lead_now,),
     "stop.recorded": (outreach.end_stopped_leads_now,),
     "contact.erased": (outreach.end_erased_leads_now,),
     "order.recorded": (outcomes.settle_order_now, billing.attribute_order_now),
@@ -67,6 +68,7 @@ def scans(settings: Settings) -> list[Scan]:
         Scan("event partitions", hour_s, lambda: capture_scans.keep_event_partitions(settings.event_retention_days)),
         Scan("seen events", hour_s, capture_scans.forget_seen_events, is_eager=True),
         Scan("contact velocity", hour_s, capture_scans.forget_contact_velocity),
+        Scan("platform counts", hour_s, sending_scans.forget_platform_counts),
         Scan("finished work", hour_s, lambda: relay.forget_finished(older_than_days=settings.work_retention_days)),
         Scan("expired logins", hour_s, tenants_scans.forget_expired_logins),
     ]

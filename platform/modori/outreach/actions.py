@@ -12,7 +12,8 @@ from modori.calls import actions as calls
 from modori.kernel.errors import Conflict
 from modori.kernel.ids import LeadId, ScenarioId, ScenarioVersionId, StepId, TenantId, TouchId, UserId, new_id
 from modori.leads import actions as leads
-from modori.leads.model import Arm, LeadState
+from modori.leads import queries as lead_queries
+from modori.leads.model import OPEN_STATES, Arm, LeadState
 from modori.outreach import queries, rules
 from modori.outreach.model import Purpose, Scenario, ScenarioVersion, Step, Variant
 from modori.people.model import Channel
@@ -170,6 +171,14 @@ def end_lead(
         calls.cancel_tasks(session, tenant_id=tenant_id, lead_id=lead_id, because=because, now=now)
         live.announce(session, tenant_id=tenant_id, topic="lead", subject=str(lead_id))
     return ended
+
+
+def clear_lead(session: Session, *, tenant_id: TenantId, lead_id: LeadId, because: str, now: datetime) -> None:
+    """Cancel what was planned for a lead that a lower room has ended. A second call changes nothing."""
+    lead = lead_queries.lock_lead(session, tenant_id=tenant_id, lead_id=lead_id)
+    if lead.state not in OPEN_STATES:
+        sending.cancel_touches(session, tenant_id=tenant_id, lead_id=lead_id, because=because, now=now)
+        calls.cancel_tasks(session, tenant_id=tenant_id, lead_id=lead_id, because=because, now=now)
 
 
 def settle_lead(session: Session, *, tenant_id: TenantId, lead_id: LeadId, now: datetime) -> bool:

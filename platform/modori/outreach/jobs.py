@@ -63,3 +63,15 @@ def settle_lead_now(tenant_id: str, work_id: str) -> None:
             )
 
     work.run(tenant_id, work_id, do)
+
+
+def clear_expired_lead_now(tenant_id: str, work_id: str) -> None:
+    """Cancel what was planned for a lead that time has ended."""
+
+    def do(session: Session, payload: dict[str, Any], now: datetime) -> None:
+        lead_id = LeadId(UUID(payload["lead_id"]))
+        actions.clear_lead(
+            session, tenant_id=TenantId(UUID(tenant_id)), lead_id=lead_id, because="episode:expired", now=now
+        )
+
+    work.run(tenant_id, work_id, do)

@@ -479,3 +479,8 @@ def list_unknown_deliveries(
         {"recheck_s": recheck_s, "give_up_s": give_up_s, "limit": limit},
     )
     return [OpenDelivery(*row) for row in rows]
+
+
+def purge_platform_budget(session: Session, *, keep_days: int) -> None:
+    """Delete old rows of the caps over all tenants, by the owner's function. Cross-tenant."""
+    session.connection().execute(text("select purge_platform_budget(:days)"), {"days": keep_days})

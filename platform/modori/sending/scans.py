@@ -20,6 +20,8 @@ PER_TENANT = 100
 MOST_CLAIMED = 1000
 """Most touches that may be claimed and not begun, of all clients: what workers get through well within the lease."""
 
+KEEP_COUNTS_DAYS = 30
+
 BATCH = 20
 """Touches in one hint: one message for each would cost more than the work (Dramatiq carries about 2,000 a second)."""
 
@@ -67,3 +69,9 @@ def expire_deliveries() -> int:
                 now=clock.now(),
             )
     return len(overdue)
+
+
+def forget_platform_counts() -> None:
+    """Delete the counts over all tenants that no cap looks back at any more (RULES 31)."""
+    with scan_transaction() as session:
+        queries.purge_platform_budget(session, keep_days=KEEP_COUNTS_DAYS)
