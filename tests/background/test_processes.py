@@ -1,0 +1,116 @@
+"""`modori scheduler` and `modori worker` as processes, while their engines die and come back (G6)."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from modori.entrypoints import migrate
+from modori.kernel.ids import new_id
+from modori.sandbox.engines import Engines
+from modori.storage.roles import DatabaseUrls, RolePasswords, provision
+from tests.world import KEY_SETTINGS
+
+WITHIN_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def urls(own_engines: Engines) -> DatabaseUrls:
+    made = provision(own_engines.superuser_url, database="processes", passwords=RolePasswords.generate())
+    migrate.upgrade(made.owner)
+    return made
+
+
+@contextmanager
+def modori(command: str, urls: DatabaseUrls, engines: Engines, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """One process of ours, asked to stop at the end: it must, and well."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MODORI_")}
+    told = (
+        inherited
+        | dict(KEY_SETTINGS)
+        | {
+            "MODORI_ENV": "development",
+            "MODORI_DATABASE_URL": urls.app,
+            "MODORI_SCAN_DATABASE_URL": urls.scan,
+            "MODORI_REDIS_URL": engines.redis_url,
+        }
+    )
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "modori.entrypoints.cli", command], env=told, stdout=written, stderr=written
+        )
+    try:
+        yield process
+        assert process.poll() is None, log.read_text()[-3000:]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0, log.read_text()[-3000:]
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+
+
+def promise(urls: DatabaseUrls) -> str:
+    """Promise news of an order that there is not: its jobs fail, which shows that a worker took them up."""
+    tenant_id, promise_id = new_id(), new_id()
+    with psycopg.connect(urls.owner) as owner:
+        owner.execute(
+            "insert into promise (tenant_id, promise_id, topic, key, payload, promised_at)"
+            " values (%s, %s, 'order.proven', %s, %s, now())",
+            (tenant_id, promise_id, str(promise_id), f'{{"order_id": "{new_id()}"}}'),
+        )
+    return str(promise_id)
+
+
+def took_up(urls: DatabaseUrls, promise_id: str) -> Callable[[], bool]:
+    def look() -> bool:
+        try:
+            with psycopg.connect(urls.owner, connect_timeout=5) as owner:
+                claims = owner.execute("select claims from work where promise_id = %s", (promise_id,)).fetchall()
+        except psycopg.OperationalError:
+            return False
+        return bool(claims) and all(count >= 1 for (count,) in claims)
+
+    return look
+
+
+def comes_true(condition: Callable[[], bool], *, within_s: float = WITHIN_S) -> bool:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_g6_scheduler_and_worker_outlive_their_engines(
+    own_engines: Engines, urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    logs = {name: tmp_path / f"{name}.log" for name in ("worker", "scheduler", "second scheduler")}
+
+    def said() -> str:
+        return "\n".join(f"--- {name}\n{log.read_text()[-3000:]}" for name, log in logs.items() if log.exists())
+
+    with ExitStack() as processes:
+        for name, log in logs.items():
+            processes.enter_context(modori(name.split()[-1], urls, own_engines, log))
+        assert comes_true(took_up(urls, promise(urls))), said()
+
+        own_engines.wipe_valkey(restart=True)
+        assert comes_true(took_up(urls, promise(urls))), said()
+
+        own_engines.restart_postgres(abruptly=True)
+        assert comes_true(took_up(urls, promise(urls))), said()
+
+        with psycopg.connect(urls.owner) as owner:
+            ran = {name for (name,) in owner.execute("select name from scheduled_run").fetchall()}
+        assert {"relay", "sweep", "due touches"} <= ran
+    for log in logs.values():
+        assert "Traceback" not in log.read_text(), said()
