@@ -1,6 +1,7 @@
 """Questions about episodes and leads, with a stranger in the room."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -90,15 +91,23 @@ def test_a_visitor_s_count_starts_again_each_day(world: World) -> None:
 
 def test_g1_an_event_id_is_remembered_until_its_event_would_be_refused(world: World) -> None:
     tenant_id, kept, gone = world.acme.tenant_id, new_id(), new_id()
-    with tenant_transaction(tenant_id) as session:
-        for one, age in ((kept, 31), (gone, 32)):
-            seen_on = (NOW - timedelta(days=age)).date()
-            assert capture.insert_seen(session, tenant_id=tenant_id, event_ids=[one], seen_on=seen_on) == {one}
+
+    def remember(event_ids: list[UUID], age_days: int) -> set[UUID]:
+        with tenant_transaction(tenant_id) as session:
+            return capture.insert_seen(
+                session,
+                tenant_id=tenant_id,
+                site_id=world.acme.site_id,
+                event_ids=event_ids,
+                visitors=[],
+                seen_on=(NOW - timedelta(days=age_days)).date(),
+            ).fresh
+
+    assert (remember([kept], 31), remember([gone], 32)) == ({kept}, {gone})
+    assert remember([kept, gone], 0) == set()
     with clock.moved_to(NOW):
         capture_scans.forget_seen_events()
-    with tenant_transaction(tenant_id) as session:
-        again = capture.insert_seen(session, tenant_id=tenant_id, event_ids=[kept, gone], seen_on=NOW.date())
-    assert again == {gone}
+    assert remember([kept, gone], 0) == {gone}
 
 
 def test_hourly_counts_are_forgotten(world: World) -> None:

@@ -83,11 +83,18 @@ def take_events(
             by_id.setdefault(one.id, one)
     if not by_id:
         return taken
-    fresh = queries.insert_seen(session, tenant_id=site.tenant_id, event_ids=list(by_id), seen_on=received_at.date())
-    events = sorted((by_id[one] for one in fresh), key=lambda event: (event.visitor, event.at, event.id))
+    seen = queries.insert_seen(
+        session,
+        tenant_id=site.tenant_id,
+        site_id=site.site_id,
+        event_ids=list(by_id),
+        visitors={event.visitor for event in by_id.values()},
+        seen_on=received_at.date(),
+    )
+    events = sorted((by_id[one] for one in seen.fresh), key=lambda event: (event.visitor, event.at, event.id))
     rows: list[dict[str, Any]] = []
     for visitor, batch in groupby(events, key=lambda event: event.visitor):
-        folding = _Folding(session, site, visitor, received_at, ip_index, taken)
+        folding = _Folding(session, site, visitor, seen.ordered_at.get(visitor), received_at, ip_index, taken)
         for event in batch:
             rows.append(_row(event, site, received_at, folding.take(event)))
         folding.close()
@@ -104,6 +111,7 @@ class _Folding:
         session: Session,
         site: SiteContext,
         visitor: str,
+        ordered_at: datetime | None,
         received_at: datetime,
         ip_index: bytes | None,
         taken: Taken,
@@ -117,9 +125,7 @@ class _Folding:
         self._episode = queries.lock_current_episode(
             session, tenant_id=site.tenant_id, site_id=site.site_id, visitor=visitor
         )
-        self._ordered_at = queries.find_visitor_ordered_at(
-            session, tenant_id=site.tenant_id, site_id=site.site_id, visitor=visitor
-        )
+        self._ordered_at = ordered_at
         self._draft = _draft_of(self._episode) if self._episode is not None else None
         self._typed: list[contacts.Typed] = []
         self._name: str | None = None
@@ -195,10 +201,18 @@ class _Folding:
         self._typed, self._name, self._member_id, self._is_renewed = [], None, None, False
 
     def _open(self, event: ReadEvent) -> bool:
-        """Open an episode where the event may; another request of the same visitor may have been faster."""
+        """Open an episode where the event may; another request of the same visitor may have been faster.
+
+        The mark of an order is read again: the order may have ended the episode while we waited for its lock.
+        """
+        tenant_id, site_id = self._site.tenant_id, self._site.site_id
         if not rules.starts_episode(event, last_ordered_at=self._ordered_at):
             return False
-        tenant_id, site_id = self._site.tenant_id, self._site.site_id
+        self._ordered_at = queries.find_visitor_ordered_at(
+            self._session, tenant_id=tenant_id, site_id=site_id, visitor=self._visitor
+        )
+        if not rules.starts_episode(event, last_ordered_at=self._ordered_at):
+            return False
         queries.insert_episode(
             self._session,
             Episode(

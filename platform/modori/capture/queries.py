@@ -1,6 +1,6 @@
 """Every query and lock of capture. Lock order (G2): episode, contact points by id, then the visitor's row."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -19,6 +19,14 @@ CURRENT_STATES = (EpisodeState.OPEN, EpisodeState.ABANDONED)
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """Which events of a batch are new, and when their visitors last ordered, where they have."""
+
+    fresh: set[UUID]
+    ordered_at: dict[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
 class Attached:
     """A contact point of an episode, as far as attaching and eligibility must know it."""
 
@@ -29,20 +37,43 @@ class Attached:
     captured_at: datetime
 
 
-def insert_seen(session: Session, *, tenant_id: TenantId, event_ids: Sequence[UUID], seen_on: date) -> set[UUID]:
-    """Remember event ids, and return those that were not known (G1). One that another transaction inserts now waits.
+def insert_seen(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    site_id: SiteId,
+    event_ids: Sequence[UUID],
+    visitors: Collection[str],
+    seen_on: date,
+) -> Seen:
+    """Remember event ids, and say which were not known (G1). One that another transaction inserts now waits.
 
-    In the order of the ids, so that two that share some cannot deadlock.
+    In the order of the ids, so that two that share some cannot deadlock. The marks of the visitors come along, since
+    each statement of ingest costs a way to the database and back.
     """
     rows = session.connection().execute(
         text(
-            "insert into event_seen (tenant_id, event_id, seen_on)"
+            "with seen as (insert into event_seen (tenant_id, event_id, seen_on)"
             " select :tenant_id, cast(one as uuid), :seen_on from jsonb_array_elements_text(:ids) as one order by one"
-            " on conflict do nothing returning event_id"
+            " on conflict do nothing returning event_id)"
+            " select event_id, null, null from seen union all"
+            " select null, v.visitor, v.last_ordered_at from visitor v where v.tenant_id = :tenant_id"
+            " and v.site_id = :site_id and v.last_ordered_at is not null"
+            " and v.visitor in (select jsonb_array_elements_text(:visitors))"
         ),
-        {"tenant_id": tenant_id, "seen_on": seen_on, "ids": Jsonb(sorted(str(one) for one in event_ids))},
+        {
+            "tenant_id": tenant_id,
+            "site_id": site_id,
+            "seen_on": seen_on,
+            "ids": Jsonb(sorted(str(one) for one in event_ids)),
+            "visitors": Jsonb(sorted(visitors)),
+        },
     )
-    return set(rows.scalars())
+    found = rows.all()
+    return Seen(
+        fresh={row[0] for row in found if row[0] is not None},
+        ordered_at={row[1]: row[2] for row in found if row[1] is not None},
+    )
 
 
 def insert_events(session: Session, *, tenant_id: TenantId, rows: Sequence[dict[str, Any]]) -> None:

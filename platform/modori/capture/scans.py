@@ -35,7 +35,5 @@ def forget_contact_velocity() -> int:
 def keep_event_partitions(keep_days: int = KEEP_EVENTS_DAYS) -> int:
     """Make the coming days' partitions and drop those older than `keep_days`. Returns how many were made or dropped."""
     with scan_transaction() as session:
-        made, dropped = queries.keep_event_partitions(
-            session, days_ahead=PARTITIONS_AHEAD_DAYS, keep_days=keep_days
-        )
+        made, dropped = queries.keep_event_partitions(session, days_ahead=PARTITIONS_AHEAD_DAYS, keep_days=keep_days)
     return made + dropped
