@@ -191,6 +191,7 @@ def _environment(
 ) -> dict[str, str]:
     """What each process is told. A MODORI_… variable of the person's own shell must not leak into the demo."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MODORI_")}
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # with it every start compiles every module again: twice as slow
     urls = ports.urls
     return inherited | {
         "PYTHONUNBUFFERED": "1",
