@@ -1,13 +1,8 @@
 """A message that has gone out through the gate, with its links: where tests of what comes back start."""
 
-import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-import httpx
-from starlette.types import ASGIApp
 
 from modori.channels import actions as channels
 from modori.channels.model import LinkKind
@@ -74,22 +69,3 @@ def send(tenant: TenantWorld, *, channel: Channel = Channel.EMAIL, now: datetime
             session, tenant_id=tenant.tenant_id, delivery_id=permit.delivery_id, answer=Accepted("ref"), now=now
         )
     return SentWorld(made, permit, prepared)
-
-
-def ask(
-    app: ASGIApp,
-    method: str,
-    path: str,
-    *,
-    headers: Mapping[str, str] | None = None,
-    content: bytes | str | None = None,
-    form: Mapping[str, str] | None = None,
-) -> httpx.Response:
-    """Make one request of an application, in this thread's own context, so that a moved clock stays moved."""
-
-    async def request() -> httpx.Response:
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://inside.example") as client:
-            return await client.request(method, path, headers=headers, content=content, data=form)
-
-    return asyncio.run(request())
