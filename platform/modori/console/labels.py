@@ -88,7 +88,7 @@ LABELS: Final[Mapping[type[StrEnum], Mapping[str, str]]] = {
         "held": say("On hold"),
         "pending": say("Waiting for approval"),
         "approved": say("Approved"),
-        "refused": say("Refused"),
+        "refused": say("Turned down"),
         "reversed": say("Reversed"),
     },
     ReversalReason: {
@@ -140,7 +140,7 @@ AUDIT: Final[Mapping[str, str]] = {
     "lead.released": say("Released a held lead"),
     "lead.refused": say("Ended a held lead"),
     "result.approved": say("Approved a result"),
-    "result.refused": say("Refused a result"),
+    "result.refused": say("Turned a result down"),
     "month.closed": say("Closed a month"),
     "scenario.approved": say("Approved a scenario version"),
     "tenant.made": say("Took a client on"),

@@ -59,7 +59,7 @@ def tell(happened: Happened, speaker: Speaker) -> Entry:
         at=happened.at,
         what=what,
         tone=tone,
-        more=more,
+        more=[one for one in more if one],
         subject=happened.subject,
         content=happened.content,
         checks=checks(happened.facts, speaker) if is_receipt else (),
@@ -76,7 +76,7 @@ def _event(facts: Facts, speaker: Speaker) -> Told:
         more.insert(0, "、".join(names) if speaker.locale == "ja" else ", ".join(names))
     if facts["times"] > 1:
         more.append(speaker.word(say("%(times)s times"), times=facts["times"]))
-    return "", what, [one for one in more if one]
+    return "", what, more
 
 
 def _abandoned(facts: Facts, speaker: Speaker) -> Told:

@@ -20,7 +20,7 @@ from modori.kernel.ids import TenantId
 
 DONE: Final = {
     "approved": say("Approved."),
-    "refused": say("Refused."),
+    "refused": say("Turned down."),
     "released": say("Released: the person will be contacted."),
     "ended": say("Ended: the person will not be contacted."),
     "saved": say("Saved."),
@@ -110,7 +110,7 @@ class Visit:
             zone=self.zone,
             status=status,
             viewer=self.viewer,
-            csrf=self.viewer.csrf_token,
+            csrf_token=self.viewer.csrf_token,
             may=self.may,
             **given,
         )
@@ -123,7 +123,7 @@ class Visit:
             zone=self.zone,
             status=status,
             here_path=self.request.url.path,
-            csrf=self.known.csrf_token if self.known else "",
+            csrf_token=self.known.csrf_token if self.known else "",
             **given,
         )
         if self.request.query_params.get("lang") == self.locale:

@@ -24,7 +24,7 @@ from modori.tenants.actions import record_audit
 router = APIRouter(route_class=ConsoleRoute)
 
 PAGE = 50
-NOTE_MISSING = say("Say why you refuse it: the agency will read it.")
+NOTE_MISSING = say("Say why you turn it down: the agency will read it.")
 
 
 @router.get("/results", name="results.index")
