@@ -422,9 +422,14 @@ def claim_due_touches(session: Session, *, per_tenant: int, most_claimed: int) -
                   order by t.due_at limit least(:per_tenant, (select free from room)) for update skip locked
                 ) o
               ) d order by d.turn limit (select free from room)
+            ), listed as (
+              -- Unnested, so that the planner expects few and updates by primary key: of a limit that it cannot
+              -- foresee it expects a tenth of the table, and reads all of it.
+              select array_agg(tenant_id) as tenant_ids, array_agg(touch_id) as touch_ids from taken
             )
-            update touch t set state = 'claimed', claimed_at = now() from taken
-            where t.tenant_id = taken.tenant_id and t.touch_id = taken.touch_id
+            update touch t set state = 'claimed', claimed_at = now()
+            from listed, unnest(listed.tenant_ids, listed.touch_ids) as one(tenant_id, touch_id)
+            where t.tenant_id = one.tenant_id and t.touch_id = one.touch_id
             returning t.tenant_id, t.touch_id
             """
         ),
