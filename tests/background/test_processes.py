@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
 from modori.entrypoints import migrate
 from modori.kernel.ids import new_id
 from modori.sandbox.engines import Engines
+from modori.sandbox.ports import choose_port
 from modori.storage.roles import DatabaseUrls, RolePasswords, provision
 from tests.world import KEY_SETTINGS
 
@@ -29,7 +31,9 @@ def urls(own_engines: Engines) -> DatabaseUrls:
 
 
 @contextmanager
-def modori(command: str, urls: DatabaseUrls, engines: Engines, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def modori(
+    command: str, urls: DatabaseUrls, engines: Engines, log: Path, **settings: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     """One process of ours, asked to stop at the end: it must, and well."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MODORI_")}
     told = (
@@ -41,6 +45,7 @@ def modori(command: str, urls: DatabaseUrls, engines: Engines, log: Path) -> Ite
             "MODORI_SCAN_DATABASE_URL": urls.scan,
             "MODORI_REDIS_URL": engines.redis_url,
         }
+        | settings
     )
     with log.open("wb") as written:
         process = subprocess.Popen(
@@ -114,3 +119,30 @@ def test_g6_scheduler_and_worker_outlive_their_engines(
         assert {"relay", "sweep", "due touches"} <= ran
     for log in logs.values():
         assert "Traceback" not in log.read_text(), said()
+
+
+def test_the_web_process_says_when_it_cannot_serve_and_comes_back(
+    own_engines: Engines, urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    base, log = f"http://127.0.0.1:{(port := choose_port(None))}", tmp_path / "web.log"
+
+    def is_ready() -> bool:
+        try:
+            return bool(httpx.get(f"{base}/readyz", timeout=5).json()["status"] == "ready")
+        except httpx.HTTPError:
+            return False
+
+    with modori("web", urls, own_engines, log, MODORI_PORT=str(port)):
+        assert comes_true(is_ready), log.read_text()[-3000:]
+        assert httpx.get(f"{base}/console", timeout=5).headers["location"].startswith("/console/login")
+        own_engines.restart_postgres(abruptly=True)
+        own_engines.wipe_valkey(restart=True)
+        assert comes_true(is_ready), log.read_text()[-3000:]
+        assert httpx.get(f"{base}/healthz", timeout=5).text == "ok"
+        with psycopg.connect(urls.owner) as owner:
+            owner.execute("update alembic_version set version_num = '0000'")
+        stale = httpx.get(f"{base}/readyz", timeout=5)
+        with psycopg.connect(urls.owner) as owner:
+            owner.execute("update alembic_version set version_num = %s", (migrate.newest_revision(),))
+    assert stale.status_code == 503
+    assert "schema is 0000" in stale.json()["checks"]["postgresql"]

@@ -89,7 +89,7 @@ def test_init_refuses_urls_that_do_not_fit_together(environment: dict[str, str])
 
 
 @pytest.mark.parametrize("role", ["MODORI_OWNER_DATABASE_URL", "MODORI_ADMIN_DATABASE_URL"])
-@pytest.mark.parametrize("command", ["worker", "scheduler"])
+@pytest.mark.parametrize("command", ["web", "worker", "scheduler"])
 def test_g7_no_process_serves_through_an_unbound_role(
     environment: dict[str, str], fresh_database: DatabaseUrls, engines: Cluster, role: str, command: str
 ) -> None:

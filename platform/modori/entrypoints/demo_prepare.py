@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from modori.entrypoints import migrate, runtime
+from modori.entrypoints import migrate
+from modori.entrypoints.database import open_database
 from modori.entrypoints.demo_story import DemoStory, DemoUrls
 from modori.entrypoints.seed import seed_demo
 from modori.entrypoints.settings import read_safe
@@ -19,7 +20,7 @@ def main(story_file: Path) -> None:
     settings = read_safe()
     print("migrating the database", flush=True)
     migrate.upgrade(os.environ["MODORI_OWNER_DATABASE_URL"])
-    database = runtime.connect(settings)
+    database = open_database(settings)
     web = settings.public_url
     shop, inbox = os.environ["MODORI_SANDBOX_SHOP_URL"], os.environ["MODORI_SANDBOX_WORLD_URL"]
     known = DemoStory.read(story_file)

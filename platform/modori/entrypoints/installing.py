@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
-from modori.entrypoints import migrate, runtime
+from modori.entrypoints import database, migrate
 from modori.entrypoints.settings import Settings, UnsafeSettings
 from modori.kernel import clock
 from modori.kernel.errors import Conflict
@@ -42,7 +42,7 @@ def install(settings: Settings, first: FirstAdministrator, *, by_mail: bool) -> 
     if settings.admin_database_url is not None:
         _provision(settings, owner)
     migrate.upgrade(owner)
-    runtime.connect(settings)
+    database.open_database(settings)
     try:
         with db.agency_transaction() as session:
             actions.make_agency(session, name=first.agency)
@@ -72,7 +72,7 @@ def install(settings: Settings, first: FirstAdministrator, *, by_mail: bool) -> 
 
 def new_link(settings: Settings, email: str) -> str:
     """Make a link that sets a user's password, for who cannot get mail. raises NotFound"""
-    runtime.connect(settings)
+    database.open_database(settings)
     try:
         with db.agency_transaction() as session:
             user = queries.get_user_by_email(session, email_index=actions.email_index(email))
