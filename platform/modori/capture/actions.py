@@ -234,7 +234,10 @@ class _Folding:
         return True
 
     def _order(self, event: ReadEvent, order: OrderSeen) -> UUID | None:
-        """Let a browser's claim end the episode; recording the order is for the rooms above (G11)."""
+        """Let a browser's claim end the episode (G11). To record it, and to mark the visitor, is for the rooms above.
+
+        They lock contact points before the visitor's row, so that row must not be taken here.
+        """
         episode = self._episode
         if episode is not None and self._draft is not None:
             self._draft = rules.fold(self._draft, event)
@@ -242,14 +245,6 @@ class _Folding:
         if episode is not None:
             _mark(episode, at=event.at)
             queries.save(self._session, episode)
-        queries.mark_visitor_ordered(
-            self._session,
-            tenant_id=self._site.tenant_id,
-            site_id=self._site.site_id,
-            visitor=self._visitor,
-            at=event.at,
-            now=self._received_at,
-        )
         self._ordered_at = max(event.at, self._ordered_at or event.at)
         cart_id = episode.cart_id if episode is not None else None
         self._taken.orders.append(BrowserOrder(event.id, event.visitor, cart_id, event.at, order))
