@@ -43,9 +43,9 @@ def test_what_is_not_personal_is_kept(text: str) -> None:
     assert without_personal_values(None, "info", {"event": text})["event"] == text
 
 
-@pytest.mark.parametrize("text", [str(new_id()) for _ in range(50)])
-def test_ids_are_kept(text: str) -> None:
-    assert without_personal_values(None, "info", {"event": f"touch {text} sent"})["event"] == f"touch {text} sent"
+def test_ids_are_kept() -> None:
+    for text in (str(new_id()) for _ in range(50)):  # random, so no parameter: workers must collect alike
+        assert without_personal_values(None, "info", {"event": f"touch {text} sent"})["event"] == f"touch {text} sent"
 
 
 @pytest.mark.parametrize("text", PERSONAL)
