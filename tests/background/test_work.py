@@ -144,6 +144,18 @@ def test_work_that_never_ends_well_is_quarantined(world: World, topic: str) -> N
     assert tries == work.MOST_CLAIMS
     assert row(ref)[0] == "quarantined"
 
+    [listed] = [one for one in relay.list_quarantined() if str(one.work_id) == ref[2]]
+    assert (listed.subscriber, str(listed.tenant_id)) == ("job", ref[1])
+    assert listed.error.startswith("ValueError")
+    relay.list_quarantined(and_retry=True)
+    assert str(listed.work_id) not in [str(one.work_id) for one in relay.list_quarantined()]
+    told: list[Ref] = []
+    while relay.sweep_once(tell=lambda *one: told.append(one)):
+        pass
+    assert ref in told
+    work.run(ref[1], ref[2], effect(world))
+    assert effects(world) == ["did"]
+
 
 def test_a_claim_that_another_took_over_rolls_its_effect_back(world: World, topic: str) -> None:
     promise(world, topic)

@@ -51,6 +51,8 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, Command]]:
     users = add("users", "a new link for who cannot get mail", _users)
     users.add_argument("what", choices=("link",))
     users.add_argument("email")
+    work = add("work", "work that failed three times and waits for a person", _work)
+    work.add_argument("what", choices=("list", "retry"))
     return parser, commands
 
 
@@ -113,6 +115,22 @@ def _users(given: argparse.Namespace) -> int:
     from modori.entrypoints.installing import new_link
 
     print(new_link(all_settings.read_safe(), given.email))
+    return 0
+
+
+def _work(given: argparse.Namespace) -> int:
+    from modori.background.relay import list_quarantined
+    from modori.entrypoints.database import open_database
+    from modori.storage import db
+
+    open_database(all_settings.read_safe())
+    try:
+        found = list_quarantined(and_retry=given.what == "retry")
+    finally:
+        db.disconnect()
+    for one in found:
+        print(f"{one.work_id}  {one.subscriber}  client {one.tenant_id}  {one.error}")
+    print(f"{len(found)} given three more tries" if given.what == "retry" else f"{len(found)} in quarantine")
     return 0
 
 

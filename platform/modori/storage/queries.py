@@ -184,6 +184,38 @@ def record_work_error(session: Session, *, tenant_id: TenantId, work_id: UUID, e
     )
 
 
+def list_quarantined(session: Session, *, limit: int = 1000) -> list[WorkRef]:
+    """List work of all tenants that was claimed in vain, oldest first. Scan role."""
+    rows = session.connection().execute(
+        text(
+            "select tenant_id, work_id, subscriber from work where state = 'quarantined'"
+            " order by made_at, work_id limit :limit"
+        ),
+        {"limit": limit},
+    )
+    return [WorkRef(*row) for row in rows]
+
+
+def release_quarantined(session: Session, *, tenant_id: TenantId, work_id: UUID) -> None:
+    """Give quarantined work its tries back; the sweep will hint it."""
+    session.connection().execute(
+        text(
+            "update work set state = 'waiting', claims = 0, hinted_at = now() - interval '1 day', claimed_at = null"
+            " where tenant_id = :tenant_id and work_id = :work_id and state = 'quarantined'"
+        ),
+        {"tenant_id": tenant_id, "work_id": work_id},
+    )
+
+
+def find_work_error(session: Session, *, tenant_id: TenantId, work_id: UUID) -> str | None:
+    found = session.connection().execute(
+        text("select last_error from work where tenant_id = :tenant_id and work_id = :work_id"),
+        {"tenant_id": tenant_id, "work_id": work_id},
+    )
+    error: str | None = found.scalar_one_or_none()
+    return error
+
+
 def delete_finished(session: Session, *, older_than_days: int, limit: int = 5000) -> int:
     """Delete done work and its relayed promises after a while. Scan role; returns the number of work rows."""
     gone = session.connection().execute(
