@@ -46,8 +46,8 @@ class _Judged:
 def settle_episode(session: Session, *, tenant_id: TenantId, episode_id: EpisodeId, now: datetime) -> Verdict:
     """Judge one episode and record the verdict. A second call changes nothing.
 
-    An abandonment is promised once per last activity: who comes back and leaves again is judged again, unless a lead
-    was made.
+    An abandonment is promised once, and again after whatever folded into the episode since, unless a lead was made: a
+    name may arrive late, and older than its cart. Folding sets `due_at` back, promising moves it on.
     """
     episode = capture_queries.lock_episode(session, tenant_id=tenant_id, episode_id=episode_id)
     site = tenants.get_site(session, tenant_id=tenant_id, site_id=SiteId(episode.site_id))
@@ -62,7 +62,7 @@ def settle_episode(session: Session, *, tenant_id: TenantId, episode_id: Episode
         case Verdict.OPEN:
             episode.due_at = next_look(facts, idle_after=idle_after, expires_after=expires_after)
         case Verdict.ABANDONED:
-            if not facts.is_settled:
+            if not facts.is_settled and (episode.due_at is None or episode.due_at <= now):
                 _abandon(session, tenant_id=tenant_id, episode=episode, now=now)
             episode.due_at = episode.last_activity_at + expires_after
     capture_queries.save(session, episode)
@@ -188,7 +188,7 @@ def _abandon(session: Session, *, tenant_id: TenantId, episode: Episode, now: da
     outbox.promise(
         session,
         "episode.abandoned",
-        key=f"abandoned:{episode.episode_id}:{episode.last_activity_at.isoformat()}",
+        key=f"abandoned:{episode.episode_id}:{now.isoformat()}",
         at=now,
         tenant_id=tenant_id,
         episode_id=str(episode.episode_id),
