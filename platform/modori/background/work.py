@@ -19,6 +19,9 @@ from modori.storage.db import tenant_transaction
 LEASE_S: Final = 8
 """A claim holds this long. Less than the sweep's 10 s, so that the next hint finds it free."""
 
+OUTSIDE_LEASE_S: Final = 40
+"""For an effect that waits for a server: longer than its time-outs, so that it is not begun twice beside itself."""
+
 MOST_CLAIMS: Final = 3
 
 log = structlog.get_logger()
@@ -44,7 +47,7 @@ def run(tenant_id: str, work_id: str, do: Do) -> None:
             hit("work.before_commit")
         hit("work.after_commit")
 
-    _claimed(tenant_id, work_id, in_one_transaction)
+    _claimed(tenant_id, work_id, in_one_transaction, lease_s=LEASE_S)
 
 
 def run_outside(tenant_id: str, work_id: str, do: Callable[[dict[str, Any], datetime], object]) -> None:
@@ -55,13 +58,15 @@ def run_outside(tenant_id: str, work_id: str, do: Callable[[dict[str, Any], date
         with tenant_transaction(tenant) as session:
             _finish(session, tenant, work, claimed)
 
-    _claimed(tenant_id, work_id, beside)
+    _claimed(tenant_id, work_id, beside, lease_s=OUTSIDE_LEASE_S)
 
 
-def _claimed(tenant_id: str, work_id: str, effect: Callable[[TenantId, UUID, queries.ClaimedWork], None]) -> None:
+def _claimed(
+    tenant_id: str, work_id: str, effect: Callable[[TenantId, UUID, queries.ClaimedWork], None], *, lease_s: int
+) -> None:
     tenant, work = TenantId(UUID(tenant_id)), UUID(work_id)
     with tenant_transaction(tenant) as session:
-        claimed = queries.claim_work(session, tenant_id=tenant, work_id=work, lease_s=LEASE_S, most_claims=MOST_CLAIMS)
+        claimed = queries.claim_work(session, tenant_id=tenant, work_id=work, lease_s=lease_s, most_claims=MOST_CLAIMS)
     if claimed is None:  # done, quarantined, or somebody else's for now
         counts.WORK.labels("", "not_claimed").inc()
         return
