@@ -3,17 +3,28 @@
 python -m modori.entrypoints.demo_prepare STORY_FILE    with the same environment as the demo's other processes
 """
 
+import json
 import os
 import sys
+import urllib.request
 from pathlib import Path
 
+from modori.capture.context import context_of
 from modori.entrypoints import migrate
 from modori.entrypoints.database import open_database
 from modori.entrypoints.demo_story import DemoStory, DemoUrls
-from modori.entrypoints.seed import seed_demo
-from modori.entrypoints.settings import read_safe
+from modori.entrypoints.seed import seed_demo, site_of_key
+from modori.entrypoints.seed_history import History
+from modori.entrypoints.settings import Settings, read_safe
+from modori.entrypoints.wiring import make_dispatcher
 from modori.kernel import clock
+from modori.kernel.ids import UserId
+from modori.sandbox.app import Sandbox
+from modori.sandbox.settings import SandboxSettings
 from modori.storage import db
+from modori.tenants.actions import email_index
+from modori.tenants.model import Role
+from modori.tenants.queries import find_user_by_email, get_site
 
 
 def main(story_file: Path) -> None:
@@ -26,8 +37,53 @@ def main(story_file: Path) -> None:
     known = DemoStory.read(story_file)
     print("seeding the story" if known is None else "bringing the story up to today", flush=True)
     urls = DemoUrls(web=web, shop=shop, console=f"{web}/console", inbox=inbox)
-    seed_demo(database, urls=urls, now=clock.now(), known=known).write(story_file)
+    story = seed_demo(database, urls=urls, now=clock.now(), known=known)
+    if known is None:
+        print("living through a week of history", flush=True)
+        _live_through_a_week(settings, story, urls)
+    story.write(story_file)
     db.disconnect()
+
+
+def _live_through_a_week(settings: Settings, story: DemoStory, urls: DemoUrls) -> None:
+    """Play the past week against the sandbox on its own ports; what it accepts is in its inbox when it starts again."""
+    env = os.environ | {"MODORI_SANDBOX_SITE_KEY": story.site_key, "MODORI_SANDBOX_SECRET_KEY": story.secret_key}
+    tenant_id, site_id = site_of_key(story.site_key)
+    with db.tenant_transaction(tenant_id) as session:
+        site = get_site(session, tenant_id=tenant_id, site_id=site_id)
+    with db.agency_transaction() as session:
+        operator, reviewer = (
+            find_user_by_email(session, email_index=email_index(story.logins[role].email))
+            for role in (Role.OPERATOR, Role.CLIENT_REVIEWER)
+        )
+    assert operator is not None
+    assert reviewer is not None
+    with Sandbox(SandboxSettings.from_env(env)):
+        _drop_callbacks(urls.inbox)  # they would come back at today's time, before anybody listens
+        History(
+            site=context_of(site, key_id="history", is_secret=False),
+            shop=urls.shop,
+            inbox=urls.inbox,
+            dispatcher=make_dispatcher(settings),
+            operator=UserId(operator.user_id),
+            reviewer=UserId(reviewer.user_id),
+            now=clock.now(),
+        ).play()
+        _ask(urls.inbox, "DELETE", None)
+
+
+def _drop_callbacks(inbox: str) -> None:
+    _ask(inbox, "POST", {"channel": "sms", "mode": "drop_callbacks", "rate": 1})
+
+
+def _ask(inbox: str, method: str, told: dict[str, object] | None) -> None:
+    request = urllib.request.Request(  # noqa: S310  # the sandbox's own address
+        f"{inbox}/control/faults",
+        method=method,
+        data=json.dumps(told).encode() if told else None,
+        headers={"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ PEOPLE = {
 def seed_demo(database: db.Database, *, urls: DemoUrls, now: datetime, known: DemoStory | None) -> DemoStory:
     """Make the story, or bring a known one up to this start: the shop's port and the zone where it is 11:00 change."""
     if known is not None:
-        tenant_id, site_id = _site_of_key(known.site_key)
+        tenant_id, site_id = site_of_key(known.site_key)
         with db.tenant_transaction(tenant_id) as session:
             tenants.change_site(session, tenant_id=tenant_id, site_id=site_id, change=_where_and_when(urls, now))
         return known
@@ -114,7 +114,7 @@ def _policy(name: str, urls: DemoUrls, now: datetime, origin: str | None) -> Sit
         notice_text=NOTICE,
         abandon_after_s=6,
         holdout_pct=0,
-        quarantine_until=now - timedelta(days=1),
+        quarantine_until=now - timedelta(days=8),
         message_gap_s=3,
         messages_per_contact_week=100_000,
         first_messages_per_contact_day=100_000,
@@ -160,7 +160,8 @@ def _make_user(role: Role, tenant_id: TenantId, now: datetime) -> Login:
     return Login(email, password)
 
 
-def _site_of_key(site_key: str) -> tuple[TenantId, SiteId]:
+def site_of_key(site_key: str) -> tuple[TenantId, SiteId]:
+    """Find the client and site of a key. raises RuntimeError where the database does not know it"""
     with db.agency_transaction() as session:
         found = queries.find_site_key(session, key_hash=tenants.key_hash(site_key))
     if found is None:

@@ -1,14 +1,15 @@
 """The standard scenario: a mail, an SMS and a call, worded in Japanese and English."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from modori.outreach.actions import StepDraft
+from modori.outreach.default_wordings import default_wording
 from modori.outreach.model import Purpose
 from modori.people.model import Channel
 
-WORDING = Path(__file__).parent / "wording"
 LOCALES = ("ja", "en")
+
+STEPS = ((Channel.EMAIL, Purpose.REMINDER), (Channel.SMS, Purpose.BENEFIT), (Channel.CALL, Purpose.LAST_NOTICE))
 
 DELAYS_S = (3600, 24 * 3600, 3 * 24 * 3600)
 """1 h, 24 h and 3 d after the last activity (RULES 31)."""
@@ -16,21 +17,12 @@ DELAYS_S = (3600, 24 * 3600, 3 * 24 * 3600)
 
 def standard_steps(delays_s: Sequence[int] = DELAYS_S) -> list[StepDraft]:
     """Draft the three steps. `delays_s`: seconds from the episode's last activity, one for each step."""
-    mail_s, sms_s, call_s = delays_s
     return [
-        StepDraft(Channel.EMAIL, Purpose.REMINDER, mail_s, _wordings("email_reminder")),
-        StepDraft(Channel.SMS, Purpose.BENEFIT, sms_s, _wordings("sms_benefit")),
-        StepDraft(Channel.CALL, Purpose.LAST_NOTICE, call_s, _wordings("call_script")),
+        StepDraft(channel, purpose, delay_s, _wordings(channel, purpose))
+        for (channel, purpose), delay_s in zip(STEPS, delays_s, strict=True)
     ]
 
 
-def _wordings(name: str) -> dict[str, tuple[str | None, str]]:
-    """Read one wording in both languages. A mail's first line is its subject."""
-    return {locale: _parts(name, (WORDING / f"{name}.{locale}.liquid").read_text()) for locale in LOCALES}
-
-
-def _parts(name: str, text: str) -> tuple[str | None, str]:
-    if not name.startswith("email_"):
-        return None, text.strip()
-    subject, _, body = text.partition("\n")
-    return subject.removeprefix("Subject:").strip(), body.strip()
+def _wordings(channel: Channel, purpose: Purpose) -> dict[str, tuple[str | None, str]]:
+    wordings = (default_wording(channel, purpose, locale) for locale in LOCALES)
+    return {one.locale: (one.subject, one.body) for one in wordings}

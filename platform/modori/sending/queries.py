@@ -302,6 +302,19 @@ def find_delivery_of_call(session: Session, *, tenant_id: TenantId, call_id: UUI
     return found
 
 
+def find_delivery_of_touch(session: Session, *, tenant_id: TenantId, touch_id: UUID) -> UUID | None:
+    """Find a message's delivery that is not certain to have failed."""
+    row = session.connection().execute(
+        text(
+            "select delivery_id from delivery where tenant_id = :tenant_id and touch_id = :touch_id"
+            " and call_id is null and state <> 'not_sent'"
+        ),
+        {"tenant_id": tenant_id, "touch_id": touch_id},
+    )
+    found: UUID | None = row.scalar_one_or_none()
+    return found
+
+
 def insert_touch(session: Session, touch: Touch) -> None:
     """Insert one planned touch unless its step is planned for the lead already."""
     session.connection().execute(
