@@ -137,6 +137,7 @@ class History:
             touches.set_touch(session, tenant_id=tenant_id, touch_id=step.touch_id, state="claimed")
         with clock.moved_to(self._at):
             self.dispatcher.dispatch_touches(str(tenant_id), [str(step.touch_id)])
+            self._at = clock.now()
         with tenant_transaction(tenant_id) as session:
             delivery_id = touches.find_delivery_of_touch(session, tenant_id=tenant_id, touch_id=step.touch_id)
             if channel == "sms" and delivery_id is not None:
@@ -337,6 +338,7 @@ class History:
                 wiring.subscribers(), tell=lambda name, tenant_id, work_id: jobs[name](tenant_id, work_id)
             ):
                 pass
+            self._at = clock.now()
 
     def _token(self, path: str) -> str:
         """Read the token of a link from the newest message in the sandbox's inbox that has one."""
