@@ -70,9 +70,10 @@ def test_g7_the_app_has_one_policy_for_all_commands_on_each(
 def test_g7_every_key_and_unique_index_starts_with_the_tenant(
     catalogue: psycopg.Connection[tuple[object, ...]],
 ) -> None:
-    """Two are met before a tenant is known (a site key's hash, a link's), one counts an operator's desk over all tenants.
+    """All but four.
 
-    The rest are ids that we make ourselves.
+    Two are met before a tenant is known: a site key's hash and a link's. One says that an operator has one person on
+    the desk, of whatever tenant. The last is an id that we make ourselves.
     """
     unled = _column(
         catalogue,

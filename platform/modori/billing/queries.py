@@ -197,11 +197,12 @@ def list_consents_for_proof(session: Session, *, tenant_id: TenantId, lead_id: U
     """List the consents that bind to a lead's episode or to its contact points, oldest first, at most 100."""
     rows = session.connection().execute(
         text(
-            "select c.consent_id, c.channel, c.granted, c.text_hash, c.source, c.given_at, c.recorded_at from consent c"
-            " where c.tenant_id = :tenant_id and (c.episode_id = (select episode_id from lead"
-            "   where tenant_id = :tenant_id and lead_id = :lead_id)"
-            " or c.contact_point_id in (select contact_point_id from lead_contact"
-            "   where tenant_id = :tenant_id and lead_id = :lead_id))"
+            "select c.consent_id, c.channel, c.granted, c.text_hash, c.source, c.given_at, c.recorded_at from ("
+            "   select o.consent_id from lead l join consent o on o.tenant_id = l.tenant_id"
+            "   and o.episode_id = l.episode_id where l.tenant_id = :tenant_id and l.lead_id = :lead_id"
+            "   union select o.consent_id from lead_contact k join consent o on o.tenant_id = k.tenant_id"
+            "   and o.contact_point_id = k.contact_point_id where k.tenant_id = :tenant_id and k.lead_id = :lead_id"
+            " ) bound join consent c on c.tenant_id = :tenant_id and c.consent_id = bound.consent_id"
             " order by c.given_at, c.consent_id limit 100"
         ),
         {"tenant_id": tenant_id, "lead_id": lead_id},

@@ -126,11 +126,12 @@ def list_open_leads(
     """
     rows = session.connection().execute(
         text(
-            "select l.lead_id, l.episode_id from lead l"
+            "select l.lead_id, l.episode_id from ("
+            "   select lead_id from lead where tenant_id = :tenant_id and episode_id = any(:episodes)"
+            "   union select lead_id from lead_contact where tenant_id = :tenant_id and contact_point_id = any(:points)"
+            " ) reached join lead l on l.tenant_id = :tenant_id and l.lead_id = reached.lead_id"
             " join episode e on e.tenant_id = l.tenant_id and e.episode_id = l.episode_id"
-            " where l.tenant_id = :tenant_id and l.state in ('held', 'active') and e.started_at <= :until_at"
-            " and (l.episode_id = any(:episodes) or l.lead_id in (select k.lead_id from lead_contact k"
-            "   where k.tenant_id = :tenant_id and k.contact_point_id = any(:points)))"
+            " where l.state in ('held', 'active') and e.started_at <= :until_at"
             " order by l.episode_id limit 500"
         ),
         {
