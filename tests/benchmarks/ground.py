@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -18,11 +18,12 @@ from types import FrameType
 from typing import Final
 from urllib.parse import urlsplit
 
+import psutil
 import psycopg
 
 from modori.entrypoints import migrate
 from modori.entrypoints.demo_supervisor import Program, Supervisor
-from modori.sandbox.engine_folders import EnginesInUse, engines_folder
+from modori.sandbox.engine_folders import EnginesInUse, engines_folder, processes_in
 from modori.sandbox.engines import Engines
 from modori.sandbox.ports import choose_port
 from modori.storage import db
@@ -33,6 +34,7 @@ from tests.benchmarks.figures import machine, say
 
 READY_S: Final = 60.0
 TEMPLATE: Final = "bench_template"
+SERVING: Final = "tests.benchmarks.serving"
 
 UNLIMITED: Final[dict[str, object]] = {
     "hours": {channel: {"weekday": ANY_TIME, "holiday": ANY_TIME} for channel in CONSENT_CHANNELS},
@@ -180,6 +182,24 @@ def _environment(place: Place, site: world.TenantWorld, ports: Sequence[int], st
         "MODORI_SANDBOX_SMTP_PORT": str(ports[2]),
         "MODORI_SANDBOX_SHOP_PORT": str(ports[3]),
     }
+
+
+def processor_s(ready: Ground) -> dict[str, float]:
+    """Read how much processor time each of our processes has had so far, in seconds; the benchmark's own last."""
+    spent: dict[str, float] = {}
+    for child in psutil.Process().children():
+        command = child.cmdline()
+        if "modori.entrypoints.cli" in command or SERVING in command:
+            times = child.cpu_times()
+            spent["web" if SERVING in command else command[-1]] = times.user + times.system
+    spent["PostgreSQL"] = 0.0
+    for pid in processes_in(ready.engines.folder / "pgdata"):
+        with suppress(psutil.NoSuchProcess):
+            times = psutil.Process(pid).cpu_times()
+            spent["PostgreSQL"] += times.user + times.system
+    own = os.times()
+    spent["load generator"] = own.user + own.system
+    return spent
 
 
 def postgres_environment(url: str) -> dict[str, str]:

@@ -3,10 +3,9 @@
 python -m tests.benchmarks.ingest
 """
 
-import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -14,12 +13,19 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-import psutil
 import psycopg
 
-from modori.sandbox.engine_folders import processes_in
 from tests.benchmarks.figures import percentile, say, say_row, spread
-from tests.benchmarks.ground import Ground, Place, ground, make_site, postgres_environment, wait_s
+from tests.benchmarks.ground import (
+    SERVING,
+    Ground,
+    Place,
+    ground,
+    make_site,
+    postgres_environment,
+    processor_s,
+    wait_s,
+)
 from tests.benchmarks.load import Load, MakeRequest, run_load
 from tests.world import TenantWorld
 
@@ -151,7 +157,7 @@ def measure(ready: Ground) -> None:
     place = ready.place()
     sites = [make_site(f"bench{number:02d}") for number in range(SITES)]
     numbers: count[int] = count()
-    programs = {"web": ("-m", "tests.benchmarks.serving")}
+    programs = {"web": ("-m", SERVING)}
     with ready.processes(place, programs, site=sites[0], trusted_proxies="127.0.0.1/32") as running:
         loads: dict[str, MakeRequest] = {
             "one": Browsers(sites, 1, _numbers=numbers).next_request,
@@ -177,9 +183,9 @@ def measure(ready: Ground) -> None:
         run("one", 2.0)
         run("ten", 2.0)
         for _ in range(REPEATS):
-            before = _cpu_s(ready, running.web_port)
+            before = processor_s(ready)
             load = run("one", SECONDS)
-            cpu.append(_share(before, _cpu_s(ready, running.web_port), load))
+            cpu.append(_per_event_us(before, processor_s(ready), load))
             one.add(load.accepted / load.took_s, load.latencies_s)
             load = run("ten", SECONDS)
             ten.add(load.accepted / load.took_s, load.latencies_s)
@@ -239,34 +245,10 @@ def _pgbench(ready: Ground, place: Place) -> tuple[float, list[float]]:
     return float(tps.split()[2]), latencies
 
 
-def _cpu_s(ready: Ground, web_port: int) -> dict[str, float]:
-    """Read how much processor time each party has had so far."""
-    web = next(
-        one
-        for one in psutil.Process().children(recursive=True)
-        if any(conn.status == psutil.CONN_LISTEN and conn.laddr.port == web_port for conn in one.net_connections())
-    )
-    postgres = 0.0
-    for pid in processes_in(ready.engines.folder / "pgdata"):
-        try:
-            times = psutil.Process(pid).cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        postgres += times.user + times.system
-    own = os.times()
-    spent = web.cpu_times()
-    return {"web process": spent.user + spent.system, "PostgreSQL": postgres, "load generator": own.user + own.system}
-
-
-def _share(before: dict[str, float], after: dict[str, float], load: Load) -> dict[str, float]:
+def _per_event_us(before: dict[str, float], after: dict[str, float], load: Load) -> dict[str, float]:
     return {who: (after[who] - before[who]) / load.accepted * 1e6 for who in before}
 
 
-def main(part: Callable[[Ground], None]) -> None:
-    """Run one part by itself."""
-    with ground() as ready:
-        part(ready)
-
-
 if __name__ == "__main__":
-    main(measure)
+    with ground() as only:
+        measure(only)

@@ -6,7 +6,6 @@ part: `NeverLeft` is certain to precede the request, `MayHaveArrived` is everyth
 
 import http.client
 import logging
-import ssl
 import time
 from base64 import b64encode
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from twilio.http import HttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from modori.channels.tls import client_context
 from modori.kernel import clock
 
 MAX_ANSWER_BYTES = 2_000_000
@@ -131,7 +131,7 @@ class DirectHttpClient(HttpClient):  # type: ignore[misc]  # the library has no 
     def _connect(self, until_s: float) -> http.client.HTTPConnection:
         if self._is_tls:
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=_left_s(until_s), context=ssl.create_default_context()
+                self._host, self._port, timeout=_left_s(until_s), context=client_context()
             )
         else:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=_left_s(until_s))

@@ -4,12 +4,15 @@
 reads (G7). It commits at the end of the block and rolls back on an exception; nothing else in the system commits.
 """
 
+import select
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import local
+from typing import Any
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import DisconnectionError
 from sqlmodel import Session
 
 from modori.kernel.ids import PLATFORM, TenantId
@@ -44,15 +47,31 @@ _in_transaction = local()
 
 def make_engine(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
     """Open a pooled engine on a `postgresql://…` URL. Times are UTC; a dead connection is noticed before use."""
-    return create_engine(
+    engine = create_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
         hide_parameters=True,  # an error's text goes into logs, and parameters hold personal values
         pool_timeout=10,
         connect_args={"options": "-c timezone=UTC", "connect_timeout": 5},
     )
+    event.listen(engine, "checkout", _refuse_ended)
+    return engine
+
+
+def _refuse_ended(connection: Any, _record: object, _borrower: object) -> None:
+    """Let the pool make a new connection in the place of one that PostgreSQL has ended.
+
+    An idle connection has nothing to read. Its end is, and can be seen without asking the server, which would cost a
+    round trip in each transaction.
+    raises  DisconnectionError, which the pool takes up
+    """
+    if connection.closed:
+        raise DisconnectionError()
+    looking = select.poll()
+    looking.register(connection.fileno(), select.POLLIN)
+    if looking.poll(0):
+        raise DisconnectionError()
 
 
 def connect(*, app_url: str, scan_url: str, pool_size: int = POOL_SIZE) -> Database:

@@ -3,7 +3,6 @@
 import re
 import smtplib
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import dkim
 from modori.channels.email.mime import mail_bytes, message_id
 from modori.channels.email.smtp_address import SmtpServer, parse_smtp_url
 from modori.channels.ports import assert_may_call, is_too_late
+from modori.channels.tls import client_context
 from modori.channels.wire import Prepared
 from modori.kernel import clock
 from modori.people.model import Channel
@@ -120,7 +120,7 @@ class _Conversation:
             self._smtp.close()
 
     def _open(self) -> smtplib.SMTP:
-        server, tls = self._server, ssl.create_default_context()
+        server, tls = self._server, client_context()
         if server.implicit_tls:
             smtp: smtplib.SMTP = smtplib.SMTP_SSL(timeout=self._left_s(), context=tls)
         else:
