@@ -18,7 +18,7 @@ from tests.chaos.storm import Storm
 
 LEADS = int(os.environ.get("MODORI_CHAOS_LEADS", "150"))
 SEED = int(os.environ.get("MODORI_CHAOS_SEED", "20261121"))
-ARRIVAL_S = 0.3
+ARRIVAL_S = 0.25
 """Between one person and the next."""
 LONGEST_TAIL_S = 45.0
 """How long it may blow on for a failpoint that nobody has passed yet, or a person who is still asking."""
