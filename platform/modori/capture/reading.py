@@ -1,5 +1,6 @@
 """From one raw event of the wire to what may be stored, or the code that says why it may not (G8)."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +47,7 @@ _EVENT_LEVEL: Final = 3
 """An event is the third level of the envelope's nesting."""
 
 _FIELD_CODES: Final = {"id": "bad_id", "type": "bad_type", "at": "bad_at", "visitor": "bad_visitor", "page": "bad_page"}
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 OFF_MODE_TYPES: Final = frozenset({"order", "consent"})
 """What is taken from browsers even of a site whose capture is off: it only stops, or is evidence (RULES 15)."""
 
@@ -306,4 +308,4 @@ def _walk(value: object, level: int) -> Iterator[tuple[str | None, int]]:
 
 def _is_storable(text: str) -> bool:
     """Neither NUL nor half of a character: jsonb and UTF-8 have no place for them."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    return _UNSTORABLE.search(text) is None

@@ -1,9 +1,12 @@
 """Origins of URLs: whether an address that a browser reported lies on its site (G8)."""
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 _PORTS = {"http": 80, "https": 443}
+_FORBIDDEN = re.compile(r"[\x00-\x20\\\x7f]")
 
 
 def origin_of(url: str) -> str | None:
@@ -12,7 +15,7 @@ def origin_of(url: str) -> str | None:
     A user name, a backslash, a control character or a space makes it none: browsers and parsers read those differently.
     source  RFC 6454, section 6.2; WHATWG URL, "special" schemes
     """
-    if any(character <= " " or character in "\\\x7f" for character in url):
+    if _FORBIDDEN.search(url) is not None:
         return None
     try:
         parts = urlsplit(url)
@@ -29,4 +32,10 @@ def origin_of(url: str) -> str | None:
 def is_on(url: str, origins: Sequence[str]) -> bool:
     """Say whether `url` lies on one of the site's registered origins."""
     origin = origin_of(url)
-    return origin is not None and origin in {origin_of(one) for one in origins}
+    return origin is not None and origin in _written(tuple(origins))
+
+
+@lru_cache(maxsize=4096)
+def _written(origins: tuple[str, ...]) -> frozenset[str | None]:
+    """Write a site's origins the one way. Kept: each event names several URLs, and sites change seldom."""
+    return frozenset(origin_of(one) for one in origins)
