@@ -24,6 +24,7 @@ def used_messages() -> dict[str, str]:
     found: dict[str, str] = {}
     for folder, method, pattern, options in (
         ("operator_ui/console", "jinja2", "**.html", {"jinja2": {"silent": "false", "trimmed": "true"}}),
+        ("operator_ui/console", "jinja2", "**.txt", {"jinja2": {"silent": "false", "trimmed": "true"}}),
         ("platform/modori/console", "python", "**.py", {}),
     ):
         root = CHECKOUT / folder

@@ -19,7 +19,7 @@ from modori.tenants.model import CaptureMode, KeyKind, Role
 LABELS: Final[Mapping[type[StrEnum], Mapping[str, str]]] = {
     LeadState: {
         "held": say("Held"),
-        "active": say("Active"),
+        "active": say("In progress"),
         "converted": say("Came back"),
         "stopped": say("Stopped"),
         "refused": say("Refused"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
 from jinja2.runtime import Context
 
 from modori.console import formats, labels
@@ -42,7 +42,7 @@ def environment(ui: Path, locale: str) -> Environment:
         raise LookupError(locale)
     made = Environment(
         loader=FileSystemLoader(ui),
-        autoescape=True,
+        autoescape=select_autoescape(disabled_extensions=("txt",), default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -11,6 +11,7 @@ import structlog
 from dramatiq import Broker
 
 from modori.background import broker, hints, live
+from modori.console import mail
 from modori.entrypoints import database, logging, wiring
 from modori.entrypoints.settings import Settings
 from modori.kernel import failpoints
@@ -35,10 +36,12 @@ def running(settings: Settings, name: str) -> Iterator[Broker]:
     broker.register(messenger, wiring.actors(settings))
     hints.configure(messenger)
     live.configure(redis_url)
+    mail.configure(wiring.user_mailer(settings))
     log.info("process.started", name=name, environment=settings.env.value)
     try:
         yield messenger
     finally:
+        mail.configure(None)
         live.configure(None)
         hints.configure(None)
         messenger.close()

@@ -19,6 +19,9 @@ from modori.calls import scans as calls_scans
 from modori.capture import scans as capture_scans
 from modori.channels.adapters import Adapters, make_adapters
 from modori.channels.twilio_http import TwilioAccount
+from modori.console import jobs as console
+from modori.console.mail import UserMailer
+from modori.entrypoints import resources
 from modori.entrypoints.settings import Settings
 from modori.leads import jobs as leads
 from modori.leads import scans as leads_scans
@@ -42,6 +45,8 @@ FOLLOWERS: Final[Mapping[str, tuple[Job, ...]]] = {
     "contact.proven": (billing.attribute_lead_now,),
     "call.disposed": (outreach.settle_lead_now,),
     "reversal.applied": (billing.reverse_result_now,),
+    "user.invited": (console.mail_invitation_now,),
+    "user.reset": (console.mail_reset_now,),
 }
 """Topic of a promise → the jobs that must follow it."""
 
@@ -123,6 +128,17 @@ def make_dispatcher(settings: Settings) -> Dispatcher:
     """Make what carries claimed touches to the world."""
     return Dispatcher(
         adapters=adapters(settings), public_url=settings.public_url, deadline_s=settings.delivery_deadline_s
+    )
+
+
+def user_mailer(settings: Settings) -> UserMailer:
+    """Make what mails invitations and resets to console users."""
+    return UserMailer(
+        smtp_url=settings.smtp_url.get_secret_value(),
+        sender=settings.user_mail_from,
+        public_url=settings.public_url,
+        ui=resources.operator_ui(),
+        timeout_s=settings.call_timeout_s,
     )
 
 

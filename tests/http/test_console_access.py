@@ -1,0 +1,178 @@
+"""Doors of the console: every route × {nobody, a role too low, another client's id} is refused without a trace."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import APIRouter, Depends
+from fastapi.routing import APIRoute
+
+from modori.console.access import ACCESS, Scope
+from modori.console.config import ConsoleConfig
+from modori.console.door import ConsoleRoute, Door
+from modori.entrypoints import resources
+from modori.kernel import clock
+from modori.tenants.model import Role
+from tests.consoleworld import PUBLIC_URL, Console, ConsoleWorld, Voice, furnish, log_in, make_app
+from tests.world import NOW, World
+
+LOWEST = (Role.CLIENT_REVIEWER, Role.OPERATOR, Role.ACCOUNT_MANAGER)
+
+
+@pytest.fixture(autouse=True)
+def _it_is_wednesday_morning() -> Iterator[None]:
+    with clock.moved_to(NOW):
+        yield
+
+
+def all_routes() -> list[APIRoute]:
+    app = make_app()
+    found: list[APIRoute] = []
+    seen: list[object] = [*app.routes]
+    while seen:
+        route = seen.pop()
+        if isinstance(route, APIRoute):
+            found.append(route)
+        else:
+            seen.extend(getattr(getattr(route, "original_router", route), "routes", ()))
+    return [one for one in found if one.name in ACCESS or one.path.startswith("/")]
+
+
+ROUTES = sorted(
+    ((route.name, route.path.removeprefix("/console"), next(iter(route.methods or ()))) for route in all_routes()),
+)
+IDS = [name for name, _, _ in ROUTES]
+
+
+Ids = dict[str, object]
+
+
+def no_ids(tenant_id: object) -> Ids:
+    """Ids of the right shape that lead to nothing."""
+    names = ("lead_id", "task_id", "call_id", "scenario_id", "version_id", "step_id", "result_id", "site_id", "key_id")
+    words: Ids = {"line": "seller", "locale": "ja", "month": f"{NOW:%Y-%m}", "token": "none", "rest:path": "nothing"}
+    return words | {"tenant_id": tenant_id, "user_id": uuid4()} | {name: uuid4() for name in names}
+
+
+def ids_of(house: ConsoleWorld) -> Ids:
+    """Ids of a client's real rows."""
+    return no_ids(house.tenant.tenant_id) | {
+        "lead_id": house.call.lead_id,
+        "task_id": house.task_id,
+        "scenario_id": house.scenario_id,
+        "version_id": house.draft_version_id,
+        "result_id": house.pending_id,
+        "site_id": house.tenant.site_id,
+    }
+
+
+def address(path: str, ids: Ids) -> str:
+    for name, value in ids.items():
+        path = path.replace("{" + name + "}", str(value))
+    assert "{" not in path, path
+    return f"/console{path}"
+
+
+def test_every_route_stands_in_the_table_and_nothing_else_does() -> None:
+    assert len(ROUTES) > 50
+    assert {name for name, _, _ in ROUTES} == set(ACCESS)
+
+
+def test_a_route_without_an_entry_is_served_to_nobody(world: World) -> None:
+    router = APIRouter(route_class=ConsoleRoute)
+    router.add_api_route("/undeclared", lambda: "secret", name="leads.undeclared")
+    app = make_app()
+    config = ConsoleConfig(public_url=PUBLIC_URL, ui=resources.operator_ui(), voice=Voice(), now=clock.now)
+    app.include_router(router, prefix="/console", dependencies=[Depends(Door(config))])
+    app.router.routes.insert(0, app.router.routes.pop())
+    with pytest.raises(KeyError, match=r"leads\.undeclared"):
+        Console(app).get("/console/undeclared")
+
+
+@pytest.mark.parametrize(("name", "path", "method"), ROUTES, ids=IDS)
+def test_nobody_gets_in_without_a_session(world: World, name: str, path: str, method: str) -> None:
+    if ACCESS[name].scope is Scope.PUBLIC:
+        pytest.skip("public")
+    somewhere = address(path, no_ids(world.acme.tenant_id))
+    visitor = Console(make_app())
+    answer = visitor.request(method, somewhere)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/console/login")
+    live = visitor.request(method, somewhere, headers={"HX-Request": "true"})
+    assert (live.status_code, live.text, live.headers["HX-Redirect"]) == (401, "", "/console/login")
+
+
+@pytest.mark.parametrize(("name", "path", "method"), ROUTES, ids=IDS)
+def test_a_role_that_is_too_low_is_refused_before_anything_is_looked_up(
+    world: World, name: str, path: str, method: str
+) -> None:
+    rule = ACCESS[name]
+    too_low = [role for role in LOWEST if rule.scope not in (Scope.PUBLIC, Scope.SELF) and role not in rule.roles]
+    if not too_low:
+        pytest.skip("open to every role")
+    house = furnish(world.acme, now=NOW)
+    for role in too_low:
+        console = log_in(world, role)
+        there = _ask(console, method, address(path, ids_of(house)))
+        missing = _ask(console, method, address(path, no_ids(world.acme.tenant_id)))
+        assert (there.status_code, missing.status_code) == (403, 403)
+        assert there.text == missing.text
+
+
+TENANT_ROUTES = [route for route in ROUTES if "{tenant_id}" in route[1]]
+
+
+@pytest.fixture
+def stranger(world: World) -> ConsoleWorld:
+    return furnish(world.stranger, now=NOW)
+
+
+@pytest.mark.parametrize(("name", "path", "method"), TENANT_ROUTES, ids=[name for name, _, _ in TENANT_ROUTES])
+def test_g7_another_clients_things_are_as_if_they_were_not_there(
+    world: World, stranger: ConsoleWorld, name: str, path: str, method: str
+) -> None:
+    role = Role.OPERATOR if Role.OPERATOR in ACCESS[name].roles else Role.CLIENT_REVIEWER
+    console = log_in(world, role)
+    theirs = _ask(console, method, address(path, ids_of(stranger)))
+    nobodys = _ask(console, method, address(path, ids_of(stranger) | {"tenant_id": uuid4()}))
+    assert (theirs.status_code, nobodys.status_code) == (404, 404)
+    assert theirs.text == nobodys.text
+
+
+@pytest.mark.parametrize(("name", "path", "method"), TENANT_ROUTES, ids=[name for name, _, _ in TENANT_ROUTES])
+def test_g7_another_clients_thing_under_ones_own_client_is_not_found(
+    world: World, stranger: ConsoleWorld, name: str, path: str, method: str
+) -> None:
+    """The address names acme, where the viewer may do everything, and the stranger's rows."""
+    if path.count("{") < 2 or name in ("statements.show", "statements.close"):
+        pytest.skip("nothing but the client in the path")
+    console = log_in(world, Role.AGENCY_ADMIN)
+    ours = world.acme.tenant_id
+    fields = _FIELDS.get(name, {})
+    theirs = _ask(console, method, address(path, ids_of(stranger) | {"tenant_id": ours}), **fields)
+    nobodys = _ask(console, method, address(path, no_ids(ours)), **fields)
+    assert (theirs.status_code, theirs.text) == (nobodys.status_code, nobodys.text)
+    assert theirs.status_code in (404, 303)
+    if theirs.status_code == 303:
+        assert name in ("calls.release", "calls.renew")  # of what one does not hold: it changes nothing
+
+
+_FIELDS = {
+    "calls.disposition": {"disposition": "no_answer"},
+    "sites.issue_key": {"kind": "secret"},
+    "sites.change": {"name": "x", "origins": "https://x.example"},
+}
+
+
+def test_lists_show_only_ones_own_clients(world: World, stranger: ConsoleWorld) -> None:
+    ours = furnish(world.acme, now=NOW)
+    lists = {"/console/queue": Role.OPERATOR, "/console/leads": Role.OPERATOR, "/console/results": Role.CLIENT_REVIEWER}
+    for path, role in lists.items():
+        page = log_in(world, role).get(path).text
+        assert str(ours.tenant.tenant_id) in page
+        assert str(stranger.tenant.tenant_id) not in page
+
+
+def _ask(console: Console, method: str, path: str, **fields: str) -> httpx.Response:
+    return console.act(path, **fields) if method == "POST" else console.request(method, path)
