@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import event
+from starlette.types import ASGIApp
 
 from modori.billing import actions as billing
 from modori.billing.wire import ContractTerms
@@ -185,7 +186,7 @@ def make_app(voice: Voice | None = None, public_url: str = PUBLIC_URL) -> FastAP
 class Console(Asking):
     """A browser on the console: says where its requests come from, and sends the CSRF token that the pages carry."""
 
-    def __init__(self, app: FastAPI, *, public_url: str = PUBLIC_URL) -> None:
+    def __init__(self, app: ASGIApp, *, public_url: str = PUBLIC_URL) -> None:
         super().__init__(app, base_url=public_url)
         self.csrf = ""
 

@@ -46,13 +46,13 @@ class Front:
         public_url: str,
         trusted_proxies: tuple[str, ...],
     ) -> None:
-        self._inner, self._ingest = inner, ingest
+        self.inner, self._ingest = inner, ingest
         self._is_https = urlsplit(public_url).scheme == "https"
         self._proxies = ProxyTrust(trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._inner(scope, receive, send)
+            await self.inner(scope, receive, send)
             return
         headers = _headers_of(scope)
         request_id = _request_id(headers)
@@ -74,7 +74,7 @@ class Front:
                 )
 
     async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer", headers: Mapping[bytes, bytes]) -> None:
-        app = self._ingest if self._ingest is not None and scope["path"] == "/v1/events" else self._inner
+        app = self._ingest if self._ingest is not None and scope["path"] == "/v1/events" else self.inner
         try:
             if _is_longer_than(headers, MOST_BODY_BYTES):
                 raise _TooLarge

@@ -48,6 +48,8 @@ def submit(
             session, email=email, password=password, ip=client.host if client else "", now=visit.now
         )
         if answer.user_id is not None:
+            if (before := visit.request.cookies.get(cookie_name(is_secure=visit.config.is_secure))) is not None:
+                logins.close_session(session, token=before)  # ASVS 5.0, 7.2.4: a log-in ends the session before it
             opened = logins.open_session(session, user_id=answer.user_id, now=visit.now)
     if answer.user_id is None:
         said = visit.word(LOCKED, seconds=answer.retry_after_s) if answer.retry_after_s else visit.word(WRONG)
