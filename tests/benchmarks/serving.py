@@ -1,10 +1,7 @@
 """`modori web` with one route more: /empty reads the request and answers 202, in the same server and process."""
 
 import asyncio
-import cProfile
-import os
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -36,14 +33,10 @@ class BesideEmpty:
 
 
 def main() -> None:
-    """Serve as `modori web` does. BENCH_PROFILE names a file for a profile of the event loop's thread."""
+    """Serve as `modori web` does."""
     settings = read_safe()
-    profile_to = os.environ.get("BENCH_PROFILE")
-    profile = cProfile.Profile() if profile_to else None
-    with runtime.running(settings, "web"), profile or nullcontext():
+    with runtime.running(settings, "web"):
         asyncio.run(serve(BesideEmpty(web.make_app(settings)), host=settings.host, port=settings.port))
-    if profile is not None:
-        profile.dump_stats(profile_to or "")
 
 
 if __name__ == "__main__":
