@@ -8,6 +8,7 @@ import json
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from modori.people.values import value_index
 from tests.chaos.judge import Acknowledged
 from tests.world import TenantWorld
 
-GIVE_UP_S = 60.0
+GIVE_UP_S = 120.0
 """Nobody asks again for longer than this."""
 
 
@@ -68,7 +69,9 @@ class Memory:
     """Visitors whose cart, name and consents were all acknowledged, and who never tried to order or stop."""
     refusals: list[str] = field(default_factory=list)
     """Answers that nobody should have had."""
-    retries: int = 0
+    retries: Counter[str] = field(default_factory=Counter)
+    """Why somebody asked again: a status, or what went wrong on the way."""
+    gave_up: int = 0
     done: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -268,9 +271,9 @@ class Crowd:
         deadline, pause_s = time.monotonic() + GIVE_UP_S, 0.2
         while time.monotonic() < deadline and not self._ended.is_set():
             try:
-                answer = ask()
-            except (httpx.HTTPError, ValueError):
-                answer = None
+                answer, why = ask(), ""
+            except (httpx.HTTPError, ValueError) as error:
+                answer, why = None, type(error).__name__
             if answer is not None and answer.is_success:
                 return answer
             if answer is not None and answer.status_code < 500 and answer.status_code not in (408, 409, 429):
@@ -278,9 +281,11 @@ class Crowd:
                     self.memory.refusals.append(f"{answer.status_code} {answer.text[:300]}")
                 return None
             with self.memory.lock:
-                self.memory.retries += 1
+                self.memory.retries[why or str(answer and answer.status_code)] += 1
             time.sleep(pause_s)
             pause_s = min(2.0, pause_s * 1.5)
+        with self.memory.lock:
+            self.memory.gave_up += 1
         return None
 
     def _note(self, acknowledged: Acknowledged) -> None:

@@ -18,8 +18,8 @@ from tests.chaos.storm import Storm
 
 LEADS = int(os.environ.get("MODORI_CHAOS_LEADS", "150"))
 SEED = int(os.environ.get("MODORI_CHAOS_SEED", "20261121"))
-ARRIVAL_S = 0.25
-"""Between one person and the next."""
+ARRIVAL_S = 0.22
+"""Between one person and the next: a fifth of them orders before there is a lead, and is not counted."""
 LONGEST_TAIL_S = 45.0
 """How long it may blow on for a failpoint that nobody has passed yet, or a person who is still asking."""
 SETTLE_S = 60.0
@@ -40,12 +40,13 @@ def house(ground: Ground, nursery: Nursery, tmp_path: Path) -> Iterator[House]:
 
 
 def test_g1_g2_g3_g6_nothing_is_lost_doubled_or_sent_after_a_stop(house: House, ground: Ground) -> None:
-    started, arrive_s = time.monotonic(), LEADS * ARRIVAL_S
+    started, people = time.monotonic(), make_people(round(LEADS * 1.15), seed=SEED % 1000)
+    arrive_s = len(people) * ARRIVAL_S
     crowd = Crowd(house.web_url, house.world_url, house.tenant)
     storm = Storm(house, ground.engines, SEED)
-    crowd.come(make_people(LEADS, seed=SEED % 1000), within_s=arrive_s)
+    crowd.come(people, within_s=arrive_s)
     storm.begin()
-    storm.blow(lambda: crowd.memory.done >= LEADS * 0.4, within_s=arrive_s)
+    storm.blow(lambda: crowd.memory.done >= len(people) * 0.4, within_s=arrive_s)
     storm.restart_postgres()
     storm.blow(lambda: crowd.is_over() and house.fired() >= ALL, within_s=arrive_s + LONGEST_TAIL_S)
     last_fault = storm.end()
@@ -58,15 +59,15 @@ def test_g1_g2_g3_g6_nothing_is_lost_doubled_or_sent_after_a_stop(house: House, 
             break
         time.sleep(1)
     print(
-        f"\n{LEADS} people, seed {SEED}, {time.monotonic() - started:.0f} s,"
+        f"\n{len(people)} people, seed {SEED}, {time.monotonic() - started:.0f} s,"
         f" settled {waited_s:.0f} s after the last fault",
         describe(ledgers),
         f"died {house.deaths} times, at {len(house.fired())} of {len(ALL)} points; {dict(storm.counts)}",
-        f"asked again {crowd.memory.retries} times",
+        f"asked again: {dict(crowd.memory.retries)}; gave up {crowd.memory.gave_up}",
         sep="\n",
     )
     assert violations == [], case.explain(violations)
     assert house.fired() >= ALL, f"never reached: {sorted(ALL - house.fired())}"
     assert crowd.memory.refusals == []
-    assert len(ledgers.leads) > LEADS * 0.6
+    assert len(ledgers.leads) >= LEADS
     assert len(crowd.memory.acknowledged) > LEADS * 0.1
