@@ -65,6 +65,7 @@ def measure(ready: Ground) -> None:
         rows = watcher.execute(_LATE, (due_at[0],)).fetchall()
         states: dict[str, int] = dict(watcher.execute("select state, count(*) from touch group by state").fetchall())
     assert states == {"sent": SENDS}, states
+    assert len(rows) == SENDS, len(rows)
     late_s, took_s = [row[0] for row in rows], [row[1] for row in rows]
     say()
     say(f"Lateness: {SENDS:,} mails due at one moment, {TENANTS} clients, one worker with 8 threads")
