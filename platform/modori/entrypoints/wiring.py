@@ -19,6 +19,7 @@ from modori.calls import scans as calls_scans
 from modori.capture import scans as capture_scans
 from modori.channels.adapters import Adapters, make_adapters
 from modori.channels.twilio_http import TwilioAccount
+from modori.channels.wire import Prices
 from modori.console import jobs as console
 from modori.console.mail import UserMailer
 from modori.entrypoints import resources
@@ -127,7 +128,10 @@ def adapters(settings: Settings) -> Adapters:
 def make_dispatcher(settings: Settings) -> Dispatcher:
     """Make what carries claimed touches to the world."""
     return Dispatcher(
-        adapters=adapters(settings), public_url=settings.public_url, deadline_s=settings.delivery_deadline_s
+        adapters=adapters(settings),
+        public_url=settings.public_url,
+        deadline_s=settings.delivery_deadline_s,
+        prices=Prices(sms_part_minor=settings.sms_part_minor),
     )
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from modori.calls import actions as calls
 from modori.channels import actions as channels
 from modori.channels.adapters import Adapters
-from modori.channels.wire import Prepared, Unpreparable, Wording
+from modori.channels.wire import Prepared, Prices, Unpreparable, Wording
 from modori.kernel import clock
 from modori.kernel.failpoints import hit
 from modori.kernel.ids import DeliveryId, LeadId, TenantId, TouchId
@@ -38,6 +38,7 @@ class Dispatcher:
     adapters: Adapters
     public_url: str
     deadline_s: int
+    prices: Prices = Prices()
 
     def dispatch_touches(self, tenant_id: str, touch_ids: Sequence[str]) -> None:
         """Work through a batch of claimed touches of one tenant. What fails leaves the others alone.
@@ -95,6 +96,7 @@ class Dispatcher:
                 touch_id=touch_id,
                 wording=wording,
                 public_url=self.public_url,
+                prices=self.prices,
                 now=clock.now(),
             )
 
