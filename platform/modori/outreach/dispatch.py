@@ -4,7 +4,7 @@ No transaction is open while the provider is called; the delivery is on record b
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from modori.calls import actions as calls
@@ -38,7 +38,7 @@ class Dispatcher:
     adapters: Adapters
     public_url: str
     deadline_s: int
-    prices: Prices = Prices()
+    prices: Prices = field(default_factory=Prices)
 
     def dispatch_touches(self, tenant_id: str, touch_ids: Sequence[str]) -> None:
         """Work through a batch of claimed touches of one tenant. What fails leaves the others alone.
