@@ -10,6 +10,7 @@ from modori.api import problems
 from modori.api.auth import SecretKeySite
 from modori.api.bodies import Said, body_of, shape
 from modori.api.idempotency import IdempotencyKey, Reply, answer_once
+from modori.api.retrying import retry_deadlocks
 from modori.capture import actions as capture
 from modori.capture.wire import At
 from modori.kernel import clock
@@ -92,6 +93,7 @@ def make_router() -> APIRouter:
     return router
 
 
+@retry_deadlocks
 def post_consent(
     site: SecretKeySite,
     said: Annotated[Said[ConsentIn], Depends(body_of(ConsentIn))],
@@ -131,6 +133,7 @@ def post_consent(
     return JSONResponse(reply.body, status_code=reply.status)
 
 
+@retry_deadlocks
 def post_stop(
     site: SecretKeySite,
     said: Annotated[Said[StopIn], Depends(body_of(StopIn))],
@@ -160,6 +163,7 @@ def post_stop(
     return JSONResponse(reply.body, status_code=reply.status)
 
 
+@retry_deadlocks
 def post_erasure(
     site: SecretKeySite,
     said: Annotated[Said[ErasureIn], Depends(body_of(ErasureIn))],

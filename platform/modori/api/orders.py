@@ -18,6 +18,7 @@ from modori.api.auth import SecretKeySite
 from modori.api.bodies import Said, body_of, shape
 from modori.api.edge import ApiConfig
 from modori.api.idempotency import IdempotencyKey, Reply, answer_once
+from modori.api.retrying import retry_deadlocks
 from modori.billing import actions as billing
 from modori.billing import queries as ledger
 from modori.billing.rules import month_of
@@ -60,6 +61,7 @@ def make_router(config: ApiConfig) -> APIRouter:
     return router
 
 
+@retry_deadlocks
 def post_order(
     site: SecretKeySite,
     said: Annotated[Said[OrderIn], Depends(body_of(OrderIn))],
@@ -110,6 +112,7 @@ def post_order(
     return JSONResponse(reply.body, status_code=reply.status)
 
 
+@retry_deadlocks
 def post_reversal(
     site: SecretKeySite,
     order: Annotated[str, Path(min_length=1, max_length=200, description="The order's id, as you reported it.")],

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from psycopg.errors import DeadlockDetected
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError
 from sqlmodel import Session
 
+from modori.api.retrying import retry_deadlocks
 from modori.background import live
 from modori.capture.actions import BrowserOrder, Taken, take_events
 from modori.capture.context import SiteContext
@@ -24,30 +24,24 @@ from modori.outcomes.wire import OrderIn, OrderItem
 from modori.outreach.actions import end_lead
 from modori.storage.db import tenant_transaction
 
-MOST_TRIES = 3
-
 
 def take(
     site: SiteContext, read: Sequence[ReadEvent | Refusal], *, received_at: datetime, ip_index: bytes | None
 ) -> Taken:
     """Keep a request's events in one transaction, and return once it is on disk (G1).
 
-    A deadlock is tried again: nothing was kept. Where PostgreSQL cannot store a value, each event is tried by itself,
-    so that a bad one does not take its neighbours along.
+    Where PostgreSQL cannot store a value, each event is tried by itself, so that a bad one does not take its
+    neighbours along.
     """
-    for left in reversed(range(MOST_TRIES)):
-        try:
-            return _take(site, read, received_at=received_at, ip_index=ip_index)
-        except OperationalError as error:
-            if not isinstance(error.orig, DeadlockDetected) or not left:
-                raise
-        except DataError:
-            if len(read) > 1:
-                return _take_apart(site, read, received_at=received_at, ip_index=ip_index)
-            return Taken(refused=[_unstorable(one) for one in read])
-    raise AssertionError("unreachable")
+    try:
+        return _take(site, read, received_at=received_at, ip_index=ip_index)
+    except DataError:
+        if len(read) > 1:
+            return _take_apart(site, read, received_at=received_at, ip_index=ip_index)
+        return Taken(refused=[_unstorable(one) for one in read])
 
 
+@retry_deadlocks
 def _take(
     site: SiteContext, read: Sequence[ReadEvent | Refusal], *, received_at: datetime, ip_index: bytes | None
 ) -> Taken:

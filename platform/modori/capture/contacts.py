@@ -23,9 +23,6 @@ FORM, IDENTIFY, SIGNED = "form", "identify", "signed"
 HELD_BY_VISITOR: Final = "contact_points_per_visitor"
 HELD_BY_ADDRESS: Final = "contact_points_per_address"
 
-_RANK: Final = {ContactKind.EMAIL: 0, ContactKind.PHONE: 1, ContactKind.LINE: 2}
-"""Whose person an episode's is, where contact points belong to several: e-mail before telephone."""
-
 
 @dataclass(frozen=True, slots=True)
 class Typed:
@@ -79,14 +76,11 @@ def attach_typed(
         return Attachment()
     attached = queries.list_attached(session, tenant_id=site.tenant_id, episode_id=episode.episode_id)
     known = {(one.kind, one.value_index) for one in attached}
-    indexed = sorted(
-        (
-            (_RANK[value.kind], value_index(site.tenant_id, value.kind, value.text), value, source, at)
-            for (source, _), (value, at) in wanted.items()
-        ),
-        key=lambda entry: (entry[0], entry[1], entry[3]),
-    )
-    missing = [entry for entry in indexed if (entry[2].kind, entry[1]) not in known]
+    missing = {
+        value_index(site.tenant_id, value.kind, value.text): (value, source, at)
+        for (source, _), (value, at) in sorted(wanted.items(), key=lambda entry: entry[0])
+        if (value.kind, value_index(site.tenant_id, value.kind, value.text)) not in known
+    }
     replaced = [
         one.contact_point_id
         for one in attached
@@ -96,18 +90,18 @@ def attach_typed(
     ]
     if replaced:
         queries.detach(session, tenant_id=site.tenant_id, episode_id=episode.episode_id, contact_point_ids=replaced)
-    met: dict[UUID, tuple[str, datetime]] = {}
-    for _, _, value, source, at in missing:
-        point = people.meet_contact_point(
-            session,
-            tenant_id=site.tenant_id,
-            kind=value.kind,
-            value=value.text,
-            person_id=episode.person_id,
-            now=now,
-        )
-        episode.person_id = episode.person_id or point.person_id
-        met.setdefault(point.contact_point_id, (source, at))
+    points = people.meet_all(
+        session,
+        tenant_id=site.tenant_id,
+        values=[(value.kind, value.text) for value, _, _ in missing.values()],
+        person_id=episode.person_id,
+        now=now,
+    )
+    met = {
+        point.contact_point_id: (source, at) for point, (_, source, at) in zip(points, missing.values(), strict=True)
+    }
+    if episode.person_id is None and points:
+        episode.person_id = min(points, key=lambda point: point.kind.value).person_id
     new_points = _count_new(session, site, episode, list(met))
     for contact_point_id in sorted(met):
         source, at = met[contact_point_id]

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -26,50 +25,6 @@ from modori.people.values import platform_value_index, read_value, value_index
 from modori.storage import crypto, outbox
 
 
-@dataclass(frozen=True)
-class Met:
-    """A contact point, and whether this call was the first to meet it."""
-
-    point: ContactPoint
-    is_new: bool
-
-
-def meet(
-    session: Session,
-    *,
-    tenant_id: TenantId,
-    kind: ContactKind,
-    value: str,
-    person_id: UUID | None = None,
-    now: datetime,
-) -> Met:
-    """Find a contact point, or make it; a new one without `person_id` gets a person of its own.
-
-    value   normalised: an address in its own case, E.164, or a LINE user id
-    A value that was known by its hash alone (an order or a stop came first) is filled in and counts as new; one that
-    was erased stays empty. Nothing is locked and nothing marked.
-    """
-    index = value_index(tenant_id, kind, value)
-    found = queries.find_contact_point(session, tenant_id=tenant_id, kind=kind, value_index=index)
-    if found is None:
-        if _insert(session, tenant_id=tenant_id, kind=kind, value=value, person_id=person_id, is_known=True, now=now):
-            found = queries.find_contact_point(session, tenant_id=tenant_id, kind=kind, value_index=index)
-            assert found is not None
-            return Met(found, is_new=True)
-        found = queries.find_contact_point(session, tenant_id=tenant_id, kind=kind, value_index=index)
-        assert found is not None
-    if found.value is None and found.erased_at is None:
-        [found] = queries.lock_contact_points(session, tenant_id=tenant_id, ids=[found.contact_point_id])
-        if found.value is None and found.erased_at is None:
-            read = read_value(kind, value)
-            found.value = crypto.seal(session, tenant_id, _field(found.contact_point_id), value)
-            found.masked, found.is_mobile = read.masked, read.is_mobile
-            session.add(found)
-            session.flush()
-            return Met(found, is_new=True)
-    return Met(found, is_new=False)
-
-
 def meet_contact_point(
     session: Session,
     *,
@@ -79,8 +34,42 @@ def meet_contact_point(
     person_id: UUID | None = None,
     now: datetime,
 ) -> ContactPoint:
-    """Find a contact point by its normalised value, or make it (`meet`)."""
-    return meet(session, tenant_id=tenant_id, kind=kind, value=value, person_id=person_id, now=now).point
+    """Find the contact point of one normalised value, or make it (`meet_all`)."""
+    [point] = meet_all(session, tenant_id=tenant_id, values=[(kind, value)], person_id=person_id, now=now)
+    return point
+
+
+def meet_all(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    values: Sequence[tuple[ContactKind, str]],
+    person_id: UUID | None = None,
+    now: datetime,
+) -> list[ContactPoint]:
+    """Find contact points, or make them, in the order of `values`. Nothing is marked.
+
+    values     normalised: an address in its own case, E.164, or a LINE user id
+    person_id  whose the new ones are; None: the first one's person, an e-mail address before the others
+    A value that was known by its hash alone (an order or a stop came first) is filled in; one that was erased stays
+    empty. What is missing is inserted before anything is locked, as in `mark_all_ordered`.
+    """
+    points: dict[bytes, ContactPoint] = {}
+    texts: dict[bytes, str] = {}
+    for kind, index, value in _in_order(tenant_id, values):
+        point = queries.find_contact_point(session, tenant_id=tenant_id, kind=kind, value_index=index)
+        if point is None:
+            _insert(session, tenant_id=tenant_id, kind=kind, value=value, person_id=person_id, is_known=True, now=now)
+            point = queries.find_contact_point(session, tenant_id=tenant_id, kind=kind, value_index=index)
+            assert point is not None
+        person_id = person_id or point.person_id
+        points[index], texts[index] = point, value
+    if any(point.value is None and point.erased_at is None for point in points.values()):
+        ids = [point.contact_point_id for point in points.values()]
+        for point in queries.lock_contact_points(session, tenant_id=tenant_id, ids=ids):
+            if point.value is None and point.erased_at is None:
+                _fill(session, point, texts[bytes(point.value_index)])
+    return [points[value_index(tenant_id, kind, value)] for kind, value in values]
 
 
 def record_consent(
@@ -275,7 +264,7 @@ def mark_all_ordered(
     Whatever is missing is inserted before anything is locked, so that two that name the same values cannot deadlock.
     """
     ids = list(known_ids)
-    for index, kind, value in sorted((value_index(tenant_id, kind, value), kind, value) for kind, value in values):
+    for kind, index, value in _in_order(tenant_id, values):
         point = queries.find_contact_point(session, tenant_id=tenant_id, kind=kind, value_index=index)
         if point is None:
             _insert(session, tenant_id=tenant_id, kind=kind, value=value, person_id=None, is_known=False, now=now)
@@ -326,6 +315,21 @@ def set_member_index(
 
 def _is_same(stop: rules.StopFact, via: Channel | None, reason: StopReason) -> bool:
     return stop.via == via and (stop.effect == StopEffect.REOPEN or stop.reason == reason)
+
+
+def _in_order(tenant_id: TenantId, values: Sequence[tuple[ContactKind, str]]) -> list[tuple[ContactKind, bytes, str]]:
+    """Return values with their indexes in the one order in which everybody inserts them, e-mail addresses first."""
+    indexed = ((kind, value_index(tenant_id, kind, value), value) for kind, value in values)
+    return sorted(indexed, key=lambda entry: (entry[0].value, entry[1]))
+
+
+def _fill(session: Session, point: ContactPoint, value: str) -> None:
+    """Give a contact point that was known by its hash alone its value."""
+    read = read_value(point.kind, value)
+    point.value = crypto.seal(session, TenantId(point.tenant_id), _field(point.contact_point_id), value)
+    point.masked, point.is_mobile = read.masked, read.is_mobile
+    session.add(point)
+    session.flush()
 
 
 def _lock_value(session: Session, *, tenant_id: TenantId, kind: ContactKind, index: bytes) -> ContactPoint | None:
