@@ -81,11 +81,9 @@ def test_g7_an_order_with_every_key_of_a_strangers_person_does_nothing_to_them(
     theirs = make_lead(world.stranger, visitor="visitor-of-stranger", cart_id="cart-of-stranger")
     before = standing(database_urls, tenant_id=world.stranger.tenant_id)
     answers = [
-        seen(
-            say(server, world.acme, "/v1/orders", {"id": f"A-{end}", "currency": "JPY", "value": 1} | keys), f"A-{end}"
-        )
-        for end, keys in (
-            ("1", {"visitor": "visitor-of-stranger", "cart": "cart-of-stranger", "email": theirs.value}),
+        seen(say(server, world.acme, "/v1/orders", {"id": order, "currency": "JPY", "value": 1} | keys), order)
+        for order, keys in (
+            ("A-1", {"visitor": "visitor-of-stranger", "cart": "cart-of-stranger", "email": theirs.value}),
             ("A-2", {"visitor": "visitor-of-nobody", "cart": "cart-of-nobody", "email": somebody()}),
         )
     ]
