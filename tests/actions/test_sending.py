@@ -342,6 +342,19 @@ def test_reports_that_come_doubled_and_shuffled_end_where_they_should(world: Wor
     assert look(lead, "delivery")[0]["report"] == "delivered"
 
 
+def test_g13_erasure_forgets_what_was_written_and_keeps_that_it_was(world: World) -> None:
+    lead, other = make_lead(world.acme), make_lead(world.acme)
+    record(begin(lead), Accepted("m1"))
+    record(begin(other), Accepted("m2"))
+    with tenant_transaction(lead.tenant.tenant_id) as session:
+        outreach.end_erased_leads(
+            session, tenant_id=lead.tenant.tenant_id, contact_point_id=lead.contact_point_id, now=NOW
+        )
+    (gone,), (kept,) = look(lead, "delivery"), look(other, "delivery")
+    assert (gone["subject"], gone["content"], gone["state"]) == (None, None, "accepted")
+    assert kept["content"] is not None
+
+
 def test_a_dead_address_is_not_written_to_again(world: World) -> None:
     lead = make_lead(world.acme)
     record(begin(lead), Rejected("550", address_is_dead=True))

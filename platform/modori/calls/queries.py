@@ -289,3 +289,12 @@ def list_tenants_with_expired_claims(session: Session) -> list[UUID]:
         text("select distinct tenant_id from call_task where state = 'claimed' and claimed_until < now() order by 1")
     )
     return list(rows.scalars())
+
+
+def forget_notes(session: Session, *, tenant_id: TenantId, contact_point_id: UUID) -> int:
+    """Drop what operators noted about calls to a contact point; the calls stay on record."""
+    forgotten = session.connection().execute(
+        text("update call set note = null where tenant_id = :t and contact_point_id = :id and note is not null"),
+        {"t": tenant_id, "id": contact_point_id},
+    )
+    return int(forgotten.rowcount)

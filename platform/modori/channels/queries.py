@@ -170,3 +170,12 @@ def insert_reply(session: Session, reply: Reply) -> bool:
         },
     )
     return bool(made.rowcount)
+
+
+def forget_replies(session: Session, *, tenant_id: TenantId, contact_point_id: UUID) -> int:
+    """Drop what somebody wrote to us; that they did, and what it set off, stays on record."""
+    forgotten = session.connection().execute(
+        text("update reply set content = '' where tenant_id = :t and contact_point_id = :id and content <> ''"),
+        {"t": tenant_id, "id": contact_point_id},
+    )
+    return int(forgotten.rowcount)

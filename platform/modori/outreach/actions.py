@@ -9,6 +9,8 @@ from sqlmodel import Session
 
 from modori.background import live
 from modori.calls import actions as calls
+from modori.calls import queries as desk
+from modori.channels import queries as replies
 from modori.kernel.errors import Conflict
 from modori.kernel.ids import LeadId, ScenarioId, ScenarioVersionId, StepId, TenantId, TouchId, UserId, new_id
 from modori.leads import actions as leads
@@ -18,6 +20,7 @@ from modori.outreach import queries, rules
 from modori.outreach.model import Purpose, Scenario, ScenarioVersion, Step, Variant
 from modori.people.model import Channel
 from modori.sending import actions as sending
+from modori.sending import queries as deliveries
 from modori.sending.model import Touch
 
 
@@ -208,7 +211,10 @@ def end_stopped_leads(
 
 
 def end_erased_leads(session: Session, *, tenant_id: TenantId, contact_point_id: UUID, now: datetime) -> int:
-    """End every open lead that may use an erased contact point."""
+    """End every open lead that may use an erased contact point, and forget what was said to and by it (RULES 18)."""
+    deliveries.forget_content(session, tenant_id=tenant_id, contact_point_id=contact_point_id)
+    replies.forget_replies(session, tenant_id=tenant_id, contact_point_id=contact_point_id)
+    desk.forget_notes(session, tenant_id=tenant_id, contact_point_id=contact_point_id)
     ended = 0
     for lead_id in queries.list_open_leads_of_contact_point(
         session, tenant_id=tenant_id, contact_point_id=contact_point_id

@@ -401,6 +401,18 @@ def list_touches_of_lead(session: Session, *, tenant_id: TenantId, lead_id: UUID
     )
 
 
+def forget_content(session: Session, *, tenant_id: TenantId, contact_point_id: UUID) -> int:
+    """Drop what was written to a contact point; that something was, when and how it went stays on record."""
+    forgotten = session.connection().execute(
+        text(
+            "update delivery set subject = null, content = null where tenant_id = :t and contact_point_id = :id"
+            " and (subject is not null or content is not null)"
+        ),
+        {"t": tenant_id, "id": contact_point_id},
+    )
+    return int(forgotten.rowcount)
+
+
 def cancel_touches(session: Session, *, tenant_id: TenantId, lead_id: UUID, because: str, now: datetime) -> int:
     """Cancel what has not begun, under the caller's lock of the lead. Returns how many."""
     cancelled = session.connection().execute(
