@@ -23,6 +23,8 @@ WRONG: Final[Mapping[str, str]] = {
     "string_pattern_mismatch": say("This is not one of the possible values."),
     "bad_origin": say("Enter origins such as https://shop.example, one a line."),
 }
+FIELD_OF: Final[Mapping[str, list[str]]] = {"bad_origin": ["origins"]}
+"""Fields of refusals that do not name them."""
 OTHER: Final = say("This is not possible.")
 
 
@@ -43,7 +45,7 @@ class FormProblem:
     def of(cls, error: ValidationError | ModoriError, visit: Wording) -> "FormProblem":
         summary = visit.word(say("Nothing was saved. Check the marked fields."))
         if isinstance(error, ModoriError):
-            named = error.extra.get("fields")
+            named = error.extra.get("fields") or FIELD_OF.get(error.code)
             said = visit.word(WRONG.get(error.code, WRONG["missing"]))
             return cls(summary, dict.fromkeys(map(str, named), said) if isinstance(named, list) else {})
         fields = {}

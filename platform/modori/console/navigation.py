@@ -53,9 +53,8 @@ def sections(viewer: Viewer, word: Callable[[str], str]) -> list[NavGroup]:
 
 
 def home(viewer: Viewer) -> str:
-    """Say where a log-in leads: the queue for who calls, the results for a client's reviewer."""
-    for _title, ways in _WAYS:
-        for _section, route, href, _name in ways:
-            if may(viewer, route):
-                return href
+    """Say where a log-in leads: to the queue for who calls, to the results for a client's reviewer."""
+    for route, href in (("queue.index", "/console/queue"), ("results.index", "/console/results")):
+        if may(viewer, route):
+            return href
     return "/console/me"

@@ -46,6 +46,7 @@ REFUSED_FOR_GOOD: Final = say("Not allowed: %(reason)s.")
 REFUSED_FOR_NOW: Final = say("Not before %(until)s: %(reason)s. The person goes back to the queue.")
 ORDER: Final = tuple(Disposition)
 """The keys 1 to 5."""
+UNDER_WAY: Final = (CallState.PREPARING, CallState.DIALLING, CallState.TALKING)
 
 
 @router.post("/queue/next", name="queue.next")
@@ -166,7 +167,7 @@ def read_local(text: str, zone: str) -> datetime | None:
 
 
 def _problem(visit: Visit, error: ModoriError) -> str:
-    return visit.word(PROBLEMS[error.code])
+    return visit.word(PROBLEMS.get(error.code, TAKEN))
 
 
 def _panel(
@@ -226,8 +227,11 @@ def panel_facts(visit: Visit, session: Session, tenant_id: TenantId, lead_id: Le
                 operator_name=visit.viewer.name,
             )
             script = None if isinstance(shown, Unpreparable) else shown
+    has_call = found is not None and found.call_id is not None and found.disposition is None
     return {
         "panel": found,
+        "has_call": has_call,
+        "is_on": has_call and found is not None and found.call_state in UNDER_WAY,
         "lines": lines,
         "next_line": next_opening(found.openings) if found else None,
         "script": script,

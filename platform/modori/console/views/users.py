@@ -10,7 +10,7 @@ from sqlmodel import Session
 from modori.console.door import ConsoleRoute
 from modori.console.visit import Visit, Visiting
 from modori.console.words import LOCALES, say
-from modori.kernel.errors import BadInput, Conflict, NotFound
+from modori.kernel.errors import BadInput, Conflict, ModoriError, NotFound
 from modori.kernel.ids import PLATFORM, TenantId, UserId
 from modori.storage.db import agency_transaction
 from modori.tenants import actions, queries
@@ -21,6 +21,7 @@ router = APIRouter(route_class=ConsoleRoute)
 PROBLEMS = {
     "email_taken": say("A user with this e-mail address exists already."),
     "last_administrator": say("The agency's last administrator must stay."),
+    "bad_email": say("This is not an e-mail address."),
     "bad_input": say("Check the e-mail address and the role: a client reviewer belongs to one client."),
     "conflict": say("This user has a password already, or is disabled."),
 }
@@ -75,7 +76,7 @@ def invite(
             )
             _audit(session, visit, user.user_id, "user.invited")
     except (BadInput, Conflict) as error:
-        return _invitation(visit, values=values, problem=visit.word(PROBLEMS[error.code]))
+        return _invitation(visit, values=values, problem=_said(visit, error))
     return visit.go(f"/console/users/{user.user_id}", done="invited")
 
 
@@ -94,7 +95,7 @@ def give_role(
             actions.give_membership(session, user_id=UserId(user_id), client_tenant_id=client, role=role, now=visit.now)
             _audit(session, visit, user_id, "user.role_given")
     except (BadInput, Conflict) as error:
-        return _page(visit, UserId(user_id), problem=visit.word(PROBLEMS[error.code]))
+        return _page(visit, UserId(user_id), problem=_said(visit, error))
     return visit.go(f"/console/users/{user_id}", done="saved")
 
 
@@ -106,7 +107,7 @@ def take_role(visit: Visiting, user_id: UUID, tenant: Annotated[str, Form(max_le
             actions.take_membership(session, user_id=UserId(user_id), client_tenant_id=client)
             _audit(session, visit, user_id, "user.role_taken")
     except Conflict as error:
-        return _page(visit, UserId(user_id), problem=visit.word(PROBLEMS[error.code]))
+        return _page(visit, UserId(user_id), problem=_said(visit, error))
     return visit.go(f"/console/users/{user_id}", done="saved")
 
 
@@ -117,7 +118,7 @@ def disable(visit: Visiting, user_id: UUID) -> Response:
             actions.disable_user(session, user_id=UserId(user_id), now=visit.now)
             _audit(session, visit, user_id, "user.disabled")
     except Conflict as error:
-        return _page(visit, UserId(user_id), problem=visit.word(PROBLEMS[error.code]))
+        return _page(visit, UserId(user_id), problem=_said(visit, error))
     return visit.go(f"/console/users/{user_id}", done="disabled")
 
 
@@ -136,8 +137,12 @@ def invite_again(visit: Visiting, user_id: UUID) -> Response:
             actions.invite_again(session, user_id=UserId(user_id), now=visit.now)
             _audit(session, visit, user_id, "user.invited")
     except Conflict as error:
-        return _page(visit, UserId(user_id), problem=visit.word(PROBLEMS[error.code]))
+        return _page(visit, UserId(user_id), problem=_said(visit, error))
     return visit.go(f"/console/users/{user_id}", done="invited")
+
+
+def _said(visit: Visit, error: ModoriError) -> str:
+    return visit.word(PROBLEMS.get(error.code, PROBLEMS["bad_input"]))
 
 
 def _client(visit: Visit, text: str) -> TenantId | None:

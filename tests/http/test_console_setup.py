@@ -1,0 +1,233 @@
+"""Clients, sites, keys, users, the agency's switch, the audit, and mail to users."""
+
+import re
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from modori.console import jobs, mail
+from modori.console.mail import UserMailer
+from modori.entrypoints import resources
+from modori.kernel import clock
+from modori.kernel.ids import PLATFORM
+from modori.sandbox.ports import choose_port
+from modori.tenants.model import Role
+from tests.consoleworld import PUBLIC_URL, Console, log_in, make_app
+from tests.drain import drain
+from tests.questions import ask_one
+from tests.world import NOW, World
+
+CLIENT = {
+    "name": "みやこ陶器",
+    "sender_name": "みやこ陶器",
+    "postal_address": "京都市東山区1-2-3",
+    "complaint_contact": "support@miyako.example",
+    "goods_kind": "陶器",
+    "mail_from": "shop@miyako.example",
+    "sms_from": "Miyako",
+    "voice_from": "+815099998888",
+    "tax_rate_pct": "10",
+}
+SITE = {
+    "name": "みやこ online",
+    "origins": "https://miyako.example\nhttps://www.miyako.example",
+    "capture_mode": "notice",
+    "notice_selector": "#notice",
+    "notice_text": "入力内容をお預かりすることがあります。",
+}
+
+
+@pytest.fixture(autouse=True)
+def _it_is_wednesday_morning() -> Iterator[None]:
+    with clock.moved_to(NOW):
+        yield
+
+
+@pytest.fixture
+def admin(world: World) -> Console:
+    return log_in(world, Role.AGENCY_ADMIN, lang="en")
+
+
+def test_a_client_is_taken_on_with_a_site_and_its_tag(admin: Console) -> None:
+    made = admin.act("/console/tenants", **CLIENT)
+    assert made.status_code == 303
+    client = made.headers["location"].split("?")[0]
+    assert "みやこ陶器" in admin.get(client).text
+    site = admin.act(f"{client}/sites", **SITE).headers["location"].split("?")[0]
+    page = admin.get(site).text
+    assert f"{PUBLIC_URL}/sdk/v1/modori.js" in page
+    assert re.search(r'data-site=&#34;pk_[\w-]{32}&#34;|data-site="pk_[\w-]{32}"', page)
+    assert "New: in quarantine" in page
+
+
+def test_what_is_missing_is_said_beside_its_field_and_what_was_typed_stays(admin: Console) -> None:
+    refused = admin.act("/console/tenants", **(CLIENT | {"postal_address": "", "tax_rate_pct": "a lot"}))
+    assert refused.status_code == 422
+    assert "Nothing was saved" in refused.text
+    assert 'value="みやこ陶器"' in refused.text
+    assert 'aria-invalid="true"' in refused.text
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"origins": "http://shop.example"}, "origins"),
+        ({"origins": ""}, "origins"),
+        ({"notice_text": ""}, "notice_text"),
+        ({"holdout_pct": "101"}, "holdout_pct"),
+        ({"holdout_pct": "many"}, "holdout_pct"),
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"hours_call_weekday": "25:00-26:00", "hours_email_weekday": "00:00-24:00"}, "hours"),
+    ],
+)
+def test_an_impossible_policy_is_refused(world: World, admin: Console, change: dict[str, str], field: str) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
+    refused = admin.act(path, **(SITE | change))
+    assert refused.status_code == 422
+    assert f'id="h-{field}" class="wrong"' in refused.text or field == "hours"
+    name = ask_one(world.acme.tenant_id, "select name from site where site_id = :id", id=world.acme.site_id)
+    assert name == "acme online", "nothing was saved"
+
+
+def test_a_policy_is_typed_in_peoples_units(world: World, admin: Console) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
+    hours = {
+        f"hours_{channel}_{day}": "09:00-12:00, 13:00-18:00"
+        for channel in ("email", "sms", "line", "call")
+        for day in ("weekday", "holiday")
+    }
+    saved = admin.act(path, **(SITE | hours | {"abandon_after_min": "45", "message_gap_h": "24"}))
+    assert saved.status_code == 303
+    stored: Any = ask_one(
+        world.acme.tenant_id,
+        "select jsonb_build_array(abandon_after_s, message_gap_s, hours -> 'call' -> 'weekday') from site"
+        " where site_id = :id",
+        id=world.acme.site_id,
+    )
+    assert stored == [2700, 86400, [["09:00", "12:00"], ["13:00", "18:00"]]]
+    form = admin.get(f"{path}/edit").text
+    assert 'value="45"' in form
+    assert "09:00-12:00, 13:00-18:00" in form
+
+
+def test_a_key_is_shown_once_and_revoked(world: World, admin: Console) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
+    page = admin.act(f"{path}/keys", kind="secret").text
+    found = re.search(r'<code id="issued">(sk_[\w-]+)</code>', page)
+    assert found is not None
+    assert found[1] not in admin.get(path).text
+    key_id = ask_one(world.acme.tenant_id, "select key_id from site_key order by made_at desc, key_id desc limit 1")
+    assert admin.act(f"{path}/keys/{key_id}/revoke").status_code == 303
+    assert "Revoked" in admin.get(path).text
+
+
+def test_switches_stop_a_client_and_everybody(world: World, admin: Console) -> None:
+    client = f"/console/tenants/{world.acme.tenant_id}"
+    admin.act(f"{client}/stop", reason="苦情の確認中")
+    assert "苦情の確認中" in admin.get(client).text
+    admin.act(f"{client}/resume")
+    assert "苦情の確認中" not in admin.get(client).text
+    admin.act("/console/agency/stop", reason="火事")
+    operator = log_in(world, Role.OPERATOR, lang="en")
+    assert "All sending is stopped: 火事" in operator.get("/console/queue").text
+    admin.act("/console/agency/resume")
+    assert "All sending is stopped" not in operator.get("/console/queue").text
+
+
+def test_what_was_done_stands_in_the_audit(world: World, admin: Console) -> None:
+    admin.act(f"/console/tenants/{world.acme.tenant_id}/stop", reason="x")
+    manager = log_in(world, Role.ACCOUNT_MANAGER, lang="en")
+    page = manager.get("/console/audit").text
+    assert "Stopped a client&#39;s sending" in page or "Stopped a client's sending" in page
+    assert "Agency Admin" in page or "Somebody" in page
+
+
+def test_roles_are_given_and_taken_and_the_last_administrator_stays(world: World, admin: Console) -> None:
+    user = world.users[Role.OPERATOR].user_id
+    given = admin.act(f"/console/users/{user}/roles", role="account_manager", tenant=str(world.stranger.tenant_id))
+    assert given.status_code == 303
+    assert "Account manager" in admin.get(f"/console/users/{user}").text
+    assert admin.act(f"/console/users/{user}/roles/remove", tenant=str(world.stranger.tenant_id)).status_code == 303
+    wrong = admin.act(f"/console/users/{user}/roles", role="client_reviewer", tenant="")
+    assert wrong.status_code == 422
+    assert "a client reviewer belongs to one client" in wrong.text
+    assert admin.act(f"/console/users/{user}/disable").status_code == 303
+    assert "Disabled" in admin.get(f"/console/users/{user}").text
+
+
+class Inbox:
+    """An SMTP server that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
+        parsed = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(parsed, EmailMessage)
+        self.mails.append(parsed)
+        return "250 OK"
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    kept = Inbox()
+    port = choose_port(None)
+    server = Controller(kept, hostname="127.0.0.1", port=port)
+    server.start()
+    mail.configure(
+        UserMailer(
+            smtp_url=f"smtp://127.0.0.1:{port}",
+            sender="modori@agency.example",
+            public_url=PUBLIC_URL,
+            ui=resources.operator_ui(),
+        )
+    )
+    yield kept
+    mail.configure(None)
+    server.stop()
+
+
+def _deliver() -> None:
+    followers = {"user.invited": ["invitation"], "user.reset": ["reset"]}
+    drain(
+        [PLATFORM], subscribers=followers, jobs={"invitation": jobs.mail_invitation_now, "reset": jobs.mail_reset_now}
+    )
+
+
+def _link(message: EmailMessage) -> str:
+    found = re.search(rf"{re.escape(PUBLIC_URL)}(/console/password/\S+)", message.get_content())
+    assert found is not None
+    return found[1]
+
+
+def test_an_invited_user_gets_a_link_in_their_language_and_logs_in(world: World, admin: Console, inbox: Inbox) -> None:
+    words = {"email": "新人@例え.example", "name": "新人", "role": "operator", "tenant": str(world.acme.tenant_id)}
+    assert admin.act("/console/users", **(words | {"email": "not an address"})).status_code == 422
+    email = f"hanako-{world.acme.tenant_id.hex}@agency.example"
+    made = admin.act("/console/users", **(words | {"email": email, "locale": "ja"}))
+    assert made.status_code == 303
+    assert admin.act("/console/users", **(words | {"email": email})).status_code == 422, "there is one already"
+    _deliver()
+    [invitation] = [one for one in inbox.mails if email in str(one["To"])]
+    assert invitation["Subject"] == "Modoriへのご招待"
+    assert "新人 様" in invitation.get_content()
+    visitor, password = Console(make_app()), "大きな鉄のフライパンと急須"
+    assert visitor.post(_link(invitation), data={"password": password, "again": password}).status_code == 303
+    entered = visitor.post("/console/login", data={"email": email, "password": password})
+    assert entered.headers["location"] == "/console"
+
+
+def test_a_reset_is_mailed_to_who_there_is_and_to_nobody_else(world: World, inbox: Inbox) -> None:
+    visitor, email = Console(make_app()), world.users[Role.OPERATOR].email
+    visitor.post("/console/forgotten", data={"email": email})
+    visitor.post("/console/forgotten", data={"email": "nobody@nowhere.example"})
+    _deliver()
+    to = [str(one["To"]) for one in inbox.mails]
+    assert any(email in one for one in to)
+    assert not any("nobody@nowhere" in one for one in to)
+    [reset] = [one for one in inbox.mails if email in str(one["To"])]
+    assert visitor.get(_link(reset)).status_code == 200
