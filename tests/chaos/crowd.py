@@ -123,6 +123,15 @@ class Crowd:
             self._threads.append(thread)
             thread.start()
 
+    def act(self, people: list[Person], deed: Deed) -> None:
+        """Let people who have left their carts do something now. Returns at once."""
+        with self.memory.lock:
+            self.memory.left -= {person.visitor for person in people}
+        for person in people:
+            thread = threading.Thread(target=self._act, args=(person, deed), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
     def is_over(self) -> bool:
         return not any(thread.is_alive() for thread in self._threads)
 
