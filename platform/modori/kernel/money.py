@@ -7,8 +7,9 @@ from babel.core import get_global
 
 from modori.kernel.errors import BadAmount, UnknownCurrency
 
-MAX_MINOR = 10**15
-"""Refuse amounts above this: no cart is worth ¥1,000,000,000,000,000, and bigint must never overflow in a sum."""
+MAX_MINOR = 10**13 - 1
+"""Refuse amounts above this: no cart is worth ¥10,000,000,000,000, bigint must never overflow in a sum, and no
+amount may have as many digits as a card number (G8)."""
 
 
 @dataclass(frozen=True, slots=True)

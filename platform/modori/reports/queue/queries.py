@@ -129,7 +129,7 @@ def count_waiting(session: ReadSession, *, tenant_ids: Sequence[TenantId], now: 
         text(
             "select coalesce(sum(w.waiting), 0) from unnest(cast(:tenants as uuid[])) as mine(tenant_id)"
             " cross join lateral (select count(*) as waiting from (select 1 from call_task t"
-            "   where t.tenant_id = mine.tenant_id and t.state = 'waiting' and t.due_at <= :now limit :most) first_ones) w"
+            "   where t.tenant_id = mine.tenant_id and t.state = 'waiting' and t.due_at <= :now limit :most) f) w"
         ),
         {"tenants": list(tenant_ids), "most": COUNTED_UP_TO, "now": now},
     )
