@@ -94,6 +94,8 @@ def _finish(session: Session, tenant: TenantId, work: UUID, claimed: queries.Cla
 
 def describe(error: BaseException) -> str:
     """Say what failed and where, without the error's own words: they may hold personal data."""
+    while isinstance(error, BaseExceptionGroup):  # the first stands for all
+        error = error.exceptions[0]
     name = type(error).__name__
     code = getattr(error, "code", None) or getattr(getattr(error, "orig", None), "sqlstate", None)
     ours = [frame for frame in traceback.extract_tb(error.__traceback__) if "modori" in frame.filename]

@@ -1,5 +1,8 @@
 """What billing looks for again and again: holds that have ended, and silence that approves."""
 
+from uuid import UUID
+
+from modori.background.each import for_each
 from modori.billing import actions, queries
 from modori.billing.errors import ResultDecided
 from modori.kernel import clock
@@ -11,13 +14,16 @@ def release_holds() -> int:
     """Hand results whose hold has ended to their clients. Returns how many moved."""
     with scan_transaction() as session:
         due = queries.list_ended_holds(session, now=clock.now())
-    moved = 0
-    for tenant_id, result_id in due:
-        with tenant_transaction(TenantId(tenant_id)) as session:
-            moved += actions.release_result(
-                session, tenant_id=TenantId(tenant_id), result_id=ResultId(result_id), now=clock.now()
-            )
-    return moved
+    moved: list[ResultId] = []
+
+    def release(one: tuple[UUID, UUID]) -> None:
+        tenant_id, result_id = TenantId(one[0]), ResultId(one[1])
+        with tenant_transaction(tenant_id) as session:
+            if actions.release_result(session, tenant_id=tenant_id, result_id=result_id, now=clock.now()):
+                moved.append(result_id)
+
+    for_each(due, release, failing="results that could not be released")
+    return len(moved)
 
 
 def approve_silent_results() -> int:

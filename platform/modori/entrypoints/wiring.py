@@ -45,6 +45,7 @@ FOLLOWERS: Final[Mapping[str, tuple[Job, ...]]] = {
     "order.proven": (billing.attribute_order_now,),
     "contact.proven": (billing.attribute_lead_now,),
     "call.disposed": (outreach.settle_lead_now,),
+    "delivery.resolved": (outreach.settle_lead_now,),
     "reversal.applied": (billing.reverse_result_now,),
     "user.invited": (console.mail_invitation_now,),
     "user.reset": (console.mail_reset_now,),

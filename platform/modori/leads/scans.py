@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from modori.background.each import for_each
 from modori.kernel import clock
 from modori.kernel.ids import EpisodeId
 from modori.leads import actions, queries
@@ -20,18 +21,12 @@ def settle_idle_episodes(limit: int = AT_MOST) -> int:
     """
     with scan_transaction() as session:
         due = queries.list_due_episodes(session, now=clock.now(), per_tenant=PER_TENANT, limit=limit)
-    failures: list[Exception] = []
-    for one in due:
-        try:
-            with tenant_transaction(one.tenant_id) as session:
-                actions.settle_episode(
-                    session, tenant_id=one.tenant_id, episode_id=EpisodeId(one.episode_id), now=clock.now()
-                )
-        except Exception as error:  # noqa: BLE001  # raised below: one client's bad row must not stop the others
-            failures.append(error)
-    if failures:
-        raise ExceptionGroup("episodes that could not be settled", failures)
-    return len(due)
+    return for_each(due, _settle, failing="episodes that could not be settled")
+
+
+def _settle(one: queries.DueEpisode) -> None:
+    with tenant_transaction(one.tenant_id) as session:
+        actions.settle_episode(session, tenant_id=one.tenant_id, episode_id=EpisodeId(one.episode_id), now=clock.now())
 
 
 def next_due_at() -> datetime | None:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from modori.background.each import for_each
 from modori.calls import actions as calls
 from modori.channels import actions as channels
 from modori.channels.adapters import Adapters
 from modori.channels.wire import Prepared, Prices, Unpreparable, Wording
 from modori.kernel import clock
+from modori.kernel.errors import NotFound
 from modori.kernel.failpoints import hit
 from modori.kernel.ids import DeliveryId, LeadId, TenantId, TouchId
 from modori.outreach import actions, queries
@@ -19,7 +21,7 @@ from modori.people import queries as people
 from modori.people.model import Channel
 from modori.sending import actions as sending
 from modori.sending import queries as deliveries
-from modori.sending.ports import Permit
+from modori.sending.ports import Accepted, Permit
 from modori.storage import crypto
 from modori.storage.db import read_transaction, scan_transaction, tenant_transaction
 
@@ -45,14 +47,12 @@ class Dispatcher:
 
         raises  ExceptionGroup of what failed; those touches are planned again when their claim runs out
         """
-        failures: list[Exception] = []
-        for touch_id in touch_ids:
-            try:
-                self._dispatch_one(TenantId(UUID(tenant_id)), TouchId(UUID(touch_id)))
-            except Exception as failure:  # noqa: BLE001  # raised again below, after the rest of the batch
-                failures.append(failure)
-        if failures:
-            raise ExceptionGroup("some touches could not be dispatched", failures)
+        tenant = TenantId(UUID(tenant_id))
+        for_each(
+            touch_ids,
+            lambda touch_id: self._dispatch_one(tenant, TouchId(UUID(touch_id))),
+            failing="touches that could not be dispatched",
+        )
 
     def _dispatch_one(self, tenant_id: TenantId, touch_id: TouchId) -> None:
         with read_transaction([tenant_id]) as session:
@@ -146,19 +146,11 @@ class Dispatcher:
         """Ask providers about unknown deliveries. Proof makes them accepted; without it they stay unknown (G3)."""
         with scan_transaction() as session:
             unknown = deliveries.list_unknown_deliveries(session, recheck_s=RECHECK_S, give_up_s=GIVE_UP_S)
-        for one in unknown:
-            self._reconcile_one(TenantId(one.tenant_id), DeliveryId(one.delivery_id))
-        return len(unknown)
+        return for_each(unknown, self._reconcile_one, failing="deliveries that could not be reconciled")
 
-    def _reconcile_one(self, tenant_id: TenantId, delivery_id: DeliveryId) -> None:
-        with read_transaction([tenant_id]) as session:
-            row = queries.get_unknown_delivery(session, tenant_id=tenant_id, delivery_id=delivery_id)
-            to_value = people.reveal(session, tenant_id=tenant_id, contact_point_id=row.contact_point_id)
-            field = crypto.Field("delivery", "content", str(delivery_id))
-            text = crypto.unseal(session, tenant_id, field, row.content) if row.content else ""
-        proof = self.adapters.find(
-            Channel(row.channel), delivery_id=delivery_id, to_value=to_value, text=text, begun_at=row.begun_at
-        )
+    def _reconcile_one(self, one: deliveries.OpenDelivery) -> None:
+        tenant_id, delivery_id = TenantId(one.tenant_id), DeliveryId(one.delivery_id)
+        proof = self._look_for(tenant_id, delivery_id)
         hit("reconcile.before_record")
         with tenant_transaction(tenant_id) as session:
             if proof is None:
@@ -172,3 +164,17 @@ class Dispatcher:
                     evidence="provider's list",
                     now=clock.now(),
                 )
+
+    def _look_for(self, tenant_id: TenantId, delivery_id: DeliveryId) -> Accepted | None:
+        """Ask the provider; None without proof. Of what was erased in the meantime there is nothing to ask with."""
+        with read_transaction([tenant_id]) as session:
+            row = queries.get_unknown_delivery(session, tenant_id=tenant_id, delivery_id=delivery_id)
+            try:
+                to_value = people.reveal(session, tenant_id=tenant_id, contact_point_id=row.contact_point_id)
+            except NotFound:
+                return None
+            field = crypto.Field("delivery", "content", str(delivery_id))
+            text = crypto.unseal(session, tenant_id, field, row.content) if row.content else ""
+        return self.adapters.find(
+            Channel(row.channel), delivery_id=delivery_id, to_value=to_value, text=text, begun_at=row.begun_at
+        )

@@ -54,10 +54,10 @@ def end_erased_leads_now(tenant_id: str, work_id: str) -> None:
 
 
 def settle_lead_now(tenant_id: str, work_id: str) -> None:
-    """End a lead whose plan is done once its call is; one who will buy is waited for."""
+    """End a lead whose plan is done once its call is, or its last message's fate is known; a buyer is waited for."""
 
     def do(session: Session, payload: dict[str, Any], now: datetime) -> None:
-        if payload["disposition"] != Disposition.WILL_BUY:
+        if payload.get("disposition") != Disposition.WILL_BUY:
             actions.settle_lead(
                 session, tenant_id=TenantId(UUID(tenant_id)), lead_id=LeadId(UUID(payload["lead_id"])), now=now
             )

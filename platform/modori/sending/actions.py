@@ -27,7 +27,7 @@ from modori.sending import gate, queries
 from modori.sending.model import Delivery, DeliveryState, ReportStatus, Touch, TouchState
 from modori.sending.ports import Accepted, Answer, NotSent, Permit, Rejected, Unknown, grant
 from modori.sending.rules import Allow, Defer, Deny, Reason, Subject, report_moves, retry_after
-from modori.storage import crypto
+from modori.storage import crypto, outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ def judge_bridge(
 def record(session: Session, *, tenant_id: TenantId, delivery_id: DeliveryId, answer: Answer, now: datetime) -> None:
     """Write down what the provider answered. Only a delivery still `sending` takes it: earlier evidence stays."""
     if isinstance(answer, Rejected):
-        queries.lock_contact_of_delivery(session, tenant_id=tenant_id, delivery_id=delivery_id)
+        queries.lock_around_delivery(session, tenant_id=tenant_id, delivery_id=delivery_id)
     row = queries.lock_delivery_with_touch(session, tenant_id=tenant_id, delivery_id=delivery_id)
     if row.state != DeliveryState.SENDING:
         return
@@ -279,10 +279,14 @@ def prove_accepted(
         queries.set_touch(
             session, tenant_id=tenant_id, touch_id=row.touch_id, state=TouchState.SENT.value, reason=None, final_at=now
         )
+        _settle_lead_later(session, tenant_id=tenant_id, row=row, now=now)
 
 
 def expire_delivery(session: Session, *, tenant_id: TenantId, delivery_id: DeliveryId, now: datetime) -> None:
     """A delivery whose answer never came by its deadline is unknown: it may have gone out, so it is never due again."""
+    row = queries.lock_delivery_with_touch(session, tenant_id=tenant_id, delivery_id=delivery_id)
+    if row.state != DeliveryState.SENDING:
+        return
     record(
         session,
         tenant_id=tenant_id,
@@ -290,6 +294,7 @@ def expire_delivery(session: Session, *, tenant_id: TenantId, delivery_id: Deliv
         answer=Unknown("no answer was recorded by the deadline"),
         now=now,
     )
+    _settle_lead_later(session, tenant_id=tenant_id, row=row, now=now)
 
 
 def note_checked(session: Session, *, tenant_id: TenantId, delivery_id: DeliveryId, now: datetime) -> None:
@@ -409,6 +414,19 @@ def _put_on_record(
         begun_at=now,
         deadline_at=deadline_at,
     )
+
+
+def _settle_lead_later(session: Session, *, tenant_id: TenantId, row: queries.LockedDelivery, now: datetime) -> None:
+    """Promise a look at the lead: whoever began the delivery may be dead, and it may have been the plan's last."""
+    if row.call_id is None:
+        outbox.promise(
+            session,
+            "delivery.resolved",
+            key=f"resolved:{row.delivery_id}",
+            at=now,
+            tenant_id=tenant_id,
+            lead_id=str(row.lead_id),
+        )
 
 
 def _recorded(answer: Answer) -> tuple[DeliveryState, dict[str, str | None]]:

@@ -12,7 +12,7 @@ from modori.kernel.digest import content_digest
 from modori.kernel.ids import ReceiptId, TenantId, TouchId
 from modori.people import queries as people
 from modori.people.model import Channel, ContactKind
-from modori.people.rules import standing_stop
+from modori.people.rules import CHANNELS_OF, StopFact, standing_stop
 from modori.sending import queries
 from modori.sending.model import TouchState
 from modori.sending.rules import Allow, Defer, Deny, GateFacts, GatePolicy, Subject, Verdict, judge
@@ -79,9 +79,7 @@ def _read_facts(
     cost_minor: int,
     now: datetime,
 ) -> GateFacts:
-    key = (ContactKind(row.kind), bytes(row.value_index))
-    stops = people.list_stops(session, tenant_id=tenant_id, indexes=[key])[key]
-    stop = standing_stop(stops, row.channel)
+    stop = _find_stop(session, tenant_id=tenant_id, row=row)
     consent = people.find_consent(
         session,
         tenant_id=tenant_id,
@@ -138,6 +136,21 @@ def _read_facts(
         switches=tuple(name for name, since in switches if since is not None)
         + (("channel",) if row.channel_stopped else ()),
     )
+
+
+def _find_stop(session: Session, *, tenant_id: TenantId, row: Row[Any]) -> StopFact | None:
+    """Return a stop of the touch's own contact point, else of another one of the lead: one tap stops the whole lead.
+
+    All of the lead's contact points are locked, so that what was stopped before is seen (G2, G5).
+    """
+    own = (ContactKind(row.kind), bytes(row.value_index))
+    others = []
+    for one in row.lead_values:
+        kind, _, index = one.partition(":")
+        others.append((ContactKind(kind), bytes.fromhex(index)))
+    stops = people.list_stops(session, tenant_id=tenant_id, indexes=[own, *others])
+    standing = (standing_stop(stops[key], channel) for key in [own, *others] for channel in sorted(CHANNELS_OF[key[0]]))
+    return next((stop for stop in standing if stop is not None), None)
 
 
 def _policy(row: Row[Any]) -> GatePolicy:

@@ -89,6 +89,9 @@ GATE_FACTS = text(
       (select max(p.last_ordered_at) from lead_contact k join contact_point p
          on p.tenant_id = k.tenant_id and p.contact_point_id = k.contact_point_id
        where k.tenant_id = t.tenant_id and k.lead_id = t.lead_id) as contact_ordered_at,
+      array(select p.kind || ':' || encode(p.value_index, 'hex') from lead_contact k join contact_point p
+         on p.tenant_id = k.tenant_id and p.contact_point_id = k.contact_point_id
+       where k.tenant_id = t.tenant_id and k.lead_id = t.lead_id order by 1) as lead_values,
       coalesce(r.timezone, s.timezone) as timezone,
       s.country, s.hours, s.abandon_after_s, s.messages_per_lead, s.message_gap_s, s.first_messages_per_contact_day,
       s.messages_per_contact_week, s.dial_gap_s, s.dials_per_day, s.dials_per_lead, s.touch_max_age_s,
@@ -353,15 +356,20 @@ def mark_contact_dead(
     )
 
 
-def lock_contact_of_delivery(session: Session, *, tenant_id: TenantId, delivery_id: UUID) -> None:
-    """Lock the contact point of a delivery: before its touch, in the order of G2."""
-    session.connection().execute(
-        text(
-            "select 1 from contact_point where tenant_id = :t and contact_point_id = (select contact_point_id"
-            " from delivery where tenant_id = :t and delivery_id = :id) for no key update"
-        ),
+def lock_around_delivery(session: Session, *, tenant_id: TenantId, delivery_id: UUID) -> None:
+    """Lock everything that begin locks, for an answer that marks the contact point and may end the lead (G2).
+
+    raises  NotFound
+    """
+    row = session.connection().execute(
+        text("select touch_id from delivery where tenant_id = :t and delivery_id = :id"),
         {"t": tenant_id, "id": delivery_id},
     )
+    touch_id: UUID | None = row.scalar_one_or_none()
+    if touch_id is None:
+        raise NotFound("there is no such delivery")
+    ref = get_touch_ref(session, tenant_id=tenant_id, touch_id=touch_id)
+    lock_for_begin(session, tenant_id=tenant_id, ref=ref, touch_id=touch_id)
 
 
 def insert_report(

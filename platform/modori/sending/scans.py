@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from modori.background.each import for_each
 from modori.kernel import clock
 from modori.kernel.failpoints import hit
 from modori.kernel.ids import DeliveryId, TenantId
@@ -60,15 +61,13 @@ def expire_deliveries() -> int:
     """Let every delivery that is still `sending` past its deadline become unknown."""
     with scan_transaction() as session:
         overdue = queries.list_overdue_deliveries(session)
-    for one in overdue:
-        with tenant_transaction(TenantId(one.tenant_id)) as session:
-            actions.expire_delivery(
-                session,
-                tenant_id=TenantId(one.tenant_id),
-                delivery_id=DeliveryId(one.delivery_id),
-                now=clock.now(),
-            )
-    return len(overdue)
+    return for_each(overdue, _expire, failing="deliveries that could not be expired")
+
+
+def _expire(one: queries.OpenDelivery) -> None:
+    tenant_id, delivery_id = TenantId(one.tenant_id), DeliveryId(one.delivery_id)
+    with tenant_transaction(tenant_id) as session:
+        actions.expire_delivery(session, tenant_id=tenant_id, delivery_id=delivery_id, now=clock.now())
 
 
 def forget_platform_counts() -> None:
