@@ -9,8 +9,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import JSONResponse
-from psycopg.errors import DeadlockDetected
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from modori.api import problems, queries
@@ -32,7 +30,6 @@ from modori.outcomes.model import OrderSource
 from modori.outcomes.wire import OrderIn, ReversalIn
 from modori.storage.db import read_transaction, tenant_transaction
 
-MOST_TRIES = 3
 _UNREADABLE: dict[str, type[BadInput]] = {error.code: error for error in (BadEmail, BadPhone)}
 
 Before = Annotated[UUID | None, Query(description="The last id of the page before; none: the newest.")]
@@ -240,16 +237,9 @@ def get_statements(
 def _answer(
     site: SiteContext, record: Callable[[Session], Reply], *, key: str | None, request: bytes, now: datetime
 ) -> Reply:
-    """Record in one transaction. A deadlock with the same person's events is tried again: nothing was kept."""
-    for left in reversed(range(MOST_TRIES)):
-        try:
-            with tenant_transaction(site.tenant_id) as session:
-                do = partial(record, session)
-                return answer_once(session, site=site, key=key, request=request, do=do, now=now)
-        except OperationalError as error:
-            if not isinstance(error.orig, DeadlockDetected) or not left:
-                raise
-    raise AssertionError("unreachable")
+    """Record in one transaction."""
+    with tenant_transaction(site.tenant_id) as session:
+        return answer_once(session, site=site, key=key, request=request, do=partial(record, session), now=now)
 
 
 def _statement(statement: billing.MonthStatement) -> dict[str, Any]:

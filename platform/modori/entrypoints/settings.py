@@ -87,8 +87,6 @@ class Settings(BaseSettings):
         SecretStr(""), "The token before, still believed in webhooks while it is being changed"
     )
     twilio_api_base: str = _field("https://api.twilio.com", "Where the Twilio library sends its requests", "URL")
-    sms_part_cost_minor: int = _field(10, "What one SMS part costs, against spend limits", "minor unit", ge=0)
-    call_cost_minor: int = _field(30, "What one dial costs, against spend limits", "minor unit", ge=0)
     host: str = _field("127.0.0.1", "Address that the web process listens on", "IP address")
     port: int = _field(8000, "Port that the web process listens on", "TCP port", ge=1, le=65535)
     metrics_port: int = _field(
