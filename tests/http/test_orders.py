@@ -98,7 +98,7 @@ def test_amounts_are_in_major_units_and_exact(client: Asker, world: World) -> No
         ({"value": True}, 400, "bad_amount", "value"),
         ({"value": None}, 400, "bad_amount", "value"),
         ({"value": 49.8}, 400, "bad_amount", None),
-        ({"value": 10**15 + 1}, 400, "bad_amount", None),
+        ({"value": 10**13}, 400, "bad_amount", None),
         ({"value": 10**30}, 400, "bad_amount", "value"),
         ({"items": [{"id": "p", "price": -1}]}, 400, "bad_amount", "items.0.price"),
         ({"currency": "ZZZ"}, 400, "unknown_currency", None),

@@ -4,6 +4,7 @@ import pytest
 
 from modori.capture.scrubbing import (
     is_card_number,
+    is_card_number_alone,
     is_forbidden_field,
     link_token,
     may_hold_card_number,
@@ -28,6 +29,12 @@ from modori.capture.scrubbing import (
         ("4111111111112", False, False),  # 13 digits, and Luhn does not hold
         ("99941111111111111111", True, False),  # hidden in a longer run: careful where people type
         ("2026112100001234", True, False),  # an order number
+        ("2026-11-21 4111 1111 1111 1111", True, True),  # other groups before it do not hide it
+        ("会員 12 4111111111111111", True, True),
+        ("4111111111111111 12/29 123", True, True),
+        ("https://s.example/thanks/%204111111111111111", True, True),
+        ("https://s.example/%34111111111111111", True, True),  # its first digit escaped
+        ("1234 5678 9012 3456 7890 1234", True, False),
         ("411111111111", False, False),  # 12 digits
         ("090-1234-5678", False, False),
         ("〒150-0001 東京都渋谷区1-2-3", False, False),
@@ -37,6 +44,19 @@ from modori.capture.scrubbing import (
 def test_g8_card_numbers(text: str, typed: bool, anywhere: bool) -> None:
     assert may_hold_card_number(text) is typed
     assert is_card_number(text) is anywhere
+
+
+@pytest.mark.parametrize(
+    ("visitor", "is_card"),
+    [
+        ("4111111111111111", True),
+        ("4111-1111_1111-1111", True),
+        ("a4111111111111111", False),  # random ids hold such digits by chance
+        ("4111111111111112", False),
+    ],
+)
+def test_g8_a_visitor_id_that_is_a_card_number(visitor: str, is_card: bool) -> None:
+    assert is_card_number_alone(visitor) is is_card
 
 
 @pytest.mark.parametrize("name", ["cc-number", "cc-csc", "CC-EXP", "new-password", "current-password", "one-time-code"])

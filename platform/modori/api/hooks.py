@@ -176,11 +176,16 @@ def _report(tenant_id: TenantId, call_id: CallId, leg: Leg, word: str, seconds: 
             tenant_id=tenant_id,
             call_id=call_id,
             status=status,
-            talk_s=int(seconds) if leg is Leg.CUSTOMER and seconds and seconds.isdigit() else None,
+            talk_s=_seconds(seconds) if leg is Leg.CUSTOMER else None,
             leg=leg,
             provider_ref=form.get("CallSid") or None,
             now=clock.now(),
         )
+
+
+def _seconds(text: str | None) -> int | None:
+    """Read a duration, in seconds; what is none counts as not said."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= 6 else None
 
 
 def _twiml(document: VoiceResponse | MessagingResponse) -> Response:

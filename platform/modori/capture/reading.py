@@ -102,6 +102,8 @@ def _read(raw: object, reading: Reading) -> ReadEvent:
     except ValidationError as error:
         field = str(error.errors(include_input=False, include_url=False)[0]["loc"][0])
         raise _Refuse(_FIELD_CODES.get(field, "bad_event")) from error
+    if scrubbing.is_card_number_alone(event.visitor):
+        raise _Refuse("forbidden_value")
     if reading.capture_off and not reading.is_server and event.type not in OFF_MODE_TYPES:
         raise _Refuse("capture_off")
     try:

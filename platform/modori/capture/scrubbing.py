@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from modori.kernel.names import without_links
 
@@ -32,6 +33,10 @@ _KEPT_PARAMETER = re.compile(r"utm_\w{1,40}|modori_t")
 _LINK_TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _BETWEEN_DIGITS = re.compile(r"(?:[^\w]|[_ー]){1,2}")
 _DIGITS = re.compile(r"[0-9]+")
+_RUN = re.compile(rf"[0-9]+(?:{_BETWEEN_DIGITS.pattern}[0-9]+)*")
+SHORTEST_CARD: Final = 14
+LONGEST_CARD: Final = 19
+"""Digits. The 13-digit numbers of one brand are no longer issued, and goods have 13-digit codes (JAN)."""
 
 _BRANDS: Final = (
     # IIN range as a pattern, and the lengths that it is issued in (ISO/IEC 7812; the brands' published ranges).
@@ -66,15 +71,18 @@ def may_hold_card_number(text: str) -> bool:
 
 
 def is_card_number(text: str) -> bool:
-    """Say whether a text holds what can only be a card number: a whole run of digits, of a brand's prefix and length.
+    """Say whether a text holds what can only be a card number: whole groups of digits, of a brand's prefix and length.
 
-    For ids, titles, addresses and wordings, where one long number in ten passes Luhn by chance.
+    For ids, titles, addresses and wordings, where one long number in ten passes Luhn by chance. Groups before and after
+    do not hide it (`2026-11-21 4111 1111 1111 1111`), nor do the escapes of an address (`%204111…`).
     """
-    return any(
-        _luhn_holds(run) and any(len(run) in lengths and prefix.match(run) for prefix, lengths in _BRANDS)
-        for run in _runs(text)
-        if 14 <= len(run) <= 19
-    )
+    return any(_is_issued(one) for read in {text, unquote(text)} for one in _joined_groups(read))
+
+
+def is_card_number_alone(text: str) -> bool:
+    """Say whether a random id is nothing but a card number: among 32 hexadecimal digits one turns up by chance."""
+    digits = text.replace("-", "").replace("_", "")
+    return digits.isdecimal() and is_card_number(digits)
 
 
 def scrub_page_url(url: str) -> str:
@@ -107,6 +115,27 @@ def _runs(text: str) -> list[str]:
         return []
     joined = re.sub(rf"(?<=[0-9]){_BETWEEN_DIGITS.pattern}(?=[0-9])", "", narrow)
     return _DIGITS.findall(joined)
+
+
+def _joined_groups(text: str) -> Iterator[str]:
+    """Yield neighbouring groups of digits put together, wherever they come to a card number's length."""
+    narrow = unicodedata.normalize("NFKC", text)
+    if sum(character.isdigit() for character in narrow) < SHORTEST_CARD:
+        return
+    for run in _RUN.findall(narrow):
+        groups = _DIGITS.findall(run)
+        for first in range(len(groups)):
+            joined = ""
+            for group in groups[first:]:
+                joined += group
+                if len(joined) > LONGEST_CARD:
+                    break
+                if len(joined) >= SHORTEST_CARD:
+                    yield joined
+
+
+def _is_issued(digits: str) -> bool:
+    return _luhn_holds(digits) and any(len(digits) in lengths and prefix.match(digits) for prefix, lengths in _BRANDS)
 
 
 def _luhn_holds(digits: str) -> bool:

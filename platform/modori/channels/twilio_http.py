@@ -155,8 +155,8 @@ def _retry_at(wait: str | None) -> datetime | None:
     if wait is None:
         return None
     now = clock.now()
-    if wait.strip().isdigit():
-        return now + min(timedelta(seconds=int(wait)), MAX_WAIT)
+    if (seconds := wait.strip()).isascii() and seconds.isdecimal():
+        return now + min(timedelta(seconds=int(seconds[:9])), MAX_WAIT)
     try:
         at = parsedate_to_datetime(wait)
     except ValueError:

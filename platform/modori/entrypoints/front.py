@@ -189,7 +189,7 @@ def _request_id(headers: Mapping[bytes, bytes]) -> str:
 
 def _is_longer_than(headers: Mapping[bytes, bytes], most: int) -> bool:
     said = headers.get(b"content-length", b"0")
-    return said.isdigit() and int(said) > most
+    return said.isdigit() and (len(said) > 18 or int(said) > most)
 
 
 def _bounded(receive: Receive, most: int) -> Callable[[], Awaitable[Any]]:

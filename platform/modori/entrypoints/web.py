@@ -97,7 +97,7 @@ def _add_own_routes(app: FastAPI, settings: Settings) -> None:
 
 def _may_read_metrics(request: Request, token: str) -> bool:
     if token:
-        return compare_digest(request.headers.get("Authorization", ""), f"Bearer {token}")
+        return compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode())
     host = request.client.host if request.client else ""
     try:
         return ip_address(host).is_loopback
