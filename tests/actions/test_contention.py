@@ -151,4 +151,4 @@ def test_g2_a_lead_ends_when_its_episode_meets_somebody_who_has_ordered(world: W
         found = session.connection().execute(
             text("select state, ended_by from lead where episode_id = :id"), {"id": episode.episode_id}
         )
-        assert found.one() == ("converted", f"episode:{episode.episode_id}")
+        assert found.one() == ("converted", f"converted:{episode.episode_id}")

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from modori.channels.adapters import make_adapters
 from modori.channels.twilio_http import TwilioAccount
+from modori.console.explain import why
+from modori.console.speaker import Speaker
 from modori.entrypoints import wiring
 from modori.kernel.ids import TenantId
 from modori.leads import queries as leads
@@ -118,3 +120,15 @@ def test_an_unknown_message_to_somebody_erased_keeps_no_other_from_being_looked_
         )
     dispatcher.reconcile()
     assert [look(lead, "delivery")[0]["checked_at"] is None for lead in (erased, other)] == [False, False]
+
+
+def test_whatever_ended_a_lead_has_its_words(world: World) -> None:
+    """An episode that expired, or whose person had ordered elsewhere, is no bare id in the timeline."""
+    speaker = Speaker("en", "UTC", NOW, lambda message, **_: message)
+    said = {head: why(f"{head}:{world.acme.tenant_id}", speaker) for head in ("episode", "converted", "order", "stop")}
+    assert said == {
+        "episode": "it grew too old",
+        "converted": "the person has ordered",
+        "order": "an order arrived",
+        "stop": "the person asked us to stop",
+    }

@@ -147,8 +147,11 @@ def test_a_forwarded_address_is_believed_from_our_proxies_alone(
     assert asking.get("/", headers={"X-Forwarded-For": forwarded}).text == seen
 
 
-def test_metrics_are_for_this_machine_or_a_token(client_of: MakeClient) -> None:
+def test_metrics_are_for_this_machine_or_a_token(client_of: MakeClient, app_of: Callable[..., ASGIApp]) -> None:
     assert client_of().get("/metrics").status_code == 404
+    local = Asking(app_of(), ip="127.0.0.1")
+    assert local.get("/metrics").status_code == 200
+    assert local.get("/metrics", headers={"X-Forwarded-For": "203.0.113.5"}).status_code == 404, "a proxy's question"
     asking = client_of(metrics_token="a-token-of-some-length")
     assert asking.get("/metrics").status_code == 404
     assert asking.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 404

@@ -57,7 +57,7 @@ def _take(
                     tenant_id=site.tenant_id,
                     lead_id=LeadId(lead.lead_id),
                     state=LeadState.CONVERTED,
-                    because=f"episode:{episode_id}",
+                    because=f"converted:{episode_id}",
                     now=received_at,
                 )
         for seen in taken.tokens:

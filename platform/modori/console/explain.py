@@ -51,7 +51,7 @@ ENDED_BY: Final[Mapping[str, str]] = {
     "call": say("a call ended it"),
     "plan": say("nothing is left to do"),
     "user": say("somebody at the agency ended it"),
-    "expired": say("it grew too old"),
+    "episode": say("it grew too old"),
 }
 
 SUBJECTS: Final[Mapping[str, str]] = {

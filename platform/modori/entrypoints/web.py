@@ -98,6 +98,8 @@ def _add_own_routes(app: FastAPI, settings: Settings) -> None:
 def _may_read_metrics(request: Request, token: str) -> bool:
     if token:
         return compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode())
+    if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+        return False  # a proxy on this machine asks for somebody, who may be anybody
     host = request.client.host if request.client else ""
     try:
         return ip_address(host).is_loopback

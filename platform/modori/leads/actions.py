@@ -147,7 +147,8 @@ def end_lead(
 ) -> bool:
     """End a lead; False where it had ended already, and then nothing changes. Only the lead is marked.
 
-    ended_by  order:…, stop:…, call:…, plan:…, user:… or episode:… with the id, for the timeline
+    ended_by  order:…, converted:… (the episode whose person had ordered), stop:…, call:…, plan:…, user:… or episode:…
+              (it expired), with the id, for the timeline
     """
     lead = _lock_with_episode(session, tenant_id=tenant_id, lead_id=lead_id)
     if lead.state not in OPEN_STATES:
