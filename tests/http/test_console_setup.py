@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -13,8 +14,11 @@ from modori.console import jobs, mail
 from modori.console.mail import UserMailer
 from modori.entrypoints import resources
 from modori.kernel import clock
-from modori.kernel.ids import PLATFORM
+from modori.kernel.ids import PLATFORM, SiteId, TenantId
+from modori.leads.queries import list_routes
+from modori.outreach.queries import find_oldest_scenario
 from modori.sandbox.ports import choose_port
+from modori.storage.db import tenant_transaction
 from modori.tenants.model import Role
 from tests.consoleworld import PUBLIC_URL, Console, log_in, make_app
 from tests.drain import drain
@@ -62,6 +66,24 @@ def test_a_client_is_taken_on_with_a_site_and_its_tag(admin: Console) -> None:
     assert f"{PUBLIC_URL}/sdk/v1/modori.js" in page
     assert re.search(r'data-site=&#34;pk_[\w-]{32}&#34;|data-site="pk_[\w-]{32}"', page)
     assert "New: in quarantine" in page
+
+
+def test_a_new_client_has_a_scenario_to_approve_a_route_to_it_and_terms_once_agreed(admin: Console) -> None:
+    client = admin.act("/console/tenants", **CLIENT).headers["location"].split("?")[0]
+    tenant_id = TenantId(UUID(client.rpartition("/")[2]))
+    site = admin.act(f"{client}/sites", **SITE).headers["location"].split("?")[0]
+    assert "標準（3段階）" in admin.get("/console/scenarios").text
+    with tenant_transaction(tenant_id) as session:
+        (route,) = list_routes(session, tenant_id=tenant_id, site_id=SiteId(UUID(site.rpartition("/")[2])))
+        assert route.scenario_id == find_oldest_scenario(session, tenant_id=tenant_id)
+    assert "orders do not become results" in admin.get(client).text
+    terms = {"fee_pct": "12.5", "window_days": "7", "hold_days": "14", "call_hold_days": "22"}
+    for wrong in ({"fee_pct": "much"}, {"fee_pct": "101"}, {"window_days": "0"}, {"hold_days": "-1"}):
+        assert admin.act(f"{client}/terms", **(terms | wrong)).status_code == 422
+    assert admin.act(f"{client}/terms", **terms).status_code == 303
+    page = admin.get(client).text
+    assert "12.5%" in page
+    assert "7 days from the last click or call" in page
 
 
 def test_what_is_missing_is_said_beside_its_field_and_what_was_typed_stays(admin: Console) -> None:

@@ -104,6 +104,7 @@ ACCESS: Final[Mapping[str, Rule]] = {
     "tenants.show": _tenant(MANAGERS),
     "tenants.edit": _tenant(MANAGERS),
     "tenants.change": _tenant(MANAGERS),
+    "tenants.terms": _tenant(ADMIN),
     "tenants.stop": _tenant(MANAGERS),
     "tenants.resume": _tenant(MANAGERS),
     "sites.new": _tenant(MANAGERS),

@@ -22,6 +22,17 @@ def get_scenario(session: Session, *, tenant_id: TenantId, scenario_id: Scenario
     return found
 
 
+def find_oldest_scenario(session: Session, *, tenant_id: TenantId) -> ScenarioId | None:
+    """Find the scenario that a client has had for longest."""
+    found = session.exec(
+        select(Scenario.scenario_id)
+        .where(Scenario.tenant_id == tenant_id)
+        .order_by(col(Scenario.made_at), col(Scenario.scenario_id))
+        .limit(1)
+    ).first()
+    return None if found is None else ScenarioId(found)
+
+
 def lock_version(session: Session, *, tenant_id: TenantId, version_id: ScenarioVersionId) -> ScenarioVersion:
     """Lock one version of a scenario. raises NotFound"""
     found = session.exec(

@@ -18,12 +18,12 @@ CLAIM_LEASE_S = 20
 PER_TENANT = 100
 """Most touches of one client that one round claims."""
 
-MOST_CLAIMED = 1000
-"""Most touches that may be claimed and not begun, of all clients: what workers get through well within the lease."""
+MOST_CLAIMED = 400
+"""Most touches that may be claimed and not begun, of all clients: one slow worker gets through them in the lease."""
 
 KEEP_COUNTS_DAYS = 30
 
-BATCH = 20
+BATCH = 10
 """Touches in one hint: one message for each would cost more than the work (Dramatiq carries about 2,000 a second)."""
 
 

@@ -13,6 +13,7 @@ from modori.console.forms import FormProblem, Posted, read_form
 from modori.console.visit import Visit, Visiting
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import SiteId, TenantId
+from modori.outreach.standard import route_to_standard
 from modori.reports.agency import queries as agency
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import actions, queries
@@ -57,6 +58,7 @@ def make(visit: Visiting, tenant_id: UUID, posted: Posted) -> Response:
             queries.get_tenant(session, tenant_id=tenant)
             site = actions.make_site(session, tenant_id=tenant, change=change, now=visit.now)
             site_id = SiteId(site.site_id)
+            route_to_standard(session, tenant_id=tenant, site_id=site_id)
             actions.issue_site_key(session, tenant_id=tenant, site_id=site_id, kind=KeyKind.PUBLISHABLE, now=visit.now)
             _audit(session, visit, tenant, site_id, "site.made", {})
     except (ValidationError, BadInput) as error:

@@ -1,5 +1,6 @@
 """Clients: the list, particulars, and the client's kill switch."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,12 +9,16 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 from sqlmodel import Session
 
+from modori.billing import actions as billing
+from modori.billing import queries as contracts
+from modori.billing.wire import DAY_S, ContractTerms
 from modori.console.door import ConsoleRoute
 from modori.console.forms import FormProblem, Posted, read_form
 from modori.console.visit import Visit, Visiting
 from modori.console.words import say
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import TenantId, new_id
+from modori.outreach.standard import make_standard_scenario
 from modori.reports.agency import queries as agency
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import actions, queries
@@ -49,6 +54,7 @@ def make(visit: Visiting, posted: Posted) -> Response:
         particulars = _read(posted)
         with tenant_transaction(tenant_id) as session:
             actions.make_tenant(session, tenant_id=tenant_id, particulars=particulars, now=visit.now)
+            make_standard_scenario(session, tenant_id=tenant_id, now=visit.now)
             _audit(session, visit, tenant_id, "tenant.made", {})
     except (ValidationError, BadInput) as error:
         return _form(visit, tenant_id=None, values=posted, problem=FormProblem.of(error, visit))
@@ -57,11 +63,22 @@ def make(visit: Visiting, posted: Posted) -> Response:
 
 @router.get("/tenants/{tenant_id}", name="tenants.show")
 def show(visit: Visiting, tenant_id: UUID) -> Response:
+    return _page(visit, TenantId(tenant_id), posted={}, problem=None)
+
+
+@router.post("/tenants/{tenant_id}/terms", name="tenants.terms")
+def terms(visit: Visiting, tenant_id: UUID, posted: Posted) -> Response:
+    """Agree new price terms with a client, from now on."""
     tenant = TenantId(tenant_id)
-    with read_transaction([tenant]) as session:
-        found = queries.get_tenant(session, tenant_id=tenant)
-        [client] = agency.list_clients(session, tenant_ids=[tenant], now=visit.now)
-    return visit.page("tenants/show.html", section="tenants", tenant=found, sites=client.sites)
+    try:
+        agreed = _read_terms(posted, now=visit.now)
+        with tenant_transaction(tenant) as session:
+            queries.get_tenant(session, tenant_id=tenant)
+            version = billing.make_contract_version(session, tenant_id=tenant, terms=agreed, now=visit.now)
+            _audit(session, visit, tenant, "terms.agreed", {"number": version.number})
+    except ValidationError as error:
+        return _page(visit, tenant, posted=posted, problem=FormProblem.of(error, visit))
+    return visit.go(f"/console/tenants/{tenant}", done="saved")
 
 
 @router.get("/tenants/{tenant_id}/edit", name="tenants.edit")
@@ -104,6 +121,32 @@ def resume(visit: Visiting, tenant_id: UUID) -> Response:
         actions.resume_sending(session, tenant_id=tenant)
         _audit(session, visit, tenant, "tenant.resumed", {})
     return visit.go(f"/console/tenants/{tenant}", done="resumed")
+
+
+def _page(visit: Visit, tenant: TenantId, *, posted: dict[str, str], problem: FormProblem | None) -> Response:
+    with read_transaction([tenant]) as session:
+        found = queries.get_tenant(session, tenant_id=tenant)
+        [client] = agency.list_clients(session, tenant_ids=[tenant], now=visit.now)
+        agreed = contracts.list_contract_versions(session, tenant_id=tenant)
+    return visit.page(
+        "tenants/show.html",
+        section="tenants",
+        status=422 if problem else 200,
+        tenant=found,
+        sites=client.sites,
+        terms=agreed[0] if agreed else None,
+        days=lambda seconds: f"{seconds / DAY_S:g}",
+        posted=posted,
+        problem=problem,
+    )
+
+
+def _read_terms(posted: dict[str, str], *, now: datetime) -> ContractTerms:
+    numbers = {name: (f"{name.removesuffix('_s')}_days", DAY_S) for name in ("window_s", "hold_s", "call_hold_s")}
+    given = read_form(posted, numbers=numbers)
+    return ContractTerms.model_validate(
+        given | {"valid_from_at": now, "fee_bp": _basis_points(posted.get("fee_pct", ""))}
+    )
 
 
 def _read(posted: dict[str, str]) -> TenantChange:
