@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from modori.channels.links import link_url, token_hash, tokens_in, with_token
+from modori.channels.links import link_url, token_hash, tokens_in, with_token, without_tokens
 from modori.channels.model import LinkKind
 from modori.channels.rules import LinkFacts, ReplyEffect, Suspect, judge_click, leads_to_cart, read_reply
 
@@ -112,4 +112,21 @@ def test_tokens_are_found_in_a_text_and_stored_as_a_hash() -> None:
     text = f"続き {link_url('https://m.example/', LinkKind.RESTORE, TOKEN)}\n停止 https://m.example/u/{'z' * 22}"
     assert tokens_in(text) == {TOKEN, "z" * 22}
     assert tokens_in("https://m.example/t/tooshort") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"買い物かご https://m.example/t/{TOKEN} へ", "買い物かご https://m.example/t/… へ"),
+        (f"停止 https://m.example/u/{TOKEN}", "停止 https://m.example/u/…"),
+        (
+            f"https://shop.example/cart?utm_source=x&modori_t={TOKEN}",
+            "https://shop.example/cart?utm_source=x&modori_t=…",
+        ),
+        ("https://shop.example/t/cups", "https://shop.example/t/cups"),  # no link of ours
+    ],
+)
+def test_who_may_read_a_message_cannot_click_for_its_receiver(text: str, shown: str) -> None:
+    """RULES 30: a click by an operator would bill."""
+    assert without_tokens(text) == shown
     assert len(token_hash(TOKEN)) == 32

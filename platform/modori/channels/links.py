@@ -14,6 +14,7 @@ RESTORE_PARAMETER = "modori_t"
 _PATHS = {LinkKind.RESTORE: "t", LinkKind.UNSUBSCRIBE: "u"}
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _IN_TEXT = re.compile(r"/[tu]/([A-Za-z0-9_-]{22})(?![A-Za-z0-9_-])")
+_IN_QUERY = re.compile(rf"{RESTORE_PARAMETER}=[A-Za-z0-9_-]+")
 
 
 def draw_token() -> str:
@@ -35,6 +36,11 @@ def link_url(public_url: str, kind: LinkKind, token: str) -> str:
 def tokens_in(text: str) -> set[str]:
     """Find the tokens of our links in a text: no two messages share one, so one is proof of which message it is."""
     return set(_IN_TEXT.findall(text))
+
+
+def without_tokens(text: str) -> str:
+    """Blot out the tokens of our links, for who may read a message and must not click for its receiver (RULES 30)."""
+    return _IN_QUERY.sub(rf"{RESTORE_PARAMETER}=…", _IN_TEXT.sub(lambda found: f"{found[0][:3]}…", text))
 
 
 def with_token(url: str, token: str) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from modori.channels.links import without_tokens
 from modori.kernel.ids import LeadId, TenantId
 from modori.reports.opening import open_field
 from modori.storage.db import ReadSession
@@ -144,7 +145,10 @@ _SEALED = {
 
 
 def list_happened(session: ReadSession, *, tenant_id: TenantId, lead_id: LeadId) -> list[Happened]:
-    """List what happened to a lead, newest first; what is planned stands at its due time."""
+    """List what happened to a lead, newest first; what is planned stands at its due time.
+
+    The tokens of tracked links are blotted out: a click by one of us would bill, and a stop would be nobody's wish.
+    """
     rows = session.connection().execute(
         text(_TIMELINE), {"tenant_id": tenant_id, "lead_id": lead_id, "most": MOST_ENTRIES}
     )
@@ -153,11 +157,13 @@ def list_happened(session: ReadSession, *, tenant_id: TenantId, lead_id: LeadId)
         table, subject, content = _SEALED.get(row.kind, ("", "", ""))
 
         def opened(column: str, sealed: bytes | None, table: str = table, row_id: UUID = row.row_id) -> str | None:
-            return open_field(session, tenant_id=tenant_id, table=table, column=column, row=row_id, sealed=sealed)
+            field = open_field(session, tenant_id=tenant_id, table=table, column=column, row=row_id, sealed=sealed)
+            return None if field is None else without_tokens(field)
 
+        facts = row.facts
+        if page_url := facts.get("page_url"):
+            facts = {**facts, "page_url": without_tokens(page_url)}
         found.append(
-            Happened(
-                row.at, row.kind, row.row_id, row.facts, opened(subject, row.subject), opened(content, row.content)
-            )
+            Happened(row.at, row.kind, row.row_id, facts, opened(subject, row.subject), opened(content, row.content))
         )
     return found
