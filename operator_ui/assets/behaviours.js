@@ -104,13 +104,12 @@
   });
 
   // A toast that only says "done" goes by itself, unless somebody is at it.
-  const fade = (root) => {
-    for (const toast of root.querySelectorAll("[data-fades]")) {
+  const fade = () => {
+    for (const toast of document.querySelectorAll("#toasts [data-fades]:not([data-fading])")) {
+      toast.dataset.fading = "";
       setTimeout(() => { if (!toast.matches(":hover, :focus-within")) toast.remove(); }, 8000);
     }
   };
-  document.addEventListener("DOMContentLoaded", () => {
-    fade(document);
-    htmx.onLoad((part) => fade(part.parentElement || part));
-  });
+  document.addEventListener("DOMContentLoaded", fade);
+  document.addEventListener("htmx:after:swap", fade);
 })();

@@ -1,0 +1,228 @@
+"""The console in a real browser: no axe violation, no complaint, nothing too wide; live, and by keyboard alone."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from modori.calls import actions as calls
+from modori.calls.rules import Leg
+from modori.kernel import clock
+from modori.kernel.ids import CallId
+from modori.people.model import Channel
+from modori.sandbox.chromium import launch_options
+from modori.sandbox.engine_folders import checkout_folder
+from modori.sandbox.node import install_packages
+from modori.sending.model import ReportStatus
+from modori.storage.db import tenant_transaction
+from modori.tenants.model import Role
+from tests.browser.console_server import served
+from tests.conftest import Cluster
+from tests.consoleworld import ConsoleWorld, Voice, furnish, lead_path, name_lead, queue_call
+from tests.http.test_console_screens import screens
+from tests.leadworld import LeadWorld, make_lead
+from tests.questions import ask_one
+from tests.world import NOW, PASSWORD, World
+
+DESK: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 375, "height": 740}
+FRAGMENTS = ("queue rows", "call panel", "timeline")
+AXE = "async () => (await axe.run(document, {resultTypes: ['violations'], iframes: false})).violations"
+
+
+@pytest.fixture(scope="module")
+def axe() -> Path:
+    folder = checkout_folder() / "client_sdk"
+    install_packages(folder)
+    return folder / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(**launch_options())
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def voice() -> Voice:
+    return Voice()
+
+
+@pytest.fixture
+def url(world: World, engines: Cluster, voice: Voice) -> Iterator[str]:
+    with clock.moved_to(NOW), served(redis_url=engines.redis_url, now=NOW, voice=voice) as address:
+        yield address
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, url: str, world: World) -> Iterator[OpenPage]:
+    """Log a role in and hand over its page; at the end, no page may have complained."""
+    complaints: list[str] = []
+    with ExitStack() as closing:
+
+        def open_one(role: Role, *, lang: str = "ja", size: ViewportSize = DESK, scheme: Any = "light") -> Page:
+            context = browser.new_context(locale=lang, viewport=size, color_scheme=scheme, base_url=url)
+            closing.callback(context.close)
+            page = context.new_page()
+            page.set_default_timeout(20_000)
+            page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.goto("/console/login")
+            page.fill("input[name=email]", world.users[role].email)
+            page.fill("input[name=password]", PASSWORD)
+            page.keyboard.press("Enter")
+            expect(page).not_to_have_url(re.compile("login"))
+            page.goto("/console/me")
+            page.select_option("#f-locale", lang)
+            page.locator("main form button.button--main").click()
+            expect(page).to_have_url(re.compile("done=saved"))
+            return page
+
+        yield open_one
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    ("lang", "size", "scheme"), [("ja", DESK, "light"), ("en", PHONE, "dark")], ids=["ja-desk-light", "en-phone-dark"]
+)
+def test_axe_finds_nothing_on_any_screen(
+    world: World,
+    open_page: OpenPage,
+    axe: Path,
+    lang: str,
+    size: ViewportSize,
+    scheme: Literal["light", "dark"],
+) -> None:
+    house = furnish(world.acme, now=NOW)
+    page = open_page(Role.AGENCY_ADMIN, lang=lang, size=size, scheme=scheme)
+    page.goto(lead_path(house.call))
+    page.keyboard.press("c")
+    expect(page.locator(".openings")).to_be_visible()  # so that the call panel is looked at in full
+    found: dict[str, list[str]] = {}
+    for name, path in screens(house, world.users[Role.OPERATOR].user_id).items():
+        if name not in FRAGMENTS:
+            page.goto(path)
+            found |= _violations(page, axe, name)
+            wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert wider <= 0, f"{name} is {wider} px too wide"
+    page.goto("/console/queue")
+    page.keyboard.press("?")
+    expect(page.locator("dialog#help")).to_be_visible()
+    found |= _violations(page, axe, "help")
+    assert found == {}
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_axe_finds_nothing_before_the_log_in(url: str, browser: Browser, axe: Path, lang: str) -> None:
+    context = browser.new_context(locale=lang, base_url=url)
+    page = context.new_page()
+    found: dict[str, list[str]] = {}
+    for path in ("/console/login", "/console/forgotten", "/console/password/none"):
+        page.goto(f"{path}?lang={lang}")
+        found |= _violations(page, axe, path)
+    context.close()
+    assert found == {}
+
+
+def test_a_person_appears_live_and_nothing_moves_under_the_pointer(world: World, open_page: OpenPage) -> None:
+    page = open_page(Role.OPERATOR)
+    page.goto("/console/queue")
+    expect(page.get_by_text("待っている方はいません")).to_be_visible()
+    first = _one_more(world, "山田 花子")
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+    page.locator("tbody tr").first.hover()
+    second = _one_more(world, "佐藤 健一")
+    news = page.get_by_role("button", name="一覧が変わりました：表示する")
+    expect(news).to_be_visible()
+    expect(page.locator("tbody tr")).to_have_count(1)  # it waits
+    news.click()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(news).to_be_hidden()
+    for task in (first, second):
+        expect(page.locator(f"#call-{task}")).to_be_visible()
+
+
+def test_a_call_is_worked_without_a_mouse(world: World, open_page: OpenPage, voice: Voice) -> None:
+    lead = make_lead(world.acme, channel=Channel.CALL, now=NOW)
+    name_lead(lead, "高橋 大輔")
+    queue_call(lead, now=NOW)
+    page = open_page(Role.OPERATOR)
+    page.goto("/console/queue")
+    page.keyboard.press("n")
+    expect(page).to_have_url(re.compile(str(lead.lead_id)))
+    page.keyboard.press("d")
+    expect(page.locator(".callstate")).to_contain_text("呼び出し中")
+    assert voice.rang == ["+819012345678"]
+
+    _customer_answers(lead)
+    expect(page.locator(".callstate")).to_contain_text("通話中")  # live, without a key
+    for read in range(1, 5):
+        page.keyboard.press("o")
+        expect(page.locator(".openings li.is-read")).to_have_count(read)
+    expect(page.locator(".script")).to_contain_text("カートの件でお電話しました")
+    page.keyboard.press("t")
+    page.keyboard.type("1 2 3 dnr")  # letters that are keys elsewhere
+    expect(page.locator("#note")).to_have_value("1 2 3 dnr")
+    page.keyboard.press("Escape")
+    page.keyboard.press("1")
+    expect(page.get_by_text("記録しました：購入の意向")).to_be_visible()
+    expect(page.locator(".timeline")).to_contain_text("購入の意向")
+    page.keyboard.press("n")
+    expect(page).to_have_url(re.compile("queue_empty"))
+
+
+def test_a_result_is_approved_in_its_row(world: World, open_page: OpenPage) -> None:
+    house: ConsoleWorld = furnish(world.acme, now=NOW)
+    page = open_page(Role.CLIENT_REVIEWER, lang="en")
+    page.goto("/console/results")
+    row = page.locator(f"#result-{house.pending_id}")
+    row.get_by_role("button", name="Approve").click()
+    expect(row).to_contain_text("Approved")
+    expect(row.get_by_role("button")).to_have_count(0)
+    page.goto(f"/console/statements/{house.tenant.tenant_id}/{house.month}")
+    page.get_by_role("link", name="A-1001").click()
+    expect(page.get_by_role("heading", name="The proof, link by link")).to_be_visible()
+
+
+def test_the_tag_is_copied(world: World, open_page: OpenPage) -> None:
+    page = open_page(Role.ACCOUNT_MANAGER, lang="en")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}")
+    page.get_by_role("button", name="Copy the tag").click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert world.acme.site_key in copied
+    assert copied.startswith("<script>window.modori=")
+
+
+def _one_more(world: World, name: str) -> str:
+    lead = make_lead(world.acme, channel=Channel.CALL, now=NOW - timedelta(minutes=1))
+    name_lead(lead, name)
+    return str(queue_call(lead, now=NOW))
+
+
+def _customer_answers(lead: LeadWorld) -> None:
+    tenant_id = lead.tenant.tenant_id
+    call_id = CallId(ask_one(tenant_id, "select call_id from call where lead_id = :id", id=lead.lead_id))
+    with tenant_transaction(tenant_id) as session:
+        calls.apply_call_report(
+            session, tenant_id=tenant_id, call_id=call_id, status=ReportStatus.ANSWERED, leg=Leg.CUSTOMER, now=NOW
+        )
+
+
+def _violations(page: Page, axe: Path, name: str) -> dict[str, list[str]]:
+    page.evaluate(axe.read_text() + "; null")  # a script element would be refused by the page's policy
+    found = page.evaluate(AXE)
+    said = [f"{one['id']}: {one['nodes'][0]['html'][:160]} | {one['nodes'][0]['failureSummary']}" for one in found]
+    return {name: said} if said else {}
