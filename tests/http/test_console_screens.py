@@ -5,10 +5,23 @@ from datetime import timedelta
 
 import pytest
 
+from modori.console.story import Veil
 from modori.kernel import clock
+from modori.sending import actions as sending
 from modori.storage import db
+from modori.storage.db import tenant_transaction
 from modori.tenants.model import Role
-from tests.consoleworld import Console, ConsoleWorld, counted_statements, furnish, lead_path, lead_state, log_in
+from tests.channelworld import prepare
+from tests.consoleworld import (
+    Console,
+    ConsoleWorld,
+    counted_statements,
+    furnish,
+    lead_path,
+    lead_state,
+    log_in,
+    name_lead,
+)
 from tests.leadworld import make_lead
 from tests.questions import ask_one
 from tests.world import NOW, World
@@ -120,6 +133,33 @@ def test_g13_personal_data_is_masked_until_it_is_revealed_and_the_reveal_is_on_r
     )
     assert looked == 1
     assert log_in(world, Role.CLIENT_REVIEWER).act(f"{lead_path(lead)}/reveal").status_code == 403
+
+
+def test_g13_what_was_sent_is_shown_without_the_name_and_without_links_that_work(world: World) -> None:
+    lead = make_lead(world.acme, now=NOW)
+    name_lead(lead, "山田 花子")
+    prepared = prepare(lead)
+    assert "山田 花子" in prepared.text
+    content = sending.Content(prepared.subject, prepared.text, prepared.digest, None, 0)
+    with tenant_transaction(world.acme.tenant_id) as session:
+        sending.begin_touch(
+            session, tenant_id=world.acme.tenant_id, touch_id=lead.touch_id, content=content, deadline_s=30, now=NOW
+        )
+    operator = log_in(world, Role.OPERATOR)
+    for page in (operator.get(lead_path(lead)).text, operator.get(f"{lead_path(lead)}/timeline").text):
+        assert "山••• 様" in page
+        assert "山田" not in page
+    for page in (operator.get(lead_path(lead)).text, operator.act(f"{lead_path(lead)}/reveal").text):
+        assert "/t/…" in page
+        assert not any(link.token in page for link in prepared.links), "a click of ours must never bill"
+
+
+def test_g13_replies_and_notes_are_for_the_agency(world: World) -> None:
+    text = "090-1111-2222に電話してください"
+    agency, client = Veil("山田", shows_words=True), Veil("山田", shows_words=False)
+    assert agency.over("reply", text) == text
+    assert (client.over("reply", text), client.over("call", text)) == (None, None)
+    assert client.over("delivery", "山田様 https://m.example/u/abcdefghijklmnop") == "山•••様 https://m.example/u/…"
 
 
 def test_a_held_lead_is_released_or_ended_by_the_agency(world: World, house: ConsoleWorld) -> None:

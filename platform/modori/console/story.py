@@ -1,5 +1,6 @@
 """Tell what happened to a lead, one entry for each thing: a title, what else there is to know, and how it looks."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,7 @@ from modori.calls.model import Disposition
 from modori.console.explain import VERDICT_TONES, Check, checks, verdict_line, why
 from modori.console.speaker import Speaker
 from modori.console.words import say
+from modori.kernel.masking import mask_name
 from modori.leads.model import LeadState
 from modori.outcomes.model import OrderSource, ResultState, ReversalReason
 from modori.outreach.model import Purpose
@@ -50,7 +52,29 @@ AUDIT: Final[Mapping[str, str]] = {
 }
 
 
-def tell(happened: Happened, speaker: Speaker) -> Entry:
+@dataclass(frozen=True, slots=True)
+class Veil:
+    """How much of what was written a reader may see (G13).
+
+    name         the person's, to be masked wherever it stands; None: it has been revealed
+    shows_words  whether replies and notes, which may hold anything, are shown at all
+    """
+
+    name: str | None
+    shows_words: bool
+
+    def over(self, kind: str, text: str | None) -> str | None:
+        """Veil one text. Links lose their tokens for everybody: who opened one would click, or stop, for others."""
+        if text is None or (kind in ("reply", "call") and not self.shows_words):
+            return None
+        shown = _TOKEN.sub(r"\1…", text)
+        return shown.replace(self.name, mask_name(self.name)) if self.name else shown
+
+
+_TOKEN: Final = re.compile(r"(/[tu]/)[A-Za-z0-9_-]{8,}")
+
+
+def tell(happened: Happened, speaker: Speaker, veil: Veil) -> Entry:
     """Put one thing that happened into words."""
     tone, what, more = _TELLERS[happened.kind](happened.facts, speaker)
     is_receipt = happened.kind == "receipt"
@@ -60,8 +84,8 @@ def tell(happened: Happened, speaker: Speaker) -> Entry:
         what=what,
         tone=tone,
         more=[one for one in more if one],
-        subject=happened.subject,
-        content=happened.content,
+        subject=veil.over(happened.kind, happened.subject),
+        content=veil.over(happened.kind, happened.content),
         checks=checks(happened.facts, speaker) if is_receipt else (),
         result_id=str(happened.row_id) if happened.kind == "result" else None,
     )

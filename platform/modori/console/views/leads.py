@@ -118,8 +118,7 @@ def show(visit: Visiting, tenant_id: UUID, lead_id: UUID) -> Response:
 def show_timeline(visit: Visiting, tenant_id: UUID, lead_id: UUID) -> Response:
     """The live part of the page, read again when there is news."""
     with read_transaction([TenantId(tenant_id)]) as session:
-        leads.get_lead_page(session, tenant_id=TenantId(tenant_id), lead_id=LeadId(lead_id))
-        entries = _entries(visit, session, TenantId(tenant_id), LeadId(lead_id))
+        entries = _entries(visit, session, TenantId(tenant_id), LeadId(lead_id), is_revealed=False)
     return visit.part("leads/_timeline.html", entries=entries, tenant_id=tenant_id, lead_id=lead_id)
 
 
@@ -181,7 +180,7 @@ def _page(
     with read_transaction([tenant_id]) as session:
         page = leads.get_lead_page(session, tenant_id=tenant_id, lead_id=lead_id)
         call = panel_facts(visit, session, tenant_id, lead_id, locale=page.locale)
-        entries = _entries(visit, session, tenant_id, lead_id)
+        entries = _entries(visit, session, tenant_id, lead_id, is_revealed=bool(revealed))
     return visit.page(
         "leads/show.html",
         section="leads",
@@ -201,7 +200,14 @@ def _page(
     )
 
 
-def _entries(visit: Visit, session: ReadSession, tenant_id: TenantId, lead_id: LeadId) -> list[story.Entry]:
+def _entries(
+    visit: Visit, session: ReadSession, tenant_id: TenantId, lead_id: LeadId, *, is_revealed: bool
+) -> list[story.Entry]:
+    """Tell what happened to a lead. raises NotFound"""
+    person_id = leads.get_person_id(session, tenant_id=tenant_id, lead_id=lead_id)
+    name = people_actions.reveal_name(session, tenant_id=tenant_id, person_id=person_id)
+    veil = story.Veil(None if is_revealed else name, shows_words=visit.may("leads.reveal", tenant_id))
     return [
-        story.tell(one, visit.speaker) for one in timeline.list_happened(session, tenant_id=tenant_id, lead_id=lead_id)
+        story.tell(one, visit.speaker, veil)
+        for one in timeline.list_happened(session, tenant_id=tenant_id, lead_id=lead_id)
     ]

@@ -1,0 +1,148 @@
+"""What the console asks: over the reader's tenants only, paged by key, in the order of the queue."""
+
+from datetime import timedelta
+
+import pytest
+
+from modori.kernel.errors import NotFound
+from modori.kernel.ids import LeadId, UserId, new_id
+from modori.leads.model import Arm, LeadState
+from modori.people.model import Channel
+from modori.reports.leads import queries as leads
+from modori.reports.leads.queries import LeadFilter
+from modori.reports.paging import Cursor, read_cursor
+from modori.reports.queue import queries as queue
+from modori.reports.results import queries as results
+from modori.reports.scenarios import queries as scenarios
+from modori.reports.statements import queries as statements
+from modori.reports.timeline import queries as timeline
+from modori.storage.db import read_transaction
+from tests.consoleworld import ConsoleWorld, furnish, queue_call
+from tests.leadworld import LeadWorld, make_lead
+from tests.questions import change
+from tests.world import NOW, World
+
+
+@pytest.fixture
+def acme(world: World) -> ConsoleWorld:
+    return furnish(world.acme, now=NOW)
+
+
+@pytest.fixture
+def stranger(world: World) -> ConsoleWorld:
+    return furnish(world.stranger, now=NOW)
+
+
+def pages_of(world: World, wanted: LeadFilter, *, limit: int) -> list[list[LeadId]]:
+    both = [world.acme.tenant_id, world.stranger.tenant_id]
+    found: list[list[LeadId]] = []
+    after: Cursor | None = None
+    with read_transaction(both) as session:
+        while page := leads.list_leads(session, tenant_ids=both, wanted=wanted, after=after, limit=limit):
+            found.append([row.lead_id for row in page])
+            after = Cursor(page[-1].made_at, page[-1].lead_id)
+    return found
+
+
+def test_leads_of_several_clients_are_paged_by_key_each_once(
+    world: World, acme: ConsoleWorld, stranger: ConsoleWorld
+) -> None:
+    at_once = pages_of(world, LeadFilter(), limit=100)[0]
+    paged = pages_of(world, LeadFilter(), limit=2)
+    assert [one for page in paged for one in page] == at_once
+    assert len(at_once) == len(set(at_once)) == 10
+    assert max(map(len, paged)) == 2
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        (LeadFilter(), 5),
+        (LeadFilter(state=LeadState.HELD), 1),
+        (LeadFilter(state=LeadState.CONVERTED), 2),
+        (LeadFilter(arm=Arm.HOLDOUT), 0),
+        (LeadFilter(channel=Channel.CALL), 1),
+        (LeadFilter(least_minor=4980), 5),
+        (LeadFilter(least_minor=4981), 0),
+        (LeadFilter(made_from_at=NOW), 3),  # the two with results were made three hours earlier
+        (LeadFilter(made_before_at=NOW), 2),
+        (LeadFilter(site_id=new_id()), 0),
+    ],
+)
+def test_leads_are_narrowed(world: World, acme: ConsoleWorld, wanted: LeadFilter, count: int) -> None:
+    assert sum(map(len, pages_of(world, wanted, limit=100))) == count
+
+
+def test_g7_a_readers_transaction_shows_only_its_clients(
+    world: World, acme: ConsoleWorld, stranger: ConsoleWorld
+) -> None:
+    ours, theirs = world.acme.tenant_id, world.stranger.tenant_id
+    user_id = UserId(new_id())
+    with read_transaction([ours]) as session:  # a list that was asked about both all the same
+        both = [ours, theirs]
+        seen = {
+            row.tenant_id
+            for row in leads.list_leads(session, tenant_ids=both, wanted=LeadFilter(), after=None, limit=99)
+        }
+        seen |= {row.tenant_id for row in queue.list_queue(session, tenant_ids=both, user_id=user_id, now=NOW)}
+        seen |= {
+            row.tenant_id for row in results.list_results(session, tenant_ids=both, state=None, after=None, limit=9)
+        }
+        seen |= {row.tenant_id for row in statements.list_months(session, tenant_ids=both)}
+        seen |= {row.tenant_id for row in scenarios.list_scenarios(session, tenant_ids=both)}
+        assert seen == {ours}
+        assert queue.count_waiting(session, tenant_ids=both, now=NOW) == 1
+        with pytest.raises(NotFound):
+            leads.get_lead_page(session, tenant_id=theirs, lead_id=stranger.call.lead_id)
+        with pytest.raises(NotFound):
+            results.get_result(session, tenant_id=theirs, result_id=stranger.pending_id)
+        with pytest.raises(NotFound):
+            scenarios.get_scenario_page(session, tenant_id=theirs, scenario_id=stranger.scenario_id)
+        assert timeline.list_happened(session, tenant_id=theirs, lead_id=stranger.sent.lead.lead_id) == []
+        assert timeline.list_happened(session, tenant_id=ours, lead_id=stranger.sent.lead.lead_id) == []
+
+
+def test_the_queue_stands_in_the_order_in_which_next_takes_it(world: World) -> None:
+    user_id = world.users[next(iter(world.users))].user_id
+    cheap, dear, old = (call(world, minutes) for minutes in (1, 2, 3))
+    tenant_id = world.acme.tenant_id
+    change(tenant_id, "update call_task set value_minor = 9000 where lead_id = :id", id=dear.lead_id)
+    later = call(world, 4)
+    change(tenant_id, "update call_task set due_at = due_at + interval '1 day' where lead_id = :id", id=later.lead_id)
+    promised = call(world, 5)
+    change(
+        tenant_id, "update call_task set is_callback = true, value_minor = 1 where lead_id = :id", id=promised.lead_id
+    )
+    with read_transaction([tenant_id]) as session:
+        rows = queue.list_queue(session, tenant_ids=[tenant_id], user_id=user_id, now=NOW)
+    assert [row.lead_id for row in rows] == [one.lead_id for one in (promised, dear, old, cheap)]
+    mine = rows[-1]
+    change(
+        tenant_id,
+        "update call_task set state = 'claimed', claimed_by = :me, claimed_until = now() where lead_id = :id",
+        me=user_id,
+        id=mine.lead_id,
+    )
+    with read_transaction([tenant_id]) as session:
+        rows = queue.list_queue(session, tenant_ids=[tenant_id], user_id=user_id, now=NOW)
+        others = queue.list_queue(session, tenant_ids=[tenant_id], user_id=UserId(new_id()), now=NOW)
+    assert (rows[0].lead_id, rows[0].is_mine) == (mine.lead_id, True)
+    assert mine.lead_id not in {row.lead_id for row in others}
+
+
+def call(world: World, minutes_ago: int) -> LeadWorld:
+    made = make_lead(world.acme, channel=Channel.CALL, now=NOW - timedelta(minutes=minutes_ago))
+    queue_call(made, now=NOW - timedelta(minutes=minutes_ago))
+    return made
+
+
+@pytest.mark.parametrize("text", ["x", "2026-11-18", "2026-11-18T00:00:00_x", f"2026-11-18T00:00:00_{new_id()}"])
+def test_a_cursor_that_we_did_not_write_leads_nowhere(text: str) -> None:
+    with pytest.raises(NotFound):
+        read_cursor(text)
+
+
+def test_a_cursor_is_read_as_it_was_written() -> None:
+    cursor = Cursor(NOW, new_id())
+    assert read_cursor(str(cursor)) == cursor
+    assert read_cursor("") is None
