@@ -355,6 +355,27 @@ def test_g13_erasure_forgets_what_was_written_and_keeps_that_it_was(world: World
     assert kept["content"] is not None
 
 
+def test_a_touch_that_cannot_be_dispatched_waits_longer_each_time_and_is_given_up(world: World) -> None:
+    lead = make_lead(world.acme)
+    waits = []
+    for _ in range(actions.MOST_FAILURES):
+        with tenant_transaction(lead.tenant.tenant_id) as session:
+            queries.set_touch(session, tenant_id=lead.tenant.tenant_id, touch_id=lead.touch_id, state="claimed")
+            actions.set_back(session, tenant_id=lead.tenant.tenant_id, touch_id=lead.touch_id, now=NOW)
+        (touch,) = look(lead, "touch")
+        waits.append((touch["due_at"] - NOW).total_seconds())
+    assert waits[:4] == [5, 10, 20, 40]
+    assert (touch["state"], touch["reason"]) == ("failed", "not_sent")
+
+
+def test_what_has_begun_is_not_set_back(world: World) -> None:
+    lead = make_lead(world.acme)
+    begin(lead)
+    with tenant_transaction(lead.tenant.tenant_id) as session:
+        actions.set_back(session, tenant_id=lead.tenant.tenant_id, touch_id=lead.touch_id, now=NOW)
+    assert state_of(lead) == "sending"
+
+
 def test_a_dead_address_is_not_written_to_again(world: World) -> None:
     lead = make_lead(world.acme)
     record(begin(lead), Rejected("550", address_is_dead=True))

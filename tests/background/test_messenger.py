@@ -90,7 +90,8 @@ def test_g6_work_whose_hint_was_wiped_is_done_after_a_sweep(world: World, own_en
         assert not done.wait(0.5), "the hint was lost"
         with db.tenant_transaction(acme) as session:
             session.connection().execute(text("update work set hinted_at = now() - interval '11 s'"))
-        while relay.sweep_once():
+        ours = lambda name, *ids: hints.hint(name, *ids) if name == "job" else None  # noqa: E731  # not other tests' work
+        while relay.sweep_once(tell=ours):
             pass
         assert done.wait(10)
 

@@ -24,7 +24,7 @@ TOKEN = "abcdefghijklmnopqrstu_"
         ("", False, 60, Suspect.SCANNER),
         ("Mozilla/5.0 (compatible; Googlebot/2.1)", False, 60, Suspect.SCANNER),
         ("BarracudaSentinel/1.0", False, 60, Suspect.SCANNER),
-        ("Mozilla/5.0 HeadlessChrome/149.0", False, 60, Suspect.SCANNER),
+        ("Mozilla/5.0 HeadlessChrome/149.0", False, 60, None),  # runs the site's page: its token must come back, too
         ("python-requests/2.34", False, 60, Suspect.SCANNER),
         ("Mozilla/5.0 (Linux; Android 16) Robotic/1.0 Chrome/149.0 Mobile Safari", False, 60, None),  # no bot
     ],

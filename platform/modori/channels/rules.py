@@ -16,7 +16,7 @@ _SCANNERS = re.compile(
     r"""bot\b|crawl|spider|preview|scanner|safelinks|proofpoint|mimecast|barracuda|symantec|fireeye|trellix|trendmicro
       | messagelabs|urldefense|ironport|forcepoint|zscaler|bitdefender|kaspersky|virustotal|googleimageproxy
       | facebookexternalhit|whatsapp|slack|discord|skype|telegram|applebot|bingpreview|curl|wget|python|java/|okhttp
-      | go-http|libwww|headlesschrome|phantomjs|axios|node-fetch|httpclient""",
+      | go-http|libwww|phantomjs|axios|node-fetch|httpclient""",
     re.IGNORECASE | re.VERBOSE,
 )
 

@@ -45,14 +45,22 @@ class Dispatcher:
     def dispatch_touches(self, tenant_id: str, touch_ids: Sequence[str]) -> None:
         """Work through a batch of claimed touches of one tenant. What fails leaves the others alone.
 
-        raises  ExceptionGroup of what failed; those touches are planned again when their claim runs out
+        raises  ExceptionGroup of what failed; those touches are set back, each time for longer, until given up
         """
         tenant = TenantId(UUID(tenant_id))
         for_each(
             touch_ids,
-            lambda touch_id: self._dispatch_one(tenant, TouchId(UUID(touch_id))),
+            lambda touch_id: self._dispatch_or_set_back(tenant, TouchId(UUID(touch_id))),
             failing="touches that could not be dispatched",
         )
+
+    def _dispatch_or_set_back(self, tenant_id: TenantId, touch_id: TouchId) -> None:
+        try:
+            self._dispatch_one(tenant_id, touch_id)
+        except Exception:
+            with tenant_transaction(tenant_id) as session:
+                sending.set_back(session, tenant_id=tenant_id, touch_id=touch_id, now=clock.now())
+            raise
 
     def _dispatch_one(self, tenant_id: TenantId, touch_id: TouchId) -> None:
         with read_transaction([tenant_id]) as session:

@@ -29,6 +29,9 @@ from modori.sending.ports import Accepted, Answer, NotSent, Permit, Rejected, Un
 from modori.sending.rules import Allow, Defer, Deny, Reason, Subject, report_moves, retry_after
 from modori.storage import crypto, outbox
 
+MOST_FAILURES = 8
+"""A touch that could not even be prepared this often is given up: after about ten minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Denied:
@@ -316,6 +319,29 @@ def fail_touch(session: Session, *, tenant_id: TenantId, touch_id: TouchId, reas
         session, tenant_id=tenant_id, touch_id=touch_id, state=TouchState.FAILED.value, reason=reason, final_at=now
     )
     return True
+
+
+def set_back(session: Session, *, tenant_id: TenantId, touch_id: TouchId, now: datetime) -> None:
+    """Set a claimed touch back that could not be dispatched, each time for longer, until it is given up.
+
+    Nothing went out: where a delivery had begun, the touch is no longer claimed and stays as it is.
+    """
+    state, attempts = queries.lock_touch_attempts(session, tenant_id=tenant_id, touch_id=touch_id)
+    if state != TouchState.CLAIMED:
+        return
+    if attempts + 1 >= MOST_FAILURES:
+        fail_touch(session, tenant_id=tenant_id, touch_id=touch_id, reason="not_sent", now=now)
+        return
+    queries.set_touch(
+        session,
+        tenant_id=tenant_id,
+        touch_id=touch_id,
+        state=TouchState.PLANNED.value,
+        due_at=now + retry_after(attempts + 1),
+        claimed_at=None,
+        attempts=attempts + 1,
+        deferred_because="not_sent",
+    )
 
 
 def finish_call_step(

@@ -344,6 +344,21 @@ def lock_touch_state(session: Session, *, tenant_id: TenantId, touch_id: UUID) -
     return state
 
 
+def lock_touch_attempts(session: Session, *, tenant_id: TenantId, touch_id: UUID) -> tuple[str, int]:
+    """Lock one touch and return its state and attempts. raises NotFound"""
+    row = (
+        session.connection()
+        .execute(
+            text("select state, attempts from touch where tenant_id = :t and touch_id = :id for no key update"),
+            {"t": tenant_id, "id": touch_id},
+        )
+        .one_or_none()
+    )
+    if row is None:
+        raise NotFound("there is no such touch")
+    return row.state, row.attempts
+
+
 def mark_contact_dead(
     session: Session, *, tenant_id: TenantId, contact_point_id: UUID, reason: str, now: datetime
 ) -> None:
