@@ -34,6 +34,7 @@
     }
     const closer = on("[data-closes]");
     if (closer) closer.closest("dialog")?.close();
+    on("[data-dismisses]")?.closest(".notice")?.remove();
     const copier = on("[data-copies]");
     if (copier) copy(copier);
     const shower = on("[data-shows-news]");
@@ -96,6 +97,11 @@
       if (element.dataset.live.split(" ").some((topic) => topics.includes(topic))) hear(element);
     }
   });
+  // A call that was promised for now is told by nobody: look at the queue every half minute, unless somebody is at it.
+  setInterval(() => {
+    if (document.hidden) return;
+    for (const element of document.querySelectorAll('[data-live~="queue"]')) if (!busy(element)) reread(element);
+  }, 30000);
   // After a pause (a hidden tab, a lost connection) nobody knows what was missed: read everything again.
   let connectedBefore = false;
   document.addEventListener("htmx:sse:after:connection", () => {
