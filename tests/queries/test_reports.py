@@ -136,7 +136,10 @@ def call(world: World, minutes_ago: int) -> LeadWorld:
     return made
 
 
-@pytest.mark.parametrize("text", ["x", "2026-11-18", "2026-11-18T00:00:00_x", f"2026-11-18T00:00:00_{new_id()}"])
+@pytest.mark.parametrize(
+    "text",
+    ["x", "2026-11-18", "2026-11-18T00:00:00_x", "2026-11-18T00:00:00_01a20110-9a0f-74a9-b882-ed05b35669d9"],
+)
 def test_a_cursor_that_we_did_not_write_leads_nowhere(text: str) -> None:
     with pytest.raises(NotFound):
         read_cursor(text)
