@@ -11,8 +11,6 @@ from datetime import datetime
 from time import monotonic
 from typing import Any, Final
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.types import Receive, Scope, Send
 
 from modori.api import problems, taking
@@ -27,6 +25,7 @@ from modori.kernel.errors import BadInput, Forbidden, Limited, ModoriError, Unav
 from modori.kernel.origins import origin_of
 from modori.storage import crypto
 from modori.storage.db import agency_transaction
+from modori.storage.failures import DATABASE_FAILURES, refusal_of
 from modori.tenants.model import CaptureMode
 from modori.tenants.queries import origin_is_registered
 
@@ -120,8 +119,8 @@ class IngestApp:
                 raise problems.MethodNotAllowed("Only POST and OPTIONS.")
         except ModoriError as error:
             await _answer(send, error.status, problems.body(error), _error_headers(error, origin))
-        except (DBAPIError, PoolTimeout) as error:
-            problem = problems.from_database(error)
+        except DATABASE_FAILURES as error:
+            problem = refusal_of(error)
             if problem is None:
                 raise
             await _answer(send, problem.status, problems.body(problem), _error_headers(problem, origin))

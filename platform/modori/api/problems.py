@@ -7,12 +7,9 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from psycopg.errors import DataError
-from sqlalchemy.exc import DataError as SqlDataError
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from modori.kernel.errors import BadInput, Limited, ModoriError, Unavailable
+from modori.storage.failures import DATABASE_FAILURES, refusal_of
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:modori:problem:"
@@ -59,20 +56,6 @@ def from_validation(error: RequestValidationError) -> BadInput:
     return BadInput(f"{where}: {first['msg']}", field=where)
 
 
-def from_database(error: Exception) -> ModoriError | None:
-    """Say what a database's failure means to the caller; None where it is a mistake of ours.
-
-    A refused connection, an exhausted pool, a deadlock or a cancelled statement: nothing was kept, ask again.
-    """
-    if isinstance(error, OperationalError | PoolTimeout):
-        return Unavailable("Nothing was kept. Send it again.")
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return Unavailable("Nothing was kept. Send it again.")
-    if isinstance(error, SqlDataError) and isinstance(error.orig, DataError):
-        return BadInput("A value cannot be stored as it is.")
-    return None
-
-
 class ProblemRoute(APIRoute):
     """A route whose errors answer as problem documents, whichever application it is mounted in."""
 
@@ -86,8 +69,8 @@ class ProblemRoute(APIRoute):
                 return response(error)
             except RequestValidationError as error:
                 return response(from_validation(error))
-            except (DBAPIError, PoolTimeout) as error:
-                problem = from_database(error)
+            except DATABASE_FAILURES as error:
+                problem = refusal_of(error)
                 if problem is None:
                     raise
                 return response(problem)

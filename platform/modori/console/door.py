@@ -21,9 +21,10 @@ from modori.console.queries import SessionRow, find_session_row, note_session_se
 from modori.console.viewer import SeenTenant, Viewer
 from modori.console.visit import Visit
 from modori.console.words import pick_locale, say
-from modori.kernel.errors import Forbidden, ModoriError, NotFound, Unauthorised
+from modori.kernel.errors import BadInput, Forbidden, ModoriError, NotFound, Unauthorised
 from modori.kernel.ids import TenantId, UserId
 from modori.storage.db import agency_transaction
+from modori.storage.failures import DATABASE_FAILURES, refusal_of
 from modori.tenants.model import Role
 from modori.tenants.rules import SESSION_NOTED_EVERY, session_holds, strongest
 
@@ -167,6 +168,11 @@ class ConsoleRoute(APIRoute):
             except RequestValidationError as error:
                 in_path = any(one["loc"][0] == "path" for one in error.errors())
                 return error_page(request, NotFound() if in_path else _Unreadable())
+            except DATABASE_FAILURES as error:
+                refusal = refusal_of(error)
+                if refusal is None:
+                    raise
+                return error_page(request, _Unreadable() if isinstance(refusal, BadInput) else refusal)
 
         return guarded
 
