@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from modori.capture import actions as capture
+from modori.capture import queries as capture_queries
 from modori.kernel.digest import content_digest
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import DeliveryId, new_id
@@ -374,6 +375,19 @@ def test_what_has_begun_is_not_set_back(world: World) -> None:
     with tenant_transaction(lead.tenant.tenant_id) as session:
         actions.set_back(session, tenant_id=lead.tenant.tenant_id, touch_id=lead.touch_id, now=NOW)
     assert state_of(lead) == "sending"
+
+
+def test_an_address_that_its_owner_has_corrected_gets_nothing_more(world: World) -> None:
+    """Section 5: nobody gets another person's cart, not even by a slip of the finger."""
+    lead = make_lead(world.acme)
+    with tenant_transaction(lead.tenant.tenant_id) as session:
+        capture_queries.detach(
+            session,
+            tenant_id=lead.tenant.tenant_id,
+            episode_id=lead.episode_id,
+            contact_point_ids=[lead.contact_point_id],
+        )
+    assert begin(lead).reason is Reason.CONTACT_REPLACED
 
 
 def test_a_dead_address_is_not_written_to_again(world: World) -> None:

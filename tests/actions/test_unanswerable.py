@@ -46,6 +46,7 @@ KNOWN = GateFacts(
     stop_id=None,
     stop_reason=None,
     erased_at=None,
+    contact_in_episode=True,
     dead_at=None,
     is_mobile=True,
     consent_id="c",

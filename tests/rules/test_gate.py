@@ -57,6 +57,7 @@ GOOD = GateFacts(
     stop_id=None,
     stop_reason=None,
     erased_at=None,
+    contact_in_episode=True,
     dead_at=None,
     is_mobile=True,
     consent_id="c",
@@ -101,6 +102,7 @@ def test_a_good_touch_may_go() -> None:
         ({"lead_state": "stopped"}, Reason.LEAD_ENDED),
         ({"lead_state": "exhausted"}, Reason.LEAD_ENDED),
         ({"arm": "holdout"}, Reason.HOLDOUT),
+        ({"contact_in_episode": False}, Reason.CONTACT_REPLACED),
         ({"dead_at": NOW - DAY}, Reason.DEAD_ADDRESS),
         ({"channel": "sms", "is_mobile": False}, Reason.NOT_MOBILE),
         ({"channel": "sms", "is_mobile": None}, Reason.NOT_MOBILE),  # not known is no (G14)

@@ -14,6 +14,7 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.CONVERTED: say("the person has ordered"),
     Reason.STOPPED: say("the person asked us to stop"),
     Reason.ERASED: say("the person asked to be forgotten"),
+    Reason.CONTACT_REPLACED: say("the person has corrected the address since"),
     Reason.DEAD_ADDRESS: say("the address is dead"),
     Reason.NOT_MOBILE: say("the number takes no SMS"),
     Reason.LEAD_ENDED: say("the lead has ended"),
@@ -134,7 +135,7 @@ def _lines(
         word(say("Lead open")) if facts["lead_state"] == "active" else word(say("Lead held or ended")),
     )
     yield (
-        (Reason.DEAD_ADDRESS, Reason.NOT_MOBILE),
+        (Reason.DEAD_ADDRESS, Reason.NOT_MOBILE, Reason.CONTACT_REPLACED),
         word(say("Address known to be dead")) if facts["dead_at"] else word(say("Address can be reached")),
     )
     yield (

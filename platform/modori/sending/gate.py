@@ -112,6 +112,7 @@ def _read_facts(
         stop_id=str(stop.stop_id) if stop else None,
         stop_reason=stop.reason if stop else None,
         erased_at=row.erased_at,
+        contact_in_episode=row.contact_in_episode,
         dead_at=row.dead_at,
         is_mobile=row.is_mobile,
         consent_id=str(consent.consent_id) if consent else None,

@@ -86,6 +86,8 @@ GATE_FACTS = text(
       l.state as lead_state, l.arm,
       e.started_at, e.last_activity_at, e.ordered_at, e.items, e.cart_minor, e.currency,
       c.kind, c.value_index, c.platform_index, c.dead_at, c.erased_at, c.is_mobile,
+      exists (select 1 from episode_contact k where k.tenant_id = t.tenant_id and k.episode_id = t.episode_id
+        and k.contact_point_id = t.contact_point_id) as contact_in_episode,
       (select max(p.last_ordered_at) from lead_contact k join contact_point p
          on p.tenant_id = k.tenant_id and p.contact_point_id = k.contact_point_id
        where k.tenant_id = t.tenant_id and k.lead_id = t.lead_id) as contact_ordered_at,

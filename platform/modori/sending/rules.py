@@ -31,6 +31,7 @@ class Reason(StrEnum):
     CONVERTED = "converted"
     STOPPED = "stopped"
     ERASED = "erased"
+    CONTACT_REPLACED = "contact_replaced"
     DEAD_ADDRESS = "dead_address"
     NOT_MOBILE = "not_mobile"
     LEAD_ENDED = "lead_ended"
@@ -72,6 +73,8 @@ class GateFacts:
     stop_id: str | None
     stop_reason: str | None
     erased_at: datetime | None
+    contact_in_episode: bool
+    """The person has not corrected this address since: another's inbox must not get their cart."""
     dead_at: datetime | None
     is_mobile: bool | None
     consent_id: str | None
@@ -168,6 +171,8 @@ def _denials(facts: GateFacts, policy: GatePolicy, now: datetime) -> Iterator[Re
         yield Reason.TOUCH_ENDED
     if facts.arm != "treated":
         yield Reason.HOLDOUT
+    if not facts.contact_in_episode:
+        yield Reason.CONTACT_REPLACED
     if facts.dead_at is not None:
         yield Reason.DEAD_ADDRESS
     if facts.channel == "sms" and facts.is_mobile is not True:
