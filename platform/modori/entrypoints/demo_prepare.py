@@ -6,6 +6,7 @@ python -m modori.entrypoints.demo_prepare STORY_FILE    with the same environmen
 import json
 import os
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from modori.storage import db
 from modori.tenants.actions import email_index
 from modori.tenants.model import Role
 from modori.tenants.queries import find_user_by_email, get_site
+
+CALLBACKS_S = 1.5
+"""The newest messages' status callbacks come up to this long after they were accepted; they are dropped, too."""
 
 
 def main(story_file: Path) -> None:
@@ -69,6 +73,7 @@ def _live_through_a_week(settings: Settings, story: DemoStory, urls: DemoUrls) -
             reviewer=UserId(reviewer.user_id),
             now=clock.now(),
         ).play()
+        time.sleep(CALLBACKS_S)
         _ask(urls.inbox, "DELETE", None)
 
 
