@@ -12,9 +12,11 @@ from modori.api.bodies import Said, body_of, shape
 from modori.api.idempotency import IdempotencyKey, Reply, answer_once
 from modori.api.retrying import retry_deadlocks
 from modori.capture import actions as capture
+from modori.capture.scrubbing import scrub_page_url
 from modori.capture.wire import At
 from modori.kernel import clock
 from modori.kernel.errors import BadInput
+from modori.kernel.origins import origin_of
 from modori.outcomes.errors import AtInFuture
 from modori.outcomes.rules import CLOCK_TOLERANCE
 from modori.people import actions as people
@@ -118,7 +120,7 @@ def post_consent(
             granted=sent.granted,
             text=sent.text,
             control=sent.control,
-            page_url=sent.page,
+            page_url=_page(sent.page),
             site_id=site.site_id,
             contact_point_id=point.contact_point_id,
             source=EvidenceSource.SERVER,
@@ -192,6 +194,11 @@ def post_erasure(
         request = b"POST /v1/erasures\n" + said.digest
         reply = answer_once(session, site=site, key=idempotency_key, request=request, do=record, now=now)
     return JSONResponse(reply.body, status_code=reply.status)
+
+
+def _page(said: str | None) -> str | None:
+    """Drop what a page's address says of the person (DESIGN section 6); the name of a paper form stays as it is."""
+    return scrub_page_url(said) if said is not None and origin_of(said) is not None else said
 
 
 def _value(sent: Somebody, *, country: str) -> ContactValue:
