@@ -23,6 +23,8 @@ from modori.tenants.model import Site, Tenant
 
 router = APIRouter(route_class=ConsoleRoute)
 
+PAGE = 50
+
 FRAME_POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data: http://localhost:* http://127.0.0.1:*;"
     " frame-ancestors 'self'; sandbox"
@@ -49,11 +51,19 @@ class ShownStep:
 
 
 @router.get("/scenarios", name="scenarios.index")
-def index(visit: Visiting) -> Response:
+def index(visit: Visiting, after: UUID | None = None) -> Response:
     tenant_ids = visit.tenants
     with read_transaction(tenant_ids) as session:
-        found = scenarios.list_scenarios(session, tenant_ids=tenant_ids)
-    return visit.page("scenarios/index.html", section="scenarios", scenarios=found)
+        behind = ScenarioId(after) if after else None
+        found = scenarios.list_scenarios(session, tenant_ids=tenant_ids, after=behind, limit=PAGE + 1)
+    shown = found[:PAGE]
+    return visit.page(
+        "scenarios/index.html",
+        section="scenarios",
+        scenarios=shown,
+        newer="/console/scenarios" if after else None,
+        older=f"/console/scenarios?after={shown[-1].scenario_id}" if len(found) > PAGE else None,
+    )
 
 
 @router.get("/scenarios/{tenant_id}/{scenario_id}", name="scenarios.show")

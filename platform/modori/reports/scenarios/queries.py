@@ -73,8 +73,10 @@ class ScenarioPage:
     steps: list[StepRow]
 
 
-def list_scenarios(session: ReadSession, *, tenant_ids: Sequence[TenantId]) -> list[ScenarioRow]:
-    """List the scenarios of several tenants by name, at most 200."""
+def list_scenarios(
+    session: ReadSession, *, tenant_ids: Sequence[TenantId], after: ScenarioId | None, limit: int
+) -> list[ScenarioRow]:
+    """List the scenarios of several tenants by name, those that come behind `after` where it is given."""
     rows = session.connection().execute(
         text(
             "select s.tenant_id, s.scenario_id, s.name, c.number,"
@@ -89,9 +91,12 @@ def list_scenarios(session: ReadSession, *, tenant_ids: Sequence[TenantId]) -> l
             " left join lateral (select v.scenario_version_id, v.number from scenario_version v"
             "   where v.tenant_id = s.tenant_id and v.scenario_id = s.scenario_id order by v.number desc limit 1) n"
             "   on true"
-            " where s.tenant_id = any(cast(:tenants as uuid[])) order by s.name, s.scenario_id limit 200"
+            " where s.tenant_id = any(cast(:tenants as uuid[])) and (cast(:after as uuid) is null"
+            "   or (s.name, s.scenario_id) > (select a.name, a.scenario_id from scenario a"
+            "     where a.tenant_id = any(cast(:tenants as uuid[])) and a.scenario_id = cast(:after as uuid)))"
+            " order by s.name, s.scenario_id limit :limit"
         ),
-        {"tenants": list(tenant_ids)},
+        {"tenants": list(tenant_ids), "after": after, "limit": limit},
     )
     return [
         ScenarioRow(row[0], row[1], row[2], row[3], row[4], [Channel(one) for one in row.channels], row[6])
