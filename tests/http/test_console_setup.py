@@ -72,7 +72,9 @@ def test_a_new_client_has_a_scenario_to_approve_a_route_to_it_and_terms_once_agr
     client = admin.act("/console/tenants", **CLIENT).headers["location"].split("?")[0]
     tenant_id = TenantId(UUID(client.rpartition("/")[2]))
     site = admin.act(f"{client}/sites", **SITE).headers["location"].split("?")[0]
-    assert any(f"/console/scenarios/{tenant_id}/" in page and "標準（3段階）" in page for page in _scenario_pages(admin))
+    assert any(
+        f"/console/scenarios/{tenant_id}/" in page and "標準（3段階）" in page for page in _scenario_pages(admin)
+    )
     with tenant_transaction(tenant_id) as session:
         (route,) = list_routes(session, tenant_id=tenant_id, site_id=SiteId(UUID(site.rpartition("/")[2])))
         assert route.scenario_id == find_oldest_scenario(session, tenant_id=tenant_id)
