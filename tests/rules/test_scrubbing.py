@@ -9,6 +9,7 @@ from modori.capture.scrubbing import (
     link_token,
     may_hold_card_number,
     scrub_field,
+    scrub_input_name,
     scrub_page_url,
 )
 
@@ -93,3 +94,20 @@ def test_g8_links_typed_into_names_are_dropped() -> None:
     assert scrub_field("name", "山田 https://evil.example/x 花子") == "山田 花子"
     assert scrub_field("given-name", "www.evil.example") == ""
     assert scrub_field("email", " hanako@example.jp ") == "hanako@example.jp"
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("your-name", "your-name"),
+        ("order[zip01]", "order[zip01]"),
+        ("input_123456", "input_123456"),  # six digits are an index
+        ("input_1234567", "input_•••"),  # seven may be a telephone number
+        ("tel_０９０１２３４５６７８", "tel_•••"),
+        ("order[hanako@example.jp]", "•••"),
+        ("card-4111-1111-1111-1111", "•••"),
+        ("", ""),
+    ],
+)
+def test_names_of_inputs_lose_what_could_be_somebodys(name: str, kept: str) -> None:
+    assert scrub_input_name(name) == kept

@@ -10,7 +10,9 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from modori.capture import scrubbing
+from modori.capture.bodies import CAPTURE
 from modori.capture.rules import (
+    CaptureSeen,
     CartSeen,
     Clock,
     ConsentSeen,
@@ -35,6 +37,7 @@ from modori.capture.wire import (
     Item,
     OrderShape,
     PageShape,
+    SurveyedShape,
 )
 from modori.kernel.errors import BadAmount, ModoriError, UnknownCurrency
 from modori.kernel.money import from_major
@@ -47,6 +50,7 @@ _EVENT_LEVEL: Final = 3
 """An event is the third level of the envelope's nesting."""
 
 _FIELD_CODES: Final = {"id": "bad_id", "type": "bad_type", "at": "bad_at", "visitor": "bad_visitor", "page": "bad_page"}
+_VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,30}")
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 OFF_MODE_TYPES: Final = frozenset({"order", "consent"})
 """What is taken from browsers even of a site whose capture is off: it only stops, or is evidence (RULES 15)."""
@@ -67,6 +71,7 @@ class Reading:
     origins      the site's; every URL must lie on one
     is_server    a secret key speaks: no page is needed
     capture_off  the site captures nothing (RULES 15)
+    sdk          the tag's version, as the envelope says
     """
 
     origins: Sequence[str]
@@ -75,6 +80,7 @@ class Reading:
     capture_off: bool
     sent_at: datetime | None
     received_at: datetime
+    sdk: str | None = None
 
 
 class _Refuse(Exception):
@@ -156,10 +162,19 @@ def _read_seen(kind: str, sent: object, reading: Reading) -> Seen:
             case OrderShape():
                 return _order(shape)
             case PageShape():
-                return PageSeen()
+                return _page(shape, reading)
     except (BadAmount, UnknownCurrency) as error:
         raise _Refuse("bad_money") from error
     raise AssertionError(kind)
+
+
+def _page(page: PageShape, reading: Reading) -> PageSeen:
+    health = page.health
+    told = (
+        {"errors": int(health.errors), "queued": int(health.queued), "dropped": int(health.dropped)} if health else None
+    )
+    sdk = reading.sdk if reading.sdk is not None and _VERSION.fullmatch(reading.sdk) else None
+    return PageSeen(kind=page.kind, health=told, sdk=sdk)
 
 
 def _cart(cart: CartShape, reading: Reading) -> CartSeen:
@@ -209,7 +224,24 @@ def _form(form: FormShape) -> FormSeen:
         if kept:
             fields[name] = kept
     known = form.last_field if form.last_field in scrubbing.FIELD_TOKENS else None
-    return FormSeen(form=form.form, fields=fields, last_field=known, progress=form.progress, submitted=form.submitted)
+    return FormSeen(
+        form=form.form,
+        fields=fields,
+        last_field=known,
+        progress=form.progress,
+        submitted=form.submitted,
+        survey=None if form.survey is None else tuple(_surveyed(one) for one in form.survey),
+        times={
+            token: {"ms": round(spent.ms), "edits": int(spent.edits)}
+            for token, spent in form.times.items()
+            if token in scrubbing.FIELD_TOKENS
+        },
+    )
+
+
+def _surveyed(one: SurveyedShape) -> Mapping[str, str | None]:
+    token = one.token if one.token in scrubbing.FIELD_TOKENS else None
+    return {"field": scrubbing.scrub_input_name(one.field), "token": token, "why": one.why}
 
 
 def _identify(who: IdentifyShape, reading: Reading) -> IdentifySeen:
@@ -229,14 +261,15 @@ def _identify(who: IdentifyShape, reading: Reading) -> IdentifySeen:
     return IdentifySeen(email=who.email, tel=who.tel, line=who.line, name=name or None, member_id=who.member_id)
 
 
-def _consent(consent: ConsentShape) -> ConsentSeen:
+def _consent(consent: ConsentShape) -> ConsentSeen | CaptureSeen:
     """A grant without the words that were agreed to is no evidence (RULES 3)."""
     if consent.granted and not consent.text.strip():
         raise _Refuse("bad_data")
     _check_text(consent.text, consent.control)
-    return ConsentSeen(
-        channel=consent.channel, granted=consent.granted, text=consent.text.strip(), control=consent.control
-    )
+    text = consent.text.strip()
+    if consent.channel == CAPTURE:
+        return CaptureSeen(granted=consent.granted, text=text, control=consent.control)
+    return ConsentSeen(channel=consent.channel, granted=consent.granted, text=text, control=consent.control)
 
 
 def _order(order: OrderShape) -> OrderSeen:

@@ -59,24 +59,51 @@ class CartSeen:
 
 @dataclass(frozen=True, slots=True)
 class FormSeen:
-    """A form as far as it has come; `fields` are scrubbed, by token."""
+    """A form as far as it has come; `fields` are scrubbed, by token.
+
+    survey  {"field", "token", "why"} of every input in reach, taken or not; no value. None: not said with this event
+    times   {"ms", "edits"} by token: how long a field had the focus, how often it was changed again
+    """
 
     form: str
     fields: Mapping[str, str]
     last_field: str | None
     progress: float | None
     submitted: bool
+    survey: tuple[Mapping[str, str | None], ...] | None = None
+    times: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+class ProofVerdict(StrEnum):
+    """valid: the shop's server knows this visitor by this contact · wrong: no secret of the site made it · stale: made
+    too long before or after the event."""
+
+    VALID = "valid"
+    WRONG = "wrong"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What came of a signed identify's proof. `member` is the one that it speaks of: email, tel, line or member_id."""
+
+    verdict: ProofVerdict
+    member: str
 
 
 @dataclass(frozen=True, slots=True)
 class IdentifySeen:
-    """Who somebody says to be, as typed; the action normalises."""
+    """Who somebody says to be, as typed; the action normalises.
+
+    proof  what came of the proof that the shop's server signed; None where there is none
+    """
 
     email: str | None
     tel: str | None
     line: str | None
     name: str | None
     member_id: str | None
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +111,15 @@ class ConsentSeen:
     """A consent given or withdrawn, with the words and the control."""
 
     channel: str
+    granted: bool
+    text: str
+    control: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureSeen:
+    """Permission to capture, given or refused ("no thanks"), with the words and the control (RULES 15)."""
+
     granted: bool
     text: str
     control: str | None
@@ -102,10 +138,21 @@ class OrderSeen:
 
 @dataclass(frozen=True, slots=True)
 class PageSeen:
-    """The page is open."""
+    """The page is open. `sdk` is the tag's version, `health` its {"errors", "queued", "dropped"}."""
+
+    kind: str | None = None
+    health: Mapping[str, int] | None = None
+    sdk: str | None = None
 
 
-Seen = CartSeen | FormSeen | IdentifySeen | ConsentSeen | OrderSeen | PageSeen
+Seen = CartSeen | FormSeen | IdentifySeen | ConsentSeen | CaptureSeen | OrderSeen | PageSeen
+
+
+class Mark(StrEnum):
+    """Why an event is stored and folds into nothing: bot, a declared crawler; prefetch, nobody looks yet."""
+
+    BOT = "bot"
+    PREFETCH = "prefetch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +166,8 @@ class ReadEvent:
     page_url: str | None
     page_title: str | None
     seen: Seen
+    mark: Mark | None = None
+    """Why nobody's act is behind it; None for a person's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +192,10 @@ class Draft:
 
 def starts_episode(event: ReadEvent, *, last_ordered_at: datetime | None) -> bool:
     """Say whether an event may open an episode: a look at a page or an empty cart does not, nor what an order ended."""
-    if is_settled_by_order(event.at, last_ordered_at=last_ordered_at):
+    if event.mark is not None or is_settled_by_order(event.at, last_ordered_at=last_ordered_at):
         return False
     match event.seen:
-        case PageSeen() | OrderSeen():
+        case PageSeen() | OrderSeen() | CaptureSeen():
             return False
         case CartSeen():
             return not event.seen.is_empty

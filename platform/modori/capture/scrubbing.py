@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from modori.kernel.masking import DOTS
 from modori.kernel.names import without_links
 
 URL_LIMIT: Final = 2000
 TITLE_LIMIT: Final = 200
 LINK_PARAMETER: Final = "modori_t"
 
-NAME_TOKENS: Final = ("name", "family-name", "given-name", "family-name-kana", "given-name-kana")
+NAME_TOKENS: Final = ("name", "family-name", "given-name", "family-name-kana", "given-name-kana", "name-kana")
 FIELD_TOKENS: Final = frozenset(
     {
         "email",
@@ -23,14 +24,17 @@ FIELD_TOKENS: Final = frozenset(
         "address-level2",
         "address-line1",
         "address-line2",
+        "street-address",
         "organization",
     }
 )
-"""The fields that may be captured: WHATWG autocomplete tokens, and two for kana (DESIGN section 9)."""
+"""The fields that may be captured: WHATWG autocomplete tokens, and three for kana (DESIGN section 9)."""
 
 _FORBIDDEN_TOKEN = re.compile(r"cc-.*|.*password.*|one-time-code|transaction-.*", re.IGNORECASE)
 _KEPT_PARAMETER = re.compile(r"utm_\w{1,40}|modori_t")
 _LINK_TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_NUMBER_IN_A_NAME = re.compile(r"[0-9]{7,}")
+"""Seven digits may be a telephone number that a shop has made a part of an input's name."""
 _BETWEEN_DIGITS = re.compile(r"(?:[^\w]|[_ー]){1,2}")
 _DIGITS = re.compile(r"[0-9]+")
 _RUN = re.compile(rf"[0-9]+(?:{_BETWEEN_DIGITS.pattern}[0-9]+)*")
@@ -106,6 +110,17 @@ def link_token(page_url: str | None) -> str | None:
 def scrub_field(token: str, value: str) -> str:
     """Return a field's value as it may be kept; links are dropped from all but e-mail and telephone."""
     return value.strip() if token in ("email", "tel") else without_links(value, most=200)
+
+
+def scrub_input_name(name: str) -> str:
+    """Return an input's name or id as it may be stored: without what could be somebody's number or address.
+
+    Some shops name inputs after the customer: `order[hanako@example.jp]`.
+    """
+    folded = unicodedata.normalize("NFKC", name).strip()
+    if "@" in folded or may_hold_card_number(folded):
+        return DOTS
+    return _NUMBER_IN_A_NAME.sub(DOTS, folded)
 
 
 def _runs(text: str) -> list[str]:

@@ -17,6 +17,7 @@ MAX_DEPTH: Final = 6
 MAX_TEXT: Final = 2048
 """Characters of one string."""
 MAX_ITEMS: Final = 100
+MAX_SURVEYED: Final = 80
 
 
 class TooLarge(BadInput):
@@ -96,8 +97,22 @@ class Item(_Shape):
     stock: Annotated[float, Field(ge=0, le=10**9, multiple_of=1, allow_inf_nan=False)] | None = None
 
 
+Count = Annotated[float, Field(ge=0, le=10**9, multiple_of=1, allow_inf_nan=False)]
+
+
+class HealthShape(_Shape):
+    """How the tag fares: errors caught since the page was opened, events that wait, events that were given up."""
+
+    errors: Count = 0
+    queued: Count = 0
+    dropped: Count = 0
+
+
 class PageShape(_Shape):
-    """The page is open. Nothing else."""
+    """The page is open: what kind of page, and how the tag fares."""
+
+    kind: Literal["product", "cart", "checkout", "thanks", "other"] | None = None
+    health: HealthShape | None = None
 
 
 class CartShape(_Shape):
@@ -110,6 +125,38 @@ class CartShape(_Shape):
     url: Text | None = None
 
 
+Why = Literal[
+    "taken",
+    "confirmation",
+    "password",
+    "card",
+    "one-time-code",
+    "hidden",
+    "ignored",
+    "frame",
+    "disabled",
+    "type",
+    "unknown",
+    "value",
+]
+"""Why an input is taken or is not; `confirmation` repeats another, `value` held what looked like a card number."""
+
+
+class SurveyedShape(_Shape):
+    """One input in reach of the tag: its name or id, never a value."""
+
+    field: Annotated[str, Field(max_length=40)]
+    token: Annotated[str, Field(max_length=40)] | None = None
+    why: Why
+
+
+class TimesShape(_Shape):
+    """How long a field had the focus, milliseconds, and how often it was changed again after it had been left."""
+
+    ms: Annotated[float, Field(ge=0, le=86_400_000, allow_inf_nan=False)]
+    edits: Annotated[float, Field(ge=0, le=10_000, multiple_of=1, allow_inf_nan=False)] = 0
+
+
 class FormShape(_Shape):
     """How far a form has come. Names of fields are WHATWG autocomplete tokens; others are dropped."""
 
@@ -118,6 +165,15 @@ class FormShape(_Shape):
     last_field: Annotated[str, Field(max_length=100)] | None = None
     progress: Annotated[float, Field(ge=0, le=1)] | None = None
     submitted: bool = False
+    survey: Annotated[list[SurveyedShape], Field(max_length=MAX_SURVEYED)] | None = None
+    times: Annotated[dict[str, TimesShape], Field(max_length=100)] = Field(default_factory=dict)
+
+
+class ProofShape(_Shape):
+    """What the shop's server signed (docs/signed-mode.md): HMAC-SHA-256 of `visitor|contact|at`, in hexadecimal."""
+
+    at: Annotated[str, Field(max_length=40)]
+    mac: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")]
 
 
 class IdentifyShape(_Shape):
@@ -128,12 +184,16 @@ class IdentifyShape(_Shape):
     line: Annotated[str, Field(max_length=64)] | None = None
     name: Annotated[str, Field(max_length=200)] | None = None
     member_id: Name | None = None
+    proof: ProofShape | None = None
 
 
 class ConsentShape(_Shape):
-    """Evidence of a consent or of its withdrawal: `text` is the exact wording beside the control."""
+    """Evidence of a consent or of its withdrawal: `text` is the exact wording beside the control.
 
-    channel: Literal["email", "sms", "line", "call"]
+    `capture` speaks of capture itself: refused ("no thanks"), what we hold of the visitor is forgotten (RULES 15).
+    """
+
+    channel: Literal["email", "sms", "line", "call", "capture"]
     granted: bool
     text: Text = ""
     control: Annotated[str, Field(max_length=500)] | None = None
