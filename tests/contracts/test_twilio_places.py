@@ -34,7 +34,7 @@ def refusal(status: str, code: int) -> bytes:
     [
         (MADE, Accepted("SM1")),
         (refusal("400 Bad Request", 21211), Rejected("21211", address_is_dead=True)),
-        (refusal("400 Bad Request", 21614), Rejected("21614", address_is_dead=True)),
+        (refusal("400 Bad Request", 21614), Rejected("21614", address_is_dead=False, takes_no_sms=True)),
         (refusal("400 Bad Request", 21610), Rejected("21610", address_is_dead=False, opted_out=True)),
         (refusal("400 Bad Request", 21617), Rejected("21617", address_is_dead=False)),
         (refusal("400 Bad Request", 21611), NotSent(None, "400 21611")),  # the sender's queue is full

@@ -139,6 +139,48 @@ def test_reports_are_ranked(world: World, app: Asking, words: list[str], final: 
     assert report(sent) == final
 
 
+@pytest.mark.parametrize(
+    ("code", "status", "is_dead", "takes_sms"),
+    [
+        ("30005", "undelivered", True, True),  # the number exists no more
+        ("30006", "undelivered", False, False),  # a landline: dead for SMS, and a call still reaches it
+        ("30006", "failed", False, False),
+        ("30006", "sent", False, True),  # on its way: nothing is certain yet
+        ("30003", "undelivered", False, True),  # switched off: tomorrow it may be on
+        ("30008", "failed", False, True),
+        ("rubbish", "failed", False, True),
+    ],
+)
+def test_a_late_code_says_what_the_number_is_worth(
+    world: World, app: Asking, code: str, status: str, is_dead: bool, takes_sms: bool
+) -> None:
+    sent = send(world.acme, channel=Channel.SMS)
+    form = {"MessageStatus": status, "MessageSid": "SM1", "ErrorCode": code}
+    for _ in range(2):  # a repeat changes nothing
+        assert post(app, status_path(sent), form).status_code == 204
+    point = sent.permit.contact_point_id
+    dead = ask_one(
+        world.acme.tenant_id, "select dead_at is not null from contact_point where contact_point_id = :id", id=point
+    )
+    mobile = ask_one(world.acme.tenant_id, "select is_mobile from contact_point where contact_point_id = :id", id=point)
+    assert (dead, mobile) == (is_dead, takes_sms)
+
+
+def test_a_delivered_message_is_not_taken_back_by_a_late_code(world: World, app: Asking) -> None:
+    sent = send(world.acme, channel=Channel.SMS)
+    post(app, status_path(sent), {"MessageStatus": "delivered", "MessageSid": "SM1"})
+    post(app, status_path(sent), {"MessageStatus": "undelivered", "MessageSid": "SM1", "ErrorCode": "30005"})
+    point = sent.permit.contact_point_id
+    query = "select dead_at from contact_point where contact_point_id = :id"
+    assert ask_one(world.acme.tenant_id, query, id=point) is None
+
+
+def test_rules_5_a_late_opt_out_at_the_provider_is_a_stop(world: World, app: Asking) -> None:
+    sent = send(world.acme, channel=Channel.SMS)
+    post(app, status_path(sent), {"MessageStatus": "failed", "MessageSid": "SM1", "ErrorCode": "21610"})
+    assert is_stopped(world.acme, sent.lead.value)
+
+
 def test_g7_a_delivery_is_found_only_under_its_own_client(world: World, app: Asking) -> None:
     sent = send(world.acme, channel=Channel.SMS)
     crossed = f"/hooks/twilio/sms/{world.stranger.tenant_id}/{sent.permit.delivery_id}"

@@ -18,6 +18,7 @@ from modori.calls import queries as call_queries
 from modori.calls.rules import Leg
 from modori.channels import actions as channels
 from modori.channels.queries import list_tenants_of_number
+from modori.channels.twilio_answers import refusal_of
 from modori.channels.ui import known_locale, words_of
 from modori.channels.voice.adapter import EVENTS, RING_S, voice_url
 from modori.kernel import clock
@@ -43,6 +44,8 @@ MESSAGE_STATUS = {
     "failed": ReportStatus.FAILED,
     "canceled": ReportStatus.FAILED,
 }
+UNREACHED = (ReportStatus.UNDELIVERED, ReportStatus.FAILED)
+"""Reports whose error code may say something of the number."""
 CALL_STATUS = {
     "queued": ReportStatus.INITIATED,
     "initiated": ReportStatus.INITIATED,
@@ -74,6 +77,7 @@ def make_router(config: ApiConfig) -> APIRouter:
                     delivery_id=DeliveryId(delivery_id),
                     status=status,
                     code=form.get("ErrorCode") or None,
+                    refused=refusal_of(form.get("ErrorCode", "")) if status in UNREACHED else None,
                     provider_ref=form.get("MessageSid") or None,
                     now=clock.now(),
                 )

@@ -7,8 +7,10 @@ from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from modori.channels.twilio_http import MayHaveArrived, NeverLeft, Throttled
 from modori.sending.ports import Accepted, Answer, NotSent, Rejected, Unknown
 
-DEAD_NUMBER = frozenset((21211, 21214, 21217, 21401, 21407, 21421, 21614, 30005, 30006))
-"""No such number, no mobile, or a landline. source: Twilio's error dictionary"""
+DEAD_NUMBER = frozenset((21211, 21214, 21217, 21401, 21407, 21421, 30005))
+"""No such number, or one that exists no more. source: Twilio's error dictionary"""
+NO_SMS = frozenset((21614, 30006))
+"""No mobile, or a landline: dead for SMS, and callable. source: Twilio's error dictionary"""
 OPTED_OUT = frozenset((21610,))
 """The person has told Twilio to stop us. source: Twilio's error dictionary"""
 QUEUE_FULL = frozenset((21611, 30001))
@@ -38,9 +40,25 @@ def answer_of(create: Callable[[], str | None]) -> Answer:
     return Accepted(sid) if sid else Unknown("the answer names no SID")
 
 
+def refusal_of(code: str) -> Rejected | None:
+    """Read the error code of a status callback for what it says of the number; None where it says nothing of it."""
+    number = int(code) if code.isascii() and code.isdecimal() and len(code) <= 6 else 0
+    refused = _rejected(number, number)
+    return refused if refused.address_is_dead or refused.takes_no_sms or refused.opted_out else None
+
+
+def _rejected(status: int, code: int) -> Rejected:
+    return Rejected(
+        str(code or status),
+        address_is_dead=code in DEAD_NUMBER,
+        opted_out=code in OPTED_OUT,
+        takes_no_sms=code in NO_SMS,
+    )
+
+
 def _refusal(status: int, code: int) -> Answer:
     if status in NOT_OUR_REQUEST or code in QUEUE_FULL:
         return NotSent(None, f"{status} {code}")
     if 400 <= status < 500 and status != 408:
-        return Rejected(str(code or status), address_is_dead=code in DEAD_NUMBER, opted_out=code in OPTED_OUT)
+        return _rejected(status, code)
     return Unknown(f"{status} {code}")

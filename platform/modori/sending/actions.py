@@ -200,23 +200,8 @@ def record(session: Session, *, tenant_id: TenantId, delivery_id: DeliveryId, an
         session, tenant_id=tenant_id, delivery_id=delivery_id, state=state.value, recorded_at=now, **columns
     )
     match answer:
-        case Rejected(code, address_is_dead, opted_out):
-            if address_is_dead:
-                queries.mark_contact_dead(
-                    session, tenant_id=tenant_id, contact_point_id=row.contact_point_id, reason=code, now=now
-                )
-            if opted_out:
-                people.record_stop(
-                    session,
-                    tenant_id=tenant_id,
-                    kind=ContactKind(row.kind),
-                    value_index=bytes(row.value_index),
-                    via=Channel(row.channel),
-                    reason=StopReason.PROVIDER_OPT_OUT,
-                    source=EvidenceSource.REPORT,
-                    source_ref=str(delivery_id),
-                    now=now,
-                )
+        case Rejected():
+            _heed_refusal(session, tenant_id=tenant_id, row=row, refused=answer, now=now)
         case NotSent():
             _give_back(session, tenant_id=tenant_id, row=row)
         case Accepted() | Unknown():
@@ -233,13 +218,17 @@ def apply_report(
     delivery_id: DeliveryId,
     status: ReportStatus,
     code: str | None = None,
+    refused: Rejected | None = None,
     provider_ref: str | None = None,
     now: datetime,
 ) -> bool:
     """Apply a provider's later word: forward only, repeats harmless (RULES 26). It proves that the provider took it.
 
+    refused  what the code says of the address; heeded only where the report moves
     returns  whether the delivery's report moved. raises NotFound
     """
+    if refused is not None:
+        queries.lock_around_delivery(session, tenant_id=tenant_id, delivery_id=delivery_id)
     row = queries.lock_delivery_with_touch(session, tenant_id=tenant_id, delivery_id=delivery_id)
     queries.insert_report(
         session, tenant_id=tenant_id, delivery_id=delivery_id, status=status.value, code=code, now=now
@@ -258,6 +247,8 @@ def apply_report(
         reported_at=now,
         code=code or None,
     )
+    if refused is not None:
+        _heed_refusal(session, tenant_id=tenant_id, row=row, refused=refused, now=now)
     hit("report.before_commit")
     return True
 
@@ -452,6 +443,30 @@ def _settle_lead_later(session: Session, *, tenant_id: TenantId, row: queries.Lo
             at=now,
             tenant_id=tenant_id,
             lead_id=str(row.lead_id),
+        )
+
+
+def _heed_refusal(
+    session: Session, *, tenant_id: TenantId, row: queries.LockedDelivery, refused: Rejected, now: datetime
+) -> None:
+    """Keep what a refusal says of the address itself, at once or later, under the locks around the delivery."""
+    if refused.address_is_dead:
+        queries.mark_contact_dead(
+            session, tenant_id=tenant_id, contact_point_id=row.contact_point_id, reason=refused.code, now=now
+        )
+    if refused.takes_no_sms:
+        queries.mark_takes_no_sms(session, tenant_id=tenant_id, contact_point_id=row.contact_point_id)
+    if refused.opted_out:
+        people.record_stop(
+            session,
+            tenant_id=tenant_id,
+            kind=ContactKind(row.kind),
+            value_index=bytes(row.value_index),
+            via=Channel(row.channel),
+            reason=StopReason.PROVIDER_OPT_OUT,
+            source=EvidenceSource.REPORT,
+            source_ref=str(row.delivery_id),
+            now=now,
         )
 
 

@@ -77,11 +77,16 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The provider refused it for good. `opted_out`: because the person had told the provider to stop us."""
+    """The provider refused it for good.
+
+    opted_out     because the person had told the provider to stop us
+    takes_no_sms  the number is a landline's: no SMS goes there, a call does
+    """
 
     code: str
     address_is_dead: bool
     opted_out: bool = False
+    takes_no_sms: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -373,6 +373,17 @@ def mark_contact_dead(
     )
 
 
+def mark_takes_no_sms(session: Session, *, tenant_id: TenantId, contact_point_id: UUID) -> None:
+    """Note that a number is no mobile, whatever its digits look like: calls still reach it."""
+    session.connection().execute(
+        text(
+            "update contact_point set is_mobile = false"
+            " where tenant_id = :t and contact_point_id = :id and kind = 'phone'"
+        ),
+        {"t": tenant_id, "id": contact_point_id},
+    )
+
+
 def lock_around_delivery(session: Session, *, tenant_id: TenantId, delivery_id: UUID) -> None:
     """Lock everything that begin locks, for an answer that marks the contact point and may end the lead (G2).
 
