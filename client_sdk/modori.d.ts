@@ -64,6 +64,8 @@ export interface Modori {
   version?: string;
   /** Commands given before the script ran. */
   q?: { push(command: ArrayLike<unknown>): unknown };
+  /** For the SDK's own late scripts. */
+  part?(name: string, start: (core: any) => unknown): void;
 }
 
 declare global {

@@ -1,27 +1,45 @@
-// Build dist/modori.js, print its size, and fail where it outgrows its limit.
+// Build the four scripts of dist/, say their sizes and digests, and fail where one outgrows its limit.
 import { build } from "esbuild";
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { compile } from "./options.mjs";
+import { compile, version } from "./options.mjs";
 
-const GZIP_LIMIT_BYTES = 5 * 1024;
 const root = fileURLToPath(new URL("..", import.meta.url));
-const outfile = root + "dist/modori.js";
+const LATE_PARTS = { forms: 6 * 1024, restore: Infinity, debug: Infinity }; // gzip bytes
+const CORE_LIMIT = 5 * 1024;
+const integrity = {};
+let tooLarge = false;
 
-await build({
-  ...compile,
-  entryPoints: [root + "src/index.ts"],
-  outfile,
-  format: "iife",
-  minify: true,
-  sourcemap: "external",
-  logLevel: "warning",
-});
-const script = readFileSync(outfile);
-const gzipBytes = gzipSync(script, { level: 9 }).length;
-console.log(`dist/modori.js: ${script.length} bytes, ${gzipBytes} gzip (limit ${GZIP_LIMIT_BYTES})`);
-if (gzipBytes > GZIP_LIMIT_BYTES) {
-  console.error("The SDK is larger than its limit.");
+async function make(name, entry, limit, define) {
+  const outfile = `${root}dist/${name}.js`;
+  await build({
+    ...compile,
+    define: { ...compile.define, ...define },
+    entryPoints: [`${root}src/${entry}.ts`],
+    outfile,
+    format: "iife",
+    minify: true,
+    sourcemap: "external",
+    logLevel: "warning",
+  });
+  const script = readFileSync(outfile);
+  const gzipBytes = gzipSync(script, { level: 9 }).length;
+  const limited = limit < Infinity ? ` (limit ${limit})` : "";
+  console.log(`dist/${name}.js: ${script.length} bytes, ${gzipBytes} gzip${limited}`);
+  integrity[name] = "sha384-" + createHash("sha384").update(script).digest("base64");
+  tooLarge ||= gzipBytes > limit;
+  return "sha256-" + createHash("sha256").update(script).digest("base64");
+}
+
+mkdirSync(root + "dist", { recursive: true });
+// The core holds the digests of the others, so it comes last.
+const digests = {};
+for (const [name, limit] of Object.entries(LATE_PARTS)) digests[name] = await make(name, name + "/late", limit);
+await make("modori", "index", CORE_LIMIT, { SDK_INTEGRITY: JSON.stringify(digests) });
+writeFileSync(root + "dist/integrity.json", JSON.stringify({ version, integrity }, null, 2) + "\n");
+if (tooLarge) {
+  console.error("A script is larger than its limit.");
   process.exit(1);
 }

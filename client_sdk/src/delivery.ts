@@ -14,6 +14,7 @@ export interface Delivery {
   flushOnHide(): void;
   /** Forget what was not sent, but for what `keep` names. */
   forget(keep: (item: Item) => boolean): void;
+  health(): { queued: number; dropped: number };
 }
 
 declare const SDK_VERSION: string;
@@ -78,6 +79,7 @@ export function makeDelivery(page: Page, transport: Transport, store: Store, sit
 
   return {
     flush,
+    health: () => ({ queued: items.length, dropped: 0 }),
     add(item) {
       items = enqueue(items, item);
     },

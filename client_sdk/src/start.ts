@@ -1,12 +1,11 @@
+import type { Safely } from "./safely";
 import { findTag } from "./tag";
 import { watch } from "./watch";
 import type { Page } from "./wire";
 
-/** Makes a function that never throws. */
-export type Safely = <Args extends unknown[]>(work: (...args: Args) => void) => (...args: Args) => void;
-
 /** Watch a page. Throws nothing, waits for nothing, and prints nothing but what `data-debug` on the tag asks for. */
 export function start(page: Page): void {
+  const health = { errors: 0 };
   let debug = false;
   const safely: Safely =
     (work) =>
@@ -14,6 +13,7 @@ export function start(page: Page): void {
       try {
         work(...args);
       } catch (error) {
+        health.errors++;
         if (debug) page.console.debug("[modori]", error);
       }
     };
@@ -22,6 +22,6 @@ export function start(page: Page): void {
     const tag = findTag(page.document);
     if (!tag || (page.modori && page.modori.version)) return;
     debug = tag.hasAttribute("data-debug");
-    watch(page, tag.getAttribute("data-site") as string, new URL(tag.src).origin, safely);
+    watch(page, tag, safely, health);
   })();
 }

@@ -11,6 +11,7 @@ export interface Answer {
 
 /** The only file that touches the network. Its promises never fail. */
 export interface Transport {
+  ask(path: string, init: RequestInit): Promise<Answer>;
   /** A keepalive request outlives the page; browsers allow 64 KiB of them at a time. */
   post(body: string, keepalive: boolean): Promise<Answer>;
   getConfig(): Promise<Answer>;
@@ -35,6 +36,7 @@ export function makeTransport(page: Page, host: string, site: string): Transport
   }
 
   return {
+    ask,
     // text/plain needs no preflight, which a closing page would not live to see answered.
     post: (body, keepalive) =>
       ask("events", { method: "POST", headers: { "Content-Type": "text/plain" }, body, keepalive }),

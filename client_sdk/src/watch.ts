@@ -1,12 +1,14 @@
 import { reportOf, type Report } from "./commands";
 import { CONFIG_MAX_AGE_MS, parseConfig } from "./config";
 import { makeDelivery } from "./delivery";
-import { makeFormWatch } from "./formwatch";
 import { uuid } from "./ids";
 import { choose, isRefused, mayCapture, parseChoice } from "./permission";
 import { enqueue } from "./queue";
 import { mayRetry } from "./retry";
-import type { Safely } from "./start";
+import { watchCarts } from "./carts";
+import { makeLoader } from "./loader";
+import type { Core, PartName, Parts } from "./parts";
+import type { Safely } from "./safely";
 import { makeStore } from "./store";
 import { clip, utf8Bytes } from "./text";
 import { makeTransport } from "./transport";
@@ -20,6 +22,7 @@ const EVENT_BYTES = 40 * 1024; // one event fits a page-hide flush
 const CONFIG_TRIES = 4;
 const CONFIG_RETRY_MS = 5000;
 const TITLE_LIMIT = 300;
+const FIELD = "input,select,textarea";
 
 /** A report with the moment and the page that it is about. Waits in memory for permission. */
 interface Dated extends Report {
@@ -28,12 +31,14 @@ interface Dated extends Report {
 }
 
 /** Join the page's signals, the visitor's permission and the delivery. Everything that the page calls is `safely`. */
-export function watch(page: Page, site: string, host: string, safely: Safely): void {
+export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: { errors: number }): void {
   const { document } = page;
+  const site = tag.getAttribute("data-site") as string;
+  const host = new URL(tag.src).origin;
   const store = makeStore(page, site);
   const transport = makeTransport(page, host, site);
   const delivery = makeDelivery(page, transport, store, site);
-  const forms = makeFormWatch(document);
+  const load = makeLoader(page, tag, host);
   const now = () => page.Date.now();
 
   const commands: ArrayLike<unknown>[] = []; // given before the config was known
@@ -72,6 +77,7 @@ export function watch(page: Page, site: string, host: string, safely: Safely): v
       json = JSON.stringify(event);
     }
     delivery.add({ id, key, made: at, json });
+    core.told?.(event);
   }
 
   function emitPage(): void {
@@ -86,17 +92,19 @@ export function watch(page: Page, site: string, host: string, safely: Safely): v
   function collect(): void {
     if (ready && config.mode === "off") {
       held = [];
-      forms.clear();
+      core.forms?.clear();
     }
     if (!permitted()) return;
+    if (document.querySelector(FIELD)) load("forms");
     if (!began) {
+      if (store.read("back") || /[?&]modori_t=/.test(page.location.search)) load("restore");
       began = true;
       store.write("config", configText);
       delivery.resume();
     }
     if (pageSeen !== pageUrl(page.location.href)) emitPage();
     held.splice(0).forEach(emit);
-    forms.changes().forEach(({ state, at }) => {
+    core.forms?.changes().forEach(({ state, at }) => {
       emit(dated({ type: "form", data: { ...state }, key: state.submitted ? "" : "form " + state.form }, at));
     });
   }
@@ -128,7 +136,7 @@ export function watch(page: Page, site: string, host: string, safely: Safely): v
     choice = choose(choice, channel, granted);
     if (before && !permitted()) {
       held = [];
-      forms.clear();
+      core.forms?.clear();
       delivery.forget((item) => /^consent/.test(item.key));
     }
     if (isRefused(choice)) store.forgetVisitor();
@@ -177,32 +185,45 @@ export function watch(page: Page, site: string, host: string, safely: Safely): v
     const early = page.modori && (page.modori.q as ArrayLike<unknown>[] | undefined);
     const entry = (...args: unknown[]) => handle(args);
     // A page that kept the old function still pushes to `modori.q`.
-    page.modori = Object.assign(entry, { version: SDK_VERSION, q: { push: handle } });
+    page.modori = Object.assign(entry, { version: SDK_VERSION, q: { push: handle }, part });
     Array.from(early || []).forEach(handle);
   }
 
   function on(target: EventTarget, type: string, work: (event: Event) => void): void {
     target.addEventListener(type, safely(work), { capture: true, passive: true });
   }
-  function touch({ target }: Event): void {
-    if (forms.touched(target, now())) soon();
-  }
+  const core: Core = {
+    page,
+    tag,
+    site,
+    host,
+    safely,
+    store,
+    config: () => config,
+    permitted,
+    soon,
+    collect,
+    report,
+    ask: transport.ask,
+    load,
+    forms: null,
+    on,
+    health: () => ({ ...said, ...delivery.health() }),
+    told: null,
+    hooks: [],
+  };
+  const part = safely((name: PartName, start: Parts[PartName]) => {
+    const started = start(core);
+    if (name === "forms") core.forms = started as Core["forms"];
+    soon();
+  });
   function leave(): void {
     collect();
     if (began) delivery.flushOnHide();
   }
 
   takeOver();
-  on(document, "input", touch);
-  on(document, "change", (event) => {
-    touch(event);
-    collect();
-  });
-  on(document, "submit", ({ target }) => {
-    forms.submitted(target, now());
-    collect();
-    soon();
-  });
+  on(document, "focusin", collect);
   on(document, "visibilitychange", () => {
     if (!visible()) leave();
     else if (permitted() && now() - pageSeenAt >= config.heartbeatMs) emitPage();
@@ -210,6 +231,8 @@ export function watch(page: Page, site: string, host: string, safely: Safely): v
   });
   on(page, "pagehide", leave);
   on(page, "load", soon);
+  watchCarts(core);
+  if (/[?&]modori_debug=1/.test(page.location.search)) load("debug");
 
   const stored = store.read("config") || "";
   const age = now() - parseInt(stored); // NaN where nothing is stored

@@ -222,7 +222,7 @@ test("mode after-consent: before a grant nothing leaves and nothing is stored; t
   world.setVisible(true);
   assert.deepEqual([world.posts.length, world.stored(), world.page.document.cookie], [0, {}, ""]);
   world.say("consent", { channel: "email", granted: true, text: "受け取る", control: "#optin" });
-  await world.advance(1000);
+  await world.advance(2000); // the forms part is fetched only now
   assert.deepEqual(world.events().map(({ type }) => type), ["page", "cart", "consent", "consent", "form"]);
   assert.equal(world.events("cart")[0]!.data.value, 4980);
   const given = { channel: "email", granted: true, text: "受け取る", control: "#optin" };

@@ -1,5 +1,9 @@
 /** A pretended page: happy-dom's document, a clock that tests move, and a network that tests answer. */
 import { Window as DomWindow } from "happy-dom";
+import { startDebug } from "../src/debug";
+import { startForms } from "../src/forms/index";
+import type { Parts } from "../src/parts";
+import { startRestore } from "../src/restore";
 import { start } from "../src/start";
 import type { Page, WireEvent } from "../src/wire";
 
@@ -46,6 +50,10 @@ export class World {
   readonly printed: unknown[][] = [];
   answers: (request: Request) => Answer = () => ({ status: 202 });
   now: number;
+  /** The late parts that this page's network brings; the others fail to load. */
+  parts: Partial<Parts> = { forms: startForms, restore: startRestore, debug: startDebug };
+  /** The script elements that the SDK put into the page. */
+  readonly scripts: HTMLScriptElement[] = [];
   private timers: Timer[] = [];
   private visible = true;
 
@@ -135,7 +143,22 @@ export class World {
   }
 
   async settle(): Promise<void> {
-    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    for (let i = 0; i < 5; i++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.runScripts();
+    }
+  }
+
+  /** What a browser does with the script elements that the SDK put into the page. */
+  private runScripts(): void {
+    this.page.document.querySelectorAll<HTMLScriptElement>("script[integrity]").forEach((script) => {
+      if (this.scripts.includes(script)) return;
+      this.scripts.push(script);
+      const name = /(\w+)\.js$/.exec(script.src)![1] as keyof Parts;
+      const part = this.parts[name];
+      if (part) (this.page as any).modori.part(name, part);
+      this.fire(script, part ? "load" : "error");
+    });
   }
 
   envelopes(): Envelope[] {

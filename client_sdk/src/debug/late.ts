@@ -1,0 +1,3 @@
+import { startDebug } from "./index";
+
+window.modori.part?.("debug", startDebug);

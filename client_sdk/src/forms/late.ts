@@ -1,0 +1,3 @@
+import { startForms } from "./index";
+
+window.modori.part?.("forms", startForms);

@@ -1,0 +1,23 @@
+import type { PartName } from "./parts";
+import type { Page } from "./wire";
+
+declare const SDK_VERSION: string;
+declare const SDK_INTEGRITY: Record<PartName, string>;
+
+/**
+ * Fetch a late part once, by a script element that a strict content security policy lets through: it carries the
+ * tag's nonce and the part's digest. Where it does not come, the page goes on without it; the next page asks again.
+ */
+export function makeLoader(page: Page, tag: HTMLScriptElement, host: string): (part: PartName) => void {
+  const asked: PartName[] = [];
+  return (part) => {
+    if (asked.includes(part)) return;
+    asked.push(part);
+    const script = page.document.createElement("script");
+    script.nonce = tag.nonce;
+    script.crossOrigin = "anonymous";
+    script.integrity = SDK_INTEGRITY[part];
+    script.src = host + "/sdk/" + SDK_VERSION + "/" + part + ".js";
+    page.document.head.append(script);
+  };
+}

@@ -1,0 +1,108 @@
+import type { Report } from "./commands";
+import type { Safely } from "./safely";
+import type { Store } from "./store";
+import type { Answer } from "./transport";
+import type { Page, SiteConfig, WireEvent } from "./wire";
+
+/** The scripts that are fetched only where they are needed. Each calls `window.modori.part(name, start)`. */
+export interface Parts {
+  forms: (core: Core) => FormWatch;
+  restore: (core: Core) => void;
+  debug: (core: Core) => void;
+}
+export type PartName = keyof Parts;
+
+/** What a late part gets of the core. */
+export interface Core {
+  page: Page;
+  /** The tag that loaded the core: its `data-` attributes are settings, its nonce goes to what it loads. */
+  tag: HTMLScriptElement;
+  /** The site's publishable key. */
+  site: string;
+  /** The server's origin. */
+  host: string;
+  safely: Safely;
+  store: Store;
+  /** The site's settings as last heard of. */
+  config(): SiteConfig;
+  /** May this page be captured now? Asks the page itself, so ask seldom. */
+  permitted(): boolean;
+  /** Look at the page again within a second. */
+  soon(): void;
+  /** Look at the page now: what has changed becomes events, where that is permitted. */
+  collect(): void;
+  /** Say something of the page; it waits in memory for permission. */
+  report(said: Report): void;
+  /** The transport, under the server's `/v1/`. Never rejects. */
+  ask(path: string, init: RequestInit): Promise<Answer>;
+  load(part: PartName): void;
+  /** After the forms part has started. */
+  forms: FormWatch | null;
+  /** Listen with a guard, in the capture phase and passively. */
+  on(target: EventTarget, type: string, work: (event: Event) => void): void;
+  health(): Health;
+  /** Called with each event as it is made; the debug part sets it. */
+  told: ((event: WireEvent) => void) | null;
+  /** What the page gave to `modori("restore", hook)`; the restore part puts a `push` of its own in its place. */
+  hooks: { push(hook: RestoreHook): unknown };
+}
+
+export interface Health {
+  /** What our own code threw since the page began. */
+  errors: number;
+  /** Events that wait to be sent. */
+  queued: number;
+  /** Events given up since the page began: refused, too old or too many. */
+  dropped: number;
+}
+
+/** The page's own function that brings a cart back; what it gets is the restore part's to say. */
+export type RestoreHook = (brought: any) => void;
+
+/** What a person has filled in one form, as the wire carries it. */
+export interface FormState {
+  form: string;
+  /** By autocomplete token; `name-kana` stands for a whole name in kana. */
+  fields: Record<string, string>;
+  last_field?: string;
+  /** 0 to 1. */
+  progress: number;
+  submitted: boolean;
+  /** Every field in reach, at most 80: its name or id (at most 40 characters), never its value. */
+  survey?: { field: string; token: string | null; why: Why }[];
+  /** By token: ms with focus, and how often it was changed again after it had been left. */
+  times?: Record<string, { ms: number; edits: number }>;
+}
+
+/** Why a field is taken, or not. */
+export type Why =
+  | "taken"
+  | "confirmation"
+  | "password"
+  | "card"
+  | "one-time-code"
+  | "hidden"
+  | "ignored"
+  | "frame"
+  | "disabled"
+  | "type"
+  | "unknown"
+  | "value";
+
+export interface FieldReport {
+  element: Element;
+  field: string;
+  token: string | null;
+  why: Why;
+}
+
+export interface FormWatch {
+  /** The forms touched since the last call that now say something else, each with its last touch, ms. */
+  changes(): { state: FormState; at: number }[];
+  /** Forget everything typed. */
+  clear(): void;
+  /** Every field in reach, taken or not, and why. */
+  explain(): FieldReport[];
+  /** Write values back by token; how many were written. */
+  fill(fields: Record<string, string>): number;
+}

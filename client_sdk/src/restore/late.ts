@@ -1,0 +1,3 @@
+import { startRestore } from "./index";
+
+window.modori.part?.("restore", startRestore);
