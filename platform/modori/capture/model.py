@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, text
 from sqlmodel import Field
 
+from modori.capture.rules import Mark
 from modori.storage.columns import Instant, Json, TenantRow, choice
 
 
@@ -25,9 +26,12 @@ class Event(TenantRow, table=True):
     page_title: str | None = None
     body: dict[str, Any] = Field(sa_type=Json)
     episode_id: UUID | None = None
+    mark: Mark | None = Field(default=None, sa_type=choice(Mark))
+    """Why nobody's act is behind it: such an event folds into nothing."""
 
     __table_args__ = (
         Index("event_of_episode", "tenant_id", "episode_id", "at"),
+        Index("event_of_visitor", "tenant_id", "visitor", postgresql_where=text("episode_id is null")),
         {"postgresql_partition_by": "RANGE (received_at)"},
     )
 
@@ -52,6 +56,10 @@ class Visitor(TenantRow, table=True):
     contact_points_on: date | None = None
     contact_points_count: int = 0
     """New contact points by this visitor on that day (RULES 36)."""
+    capture_refused_at: datetime | None = Field(default=None, sa_type=Instant)
+    """When capture was last refused ("no thanks", RULES 15): nothing that happened before is ever taken again."""
+    capture_granted_at: datetime | None = Field(default=None, sa_type=Instant)
+    """When it was last granted; later than the refusal, it re-opens."""
     made_at: datetime = Field(sa_type=Instant)
 
 
@@ -65,13 +73,65 @@ class ContactVelocity(TenantRow, table=True):
     new_points: int = 0
 
 
+class PrefixVelocity(TenantRow, table=True):
+    """New contact points that look alike and came to a site within an hour, by keyed hash of what they share."""
+
+    __tablename__ = "prefix_velocity"
+    site_id: UUID = Field(primary_key=True)
+    prefix_index: bytes = Field(primary_key=True)
+    hour_at: datetime = Field(primary_key=True, sa_type=Instant)
+    new_points: int = 0
+
+
+class CaptureChoice(TenantRow, table=True):
+    """Evidence of a visitor's word about capture: when, which control, the exact text (RULES 3, 15). Append-only."""
+
+    __tablename__ = "capture_choice"
+    choice_id: UUID = Field(primary_key=True)
+    site_id: UUID
+    visitor: str
+    granted: bool
+    text: str
+    text_hash: bytes
+    control: str | None = None
+    page_url: str | None = None
+    given_at: datetime = Field(sa_type=Instant)
+    recorded_at: datetime = Field(sa_type=Instant)
+
+    __table_args__ = (Index("capture_choice_of_visitor", "tenant_id", "site_id", "visitor", "given_at"),)
+
+
+class LeakKind(StrEnum):
+    """What must never leave a browser and reached the server all the same (G8)."""
+
+    CARD = "card"
+    PASSWORD = "password"  # noqa: S105  # the name of a kind, not a secret
+    SECURITY_CODE = "security_code"
+    ONE_TIME_CODE = "one_time_code"
+
+
+class CaptureLeak(TenantRow, table=True):
+    """How often the server had to refuse what the tag should have kept back, by day (UTC) and field. Never a value."""
+
+    __tablename__ = "capture_leak"
+    site_id: UUID = Field(primary_key=True)
+    leaked_on: date = Field(primary_key=True)
+    kind: LeakKind = Field(primary_key=True, sa_type=choice(LeakKind))
+    field: str = Field(primary_key=True)
+    count: int = 0
+
+
 class EpisodeState(StrEnum):
-    """open → abandoned (and again open to activity) → ordered | expired. An open one may be ordered or expire, too."""
+    """open → abandoned (and again open to activity) → ordered | expired | refused. An open one may end alike.
+
+    refused: the visitor said "no thanks" to capture, and what was folded into it is gone.
+    """
 
     OPEN = "open"
     ABANDONED = "abandoned"
     ORDERED = "ordered"
     EXPIRED = "expired"
+    REFUSED = "refused"
 
 
 class Episode(TenantRow, table=True):

@@ -175,6 +175,36 @@ def key_hash(plain: str) -> bytes:
     return hashlib.sha256(plain.encode()).digest()
 
 
+def rotate_signing_secret(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> str:
+    """Make the secret with which a shop's server signs who a visitor is. Returns it: it is shown this once.
+
+    The one before stays good until the next change, or until `end_rotation` (RULES 37).
+    """
+    site = queries.lock_site(session, tenant_id=tenant_id, site_id=site_id)
+    plain = "sgn_" + new_token(KEY_BYTES)
+    site.signing_secret_before = site.signing_secret
+    site.signing_secret = crypto.seal(session, tenant_id, _signing_field(site_id), plain)
+    session.flush()
+    return plain
+
+
+def end_rotation(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> None:
+    """Let the signing secret before the present one prove nothing any more. A second call changes nothing."""
+    queries.lock_site(session, tenant_id=tenant_id, site_id=site_id).signing_secret_before = None
+    session.flush()
+
+
+def signing_secrets(session: Session, site: Site) -> tuple[bytes, ...]:
+    """Decrypt the secrets that may sign now, the newest first; none where the site has none."""
+    field = _signing_field(SiteId(site.site_id))
+    kept = [sealed for sealed in (site.signing_secret, site.signing_secret_before) if sealed is not None]
+    return tuple(crypto.unseal(session, TenantId(site.tenant_id), field, sealed).encode() for sealed in kept)
+
+
+def _signing_field(site_id: SiteId) -> crypto.Field:
+    return crypto.Field("site", "signing_secret", str(site_id))
+
+
 def stop_sending(
     session: Session, *, tenant_id: TenantId | None, reason: str, now: datetime, site_id: SiteId | None = None
 ) -> None:

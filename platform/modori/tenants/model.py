@@ -109,6 +109,13 @@ class Site(TenantRow, table=True):
     site_events_per_s: int = 200
     contact_points_per_ip_hour: int = 5
     contact_points_per_visitor_day: int = 3
+    contact_points_per_prefix_hour: int = 30
+    """New telephone numbers that differ in their last four digits only, or addresses of one pattern or rare domain."""
+    signed_mode: bool = False
+    """Only contact points that the shop's server has signed for make leads (docs/signed-mode.md)."""
+    signing_secret: bytes | None = None
+    signing_secret_before: bytes | None = None
+    """Sealed. Both are good, so that a shop can change from one to the next (RULES 37)."""
     cart_url: str | None = None
     made_at: datetime = Field(sa_type=Instant)
 

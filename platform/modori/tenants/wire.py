@@ -70,6 +70,8 @@ class SiteChange(BaseModel):
     site_events_per_s: Count | None = None
     contact_points_per_ip_hour: Count | None = None
     contact_points_per_visitor_day: Count | None = None
+    contact_points_per_prefix_hour: Count | None = None
+    signed_mode: bool | None = None
     cart_url: Annotated[str, Field(max_length=2000)] | None = None
 
     @field_validator("origins")
