@@ -23,6 +23,7 @@ from modori.channels.wire import Visit
 from modori.console.config import ConsoleConfig
 from modori.console.routes import make_router
 from modori.entrypoints import resources
+from modori.entrypoints.sdk import sdk_integrity
 from modori.kernel import clock
 from modori.kernel.ids import CallTaskId, LeadId, OrderId, ResultId, ScenarioId
 from modori.leads.model import LeadState
@@ -178,7 +179,13 @@ def _result(tenant: TenantWorld, number: int, *, now: datetime) -> ResultId:
 def make_app(voice: Voice | None = None, public_url: str = PUBLIC_URL) -> FastAPI:
     """The console alone, on this process's database."""
     app = FastAPI()
-    config = ConsoleConfig(public_url=public_url, ui=resources.operator_ui(), voice=voice or Voice(), now=clock.now)
+    config = ConsoleConfig(
+        public_url=public_url,
+        ui=resources.operator_ui(),
+        voice=voice or Voice(),
+        now=clock.now,
+        sdk_integrity=sdk_integrity,
+    )
     app.include_router(make_router(config))
     return app
 

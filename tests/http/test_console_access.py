@@ -12,6 +12,7 @@ from modori.console.access import ACCESS, Scope
 from modori.console.config import ConsoleConfig
 from modori.console.door import ConsoleRoute, Door
 from modori.entrypoints import resources
+from modori.entrypoints.sdk import sdk_integrity
 from modori.kernel import clock
 from modori.tenants.model import Role
 from tests.consoleworld import PUBLIC_URL, Console, ConsoleWorld, Voice, furnish, log_in, make_app
@@ -83,7 +84,9 @@ def test_a_route_without_an_entry_is_served_to_nobody(world: World) -> None:
     router = APIRouter(route_class=ConsoleRoute)
     router.add_api_route("/undeclared", lambda: "secret", name="leads.undeclared")
     app = make_app()
-    config = ConsoleConfig(public_url=PUBLIC_URL, ui=resources.operator_ui(), voice=Voice(), now=clock.now)
+    config = ConsoleConfig(
+        public_url=PUBLIC_URL, ui=resources.operator_ui(), voice=Voice(), now=clock.now, sdk_integrity=sdk_integrity
+    )
     app.include_router(router, prefix="/console", dependencies=[Depends(Door(config))])
     app.router.routes.insert(0, app.router.routes.pop())
     with pytest.raises(KeyError, match=r"leads\.undeclared"):

@@ -45,7 +45,8 @@ ROUTES: Final[Mapping[str, str]] = {
     "GET /readyz": OPEN,
     "GET /metrics": OPEN,  # to this machine or with a token: tests/http/test_web.py
     "GET /openapi.json": OPEN,
-    "GET /sdk/v1/modori.js": OPEN,
+    "GET /sdk/integrity.json": OPEN,
+    "GET /sdk/{version}/{name}.js": OPEN,
     "GET /v1/sites/{publishable_key}/config": OPEN,
     "POST /v1/events": OPEN,  # with a publishable key and its origin, or a secret key
     "POST /v1/orders": SECRET_KEY,

@@ -166,6 +166,7 @@ def test_the_sdk_is_told_what_it_may_do(client: Asker, world: World) -> None:
         "notice_selector": "#modori-notice",
         "origins": [world.acme.origin],
         "heartbeat_s": 30,
+        "gpc": False,
     }
     assert answer.headers["cache-control"] == "public, max-age=300"
     assert answer.headers["access-control-allow-origin"] == "*"

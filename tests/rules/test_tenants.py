@@ -140,6 +140,11 @@ def test_rules33_america_has_its_own_table_and_others_the_careful_one() -> None:
     assert policy.rules_of("FR").consent_before_message
 
 
+@pytest.mark.parametrize(("country", "counts"), [("JP", False), ("US", True), ("FR", True), ("GB", True), ("", True)])
+def test_a_browsers_privacy_signal_counts_where_the_country_asks_for_it(country: str, *, counts: bool) -> None:
+    assert policy.rules_of(country).privacy_signal_counts is counts
+
+
 def test_a_sites_copy_of_the_hours_is_its_own() -> None:
     policy.hours_of("JP")["call"]["weekday"].clear()
     assert policy.hours_of("JP")["call"]["weekday"]

@@ -9,6 +9,7 @@ from modori.api.keys import site_keys
 from modori.api.problems import ProblemRoute
 from modori.kernel.errors import NotFound
 from modori.tenants.model import CaptureMode
+from modori.tenants.policy import rules_of
 
 MAX_AGE_S: Final = 300
 LONGEST_HEARTBEAT_S: Final = 30
@@ -26,6 +27,7 @@ class SiteConfig(BaseModel):
     notice_selector: str | None = Field(description="A CSS selector of the notice; in mode notice it must match.")
     origins: list[str]
     heartbeat_s: int = Field(description="How often an open page says so: a third of the site's threshold.")
+    gpc: bool = Field(description="The browser's Global Privacy Control counts as a refusal of capture.")
 
 
 def heartbeat_s(abandon_after_s: int) -> int:
@@ -52,6 +54,7 @@ def make_router() -> APIRouter:
             notice_selector=site.notice_selector,
             origins=list(site.origins),
             heartbeat_s=heartbeat_s(site.abandon_after_s),
+            gpc=rules_of(site.country).privacy_signal_counts,
         )
 
     return router

@@ -1,11 +1,23 @@
 """What the console is told by the entrypoint that serves it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from modori.calls.desk import Voice
+
+
+@dataclass(frozen=True)
+class SdkRelease:
+    """The browser SDK that is served.
+
+    version    as in `/sdk/<version>/modori.js`
+    integrity  by script (`modori`, `forms`, `restore`, `debug`) what its tag's `integrity` says: "sha384-…"
+    """
+
+    version: str
+    integrity: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -16,12 +28,14 @@ class ConsoleConfig:
     ui          the folder operator_ui: templates, styles, translations
     voice       carries an operator's dial
     now         the clock
+    sdk_integrity  says which SDK is served; None where none has been built
     """
 
     public_url: str
     ui: Path
     voice: Voice = field(repr=False)
     now: Callable[[], datetime]
+    sdk_integrity: Callable[[], SdkRelease | None]
 
     @property
     def is_secure(self) -> bool:

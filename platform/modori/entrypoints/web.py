@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
@@ -19,7 +19,7 @@ from modori.api.ingest import IngestApp
 from modori.api.routes import make_router as make_api_router
 from modori.console.config import ConsoleConfig
 from modori.console.routes import make_router as make_console_router
-from modori.entrypoints import health, metrics, resources, runtime, wiring
+from modori.entrypoints import health, metrics, resources, runtime, sdk, wiring
 from modori.entrypoints.front import Front, answer_failure
 from modori.entrypoints.serving import serve
 from modori.entrypoints.settings import Settings
@@ -53,9 +53,11 @@ def make_app(settings: Settings) -> ASGIApp:
                 ui=resources.operator_ui(),
                 voice=wiring.adapters(settings).voice,
                 now=clock.now,
+                sdk_integrity=sdk.sdk_integrity,
             )
         )
     )
+    app.include_router(sdk.make_router())
     app.mount("/assets", _Assets(directory=resources.operator_ui() / "assets"))
     _add_own_routes(app, settings)
     app.add_exception_handler(ModoriError, _refusal)
@@ -85,14 +87,6 @@ def _add_own_routes(app: FastAPI, settings: Settings) -> None:
         if not _may_read_metrics(request, token):
             raise NotFound()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-    @app.get("/sdk/v1/modori.js", include_in_schema=False)
-    def sdk() -> Response:
-        return FileResponse(
-            resources.sdk() / "modori.js",
-            media_type="text/javascript; charset=utf-8",
-            headers={"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"},
-        )
 
 
 def _may_read_metrics(request: Request, token: str) -> bool:

@@ -1,4 +1,4 @@
-"""Rule tables per country: a site's country chooses the one it starts from (RULES 2, 12, 33). All of it stays data."""
+"""Rule tables per country: a site's country chooses the one it starts from (RULES 2, 12, 15, 33)."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -16,6 +16,9 @@ class CountryRules:
 
     hours                   allowed hours per channel; `holiday` is Saturdays, Sundays and the country's holidays
     consent_before_message  mail, SMS and LINE want an opt-in first
+    privacy_signal_counts   a browser's Global Privacy Control is a refusal of capture. The United States ask for it
+                            (California: 11 CCR 7025; Colorado: 4 CCR 904-3, part 5), the EEA lets a person object by
+                            automated means (GDPR, article 21(5)), Japan's law knows no such signal
     """
 
     country: str
@@ -23,6 +26,7 @@ class CountryRules:
     locale: str
     hours: dict[str, dict[str, Bands]]
     consent_before_message: bool = True
+    privacy_signal_counts: bool = True
 
 
 def _same(bands: Bands) -> dict[str, Bands]:
@@ -39,6 +43,7 @@ JAPAN: Final = CountryRules(
         "line": _same([["09:00", "20:00"]]),
         "email": _same(ANY_TIME),
     },
+    privacy_signal_counts=False,
 )
 """RULES 12."""
 

@@ -1,0 +1,69 @@
+"""The browser SDK's scripts: the newest at `/sdk/v1/`, and each version for ever at `/sdk/<version>/`."""
+
+import json
+import re
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse, JSONResponse
+
+from modori.console.config import SdkRelease
+from modori.entrypoints import resources
+from modori.kernel.errors import NotFound
+
+EVERGREEN: Final = "v1"
+SCRIPTS: Final = ("modori", "forms", "restore", "debug")
+_VERSION: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
+_A_WHILE: Final = "public, max-age=300"
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+
+def sdk_integrity() -> SdkRelease | None:
+    """Say which version is served and the digests of its scripts; None where the SDK has not been built."""
+    try:
+        made = json.loads((resources.sdk() / "integrity.json").read_text())
+    except FileNotFoundError:
+        return None
+    return SdkRelease(version=made["version"], integrity=made["integrity"])
+
+
+def find_script(folder: Path, *, version: str, name: str, built: str | None) -> Path | None:
+    """Return the file of one version, the built one or an earlier release; None where there is none.
+
+    folder  of the build: its own scripts, and each earlier release in a folder named by its version
+    built   the version that has been built
+    """
+    if name not in SCRIPTS or not (version == EVERGREEN or _VERSION.fullmatch(version)):
+        return None
+    if version == EVERGREEN and name != "modori":
+        return None  # a late part belongs to one core: its digest is inside
+    path = folder / f"{name}.js" if version in (EVERGREEN, built) else folder / version / f"{name}.js"
+    return path if path.is_file() else None
+
+
+def make_router() -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/sdk/integrity.json")
+    def show_integrity() -> Response:
+        release = sdk_integrity()
+        if release is None:
+            raise NotFound()
+        told = {"version": release.version, "integrity": dict(release.integrity)}
+        return JSONResponse(told, headers={"Cache-Control": _A_WHILE, "Access-Control-Allow-Origin": "*"})
+
+    @router.get("/sdk/{version}/{name}.js")
+    def show_script(version: str, name: str) -> Response:
+        release = sdk_integrity()
+        path = find_script(resources.sdk(), version=version, name=name, built=release.version if release else None)
+        if path is None:
+            raise NotFound()
+        kept = _A_WHILE if version == EVERGREEN else _FOR_EVER
+        return FileResponse(
+            path,
+            media_type="text/javascript; charset=utf-8",
+            headers={"Cache-Control": kept, "Access-Control-Allow-Origin": "*"},
+        )
+
+    return router

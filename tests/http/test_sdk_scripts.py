@@ -1,0 +1,92 @@
+"""The SDK's scripts: who gets which, for how long it may be kept, and the digests that pages pin."""
+
+import hashlib
+import json
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from starlette.responses import PlainTextResponse
+
+from modori.entrypoints import resources, sdk
+from modori.kernel.errors import NotFound
+from tests.asking import Asking
+
+SCRIPTS = ("modori", "forms", "restore", "debug")
+
+
+@pytest.fixture(scope="module")
+def client() -> Asking:
+    app = FastAPI()
+    app.include_router(sdk.make_router())
+    app.add_exception_handler(NotFound, lambda _, error: PlainTextResponse(str(error), status_code=404))
+    return Asking(app)
+
+
+def digest(script: bytes) -> str:
+    return "sha384-" + b64encode(hashlib.sha384(script).digest()).decode()
+
+
+def test_every_script_of_the_version_is_served_for_ever_and_matches_its_digest(client: Asking) -> None:
+    told = client.get("/sdk/integrity.json")
+    assert told.headers["access-control-allow-origin"] == "*"
+    assert set(told.json()["integrity"]) == set(SCRIPTS)
+    for name, integrity in told.json()["integrity"].items():
+        answer = client.get(f"/sdk/{told.json()['version']}/{name}.js")
+        assert answer.status_code == 200
+        assert digest(answer.content) == integrity
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+
+
+def test_the_evergreen_script_is_the_newest_and_kept_for_minutes(client: Asking) -> None:
+    release = sdk.sdk_integrity()
+    assert release is not None
+    answer = client.get("/sdk/v1/modori.js")
+    assert digest(answer.content) == release.integrity["modori"]
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    assert release.version.encode() in answer.content
+
+
+def test_the_core_knows_the_digests_of_its_parts(client: Asking) -> None:
+    core = client.get("/sdk/v1/modori.js").content
+    for name in SCRIPTS[1:]:
+        part = (resources.sdk() / f"{name}.js").read_bytes()
+        assert b"sha256-" + b64encode(hashlib.sha256(part).digest()) in core
+
+
+@pytest.mark.parametrize("path", ["v1/forms.js", "0.0.1/modori.js", "v1/integrity.js", "v2/modori.js", "9.9.9/../x.js"])
+def test_other_scripts_and_versions_are_not_there(client: Asking, path: str) -> None:
+    assert client.get(f"/sdk/{path}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "found"),
+    [
+        ("v1", "modori", "modori.js"),
+        ("v1", "forms", None),  # a late part belongs to one core
+        ("2.0.0", "forms", "forms.js"),
+        ("1.9.0", "forms", "1.9.0/forms.js"),
+        ("1.9.0", "debug", None),  # that release had none
+        ("1.8.0", "modori", None),
+        ("..", "modori", None),
+        ("2.0.0", "../secret", None),
+    ],
+)
+def test_an_earlier_release_stays_where_pages_pinned_it(
+    tmp_path: Path, version: str, name: str, found: str | None
+) -> None:
+    for there in ("modori.js", "forms.js", "debug.js", "1.9.0/modori.js", "1.9.0/forms.js", "secret.js"):
+        (tmp_path / there).parent.mkdir(exist_ok=True)
+        (tmp_path / there).write_text("")
+    path = sdk.find_script(tmp_path, version=version, name=name, built="2.0.0")
+    assert (str(path.relative_to(tmp_path)) if path else None) == found
+
+
+def test_the_version_is_the_packages() -> None:
+    package = json.loads((Path(__file__).parents[2] / "client_sdk" / "package.json").read_text())
+    release = sdk.sdk_integrity()
+    assert release is not None
+    assert release.version == package["version"]
