@@ -1,0 +1,30 @@
+"""Open, type, leave, judge: a collection's pages, a few at a time, in one browser."""
+
+import asyncio
+from pathlib import Path
+
+from playwright.async_api import Browser
+
+from tests.forms.pages import FormPage, recording, site_of
+from tests.forms.scoring import Score, TypedField
+from tests.forms.typist import type_into
+
+
+async def score_pages(browser: Browser, pages: list[FormPage], *, sdk: Path, at_once: int) -> Score:
+    """The score of these pages. Raises UnsteadyPage, with the page's name, where one cannot be judged."""
+    score = Score()
+    places = asyncio.Semaphore(at_once)
+    with recording(sdk) as recorder, site_of(pages, recorder) as site:
+
+        async def fill(page: FormPage) -> list[TypedField]:
+            async with places:
+                try:
+                    return await type_into(browser, site, recorder, page)
+                except Exception as failure:
+                    failure.add_note(page.name)
+                    raise
+
+        filled = await asyncio.gather(*(fill(page) for page in pages))
+        for page, typed in zip(pages, filled, strict=True):
+            score.add(page.name, typed, recorder.requests(page.key))
+    return score

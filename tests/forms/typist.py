@@ -1,0 +1,171 @@
+"""Type into every visible labelled field of a page by the browser's own keyboard, and leave the page."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, ElementHandle, JSHandle, Page
+from playwright.async_api import Error as BrowserError
+
+from tests.forms.pages import FormPage, Recorder, Site
+from tests.forms.scoring import TypedField
+from tests.forms.values import Room, value_for
+
+_FIND = Path(__file__).with_name("fields.js").read_text()
+_DESCRIBE = Path(__file__).with_name("describe.js").read_text()
+_READY_MS, _LATE_SCRIPT_MS, _STEP_MS, _LEFT_MS = 8000, 700, 1200, 400
+_WRITABLE = {"text", "email", "tel", "search", "number", "password", "url", "textarea"}
+_PICKED = {"date", "month", "time"}
+_HAS_SDK = """() => {
+  const parts = performance.getEntriesByType("resource").map((entry) => entry.name);
+  return window.modori && window.modori.version && parts.some((name) => /\\/forms\\.js$/.test(name));
+}"""
+_FOCUS = """(list, index) => {
+  const field = list[index];
+  field.focus();
+  if (field.value && field.select) field.select();
+}"""
+_STANDS = """(list, index) => {
+  const field = list[index];
+  const chosen = field.selectedOptions ? [...field.selectedOptions].map((option) => option.text.trim()) : [];
+  return [field.value, ...chosen];
+}"""
+_CHOICES = """(list, index) => [...list[index].options].map((option) => !!option.value && !option.disabled)"""
+
+
+class UnsteadyPage(Exception):
+    """The page with labels and the page without do not hold the same fields, so no score can be given."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """One control as both copies of a page show it; `label` and `value` come from the labelled one."""
+
+    index: int
+    said: dict[str, Any]
+    label: str | None
+    value: str | None
+
+    @property
+    def place(self) -> str:
+        return f"<{self.said['tag']} type={self.said['type']} name={self.said['name']!r} id={self.said['id']!r}>"
+
+
+@dataclass
+class _Copies:
+    """The two copies of one page, open side by side."""
+
+    labelled: Page
+    tagged: Page
+
+    async def controls(self) -> tuple[JSHandle, list[Control]]:
+        true_ones = await (await self.labelled.evaluate_handle(_FIND)).evaluate(_DESCRIBE)
+        handle = await self.tagged.evaluate_handle(_FIND)
+        seen = await handle.evaluate(_DESCRIBE)
+        if [_identity(one) for one in true_ones] != [_identity(one) for one in seen]:
+            raise UnsteadyPage(f"{len(true_ones)} fields with labels, {len(seen)} others without")
+        return handle, [
+            Control(index, said, true["label"], true["value"])
+            for index, (said, true) in enumerate(zip(seen, true_ones, strict=True))
+        ]
+
+    async def step(self) -> bool:
+        """Press the button that leads on, where there is one to see; whether there was."""
+        handle, controls = await self.controls()
+        labelled = await self.labelled.evaluate_handle(_FIND)
+        flags = await labelled.evaluate(_DESCRIBE)
+        for control, flag in zip(controls, flags, strict=True):
+            if flag["next"] and control.said["visible"]:
+                await asyncio.sleep(_STEP_MS / 1000)  # a person is no faster, and the tag looks once a second
+                for found in (handle, labelled):
+                    await found.evaluate("(list, index) => list[index].click()", control.index)
+                return True
+        return False
+
+
+def _identity(said: dict[str, Any]) -> tuple[object, ...]:
+    return said["tag"], said["type"], said["name"], said["id"]
+
+
+async def type_into(browser: Browser, site: Site, recorder: Recorder, form: FormPage) -> list[TypedField]:
+    """Fill in one page as a quick person does, leave it, and answer what was typed where."""
+    context = await browser.new_context(locale="ja-JP" if form.collection == "japanese" else "en-US")
+    try:
+        return await _fill(context, site, recorder, form)
+    finally:
+        await context.close()
+
+
+async def _fill(context: BrowserContext, site: Site, recorder: Recorder, form: FormPage) -> list[TypedField]:
+    copies = _Copies(await context.new_page(), await context.new_page())
+    await copies.labelled.goto(site.labelled(form))
+    await copies.tagged.goto(site.tagged(form))
+    if form.runs_own_script:
+        await asyncio.sleep(_LATE_SCRIPT_MS / 1000)
+    typed: list[TypedField] = []
+    done: set[tuple[object, ...]] = set()
+    serial = 0
+    while True:
+        handle, controls = await copies.controls()
+        waiting = [one for one in controls if one.label and one.said["visible"] and _count(one, controls) not in done]
+        if waiting and not typed:
+            await _wait_for_sdk(copies.tagged)
+        first_of_label: dict[str, str] = {}
+        for control in waiting:
+            done.add(_count(control, controls))
+            serial += 1
+            written = await _write(copies.tagged, handle, control, serial)
+            if written:
+                typed.append(TypedField(control.place, control.label or "", written))
+        if not await copies.step():
+            break
+    await copies.tagged.goto("about:blank")
+    await asyncio.sleep(_LEFT_MS / 1000)
+    return typed
+
+
+def _count(control: Control, controls: list[Control]) -> tuple[object, ...]:
+    """What tells this control from every other of the page, also after fields were added."""
+    alike = [one.index for one in controls if _identity(one.said) == _identity(control.said)]
+    return (*_identity(control.said), alike.index(control.index))
+
+
+async def _wait_for_sdk(page: Page) -> None:
+    try:
+        await page.wait_for_function(_HAS_SDK, timeout=_READY_MS)
+    except BrowserError as late:
+        raise UnsteadyPage(f"the tag did not come to life within {_READY_MS} ms") from late
+    await asyncio.sleep(0.05)
+
+
+async def _write(page: Page, found: JSHandle, control: Control, serial: int) -> tuple[str, ...] | None:
+    """Type or choose; what stands in the field afterwards, or None where nothing can be typed into it."""
+    said = control.said
+    room = Room(said["length"], digits_only=said["digits"], japanese=said["japanese"])
+    text = control.value or value_for(control.label or "", serial, room)
+    if said["tag"] == "select":
+        if not await _choose(found, control.index, serial):
+            return None
+    elif said["type"] in _PICKED:
+        await (await _element(found, control.index)).fill(text)
+    elif said["type"] in _WRITABLE:
+        await found.evaluate(_FOCUS, control.index)
+        await page.keyboard.type(text)
+    else:
+        return None
+    return tuple(dict.fromkeys(value for value in await found.evaluate(_STANDS, control.index) if value))
+
+
+async def _choose(found: JSHandle, index: int, serial: int) -> bool:
+    usable = [place for place, good in enumerate(await found.evaluate(_CHOICES, index)) if good]
+    if not usable:
+        return False
+    await (await _element(found, index)).select_option(index=usable[serial * 7 % len(usable)])
+    return True
+
+
+async def _element(found: JSHandle, index: int) -> ElementHandle:
+    element = (await found.evaluate_handle("(list, index) => list[index]", index)).as_element()
+    assert element is not None
+    return element
