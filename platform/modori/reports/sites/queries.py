@@ -1,0 +1,389 @@
+"""One site's page: each question walks the client's newest events, whose key is (tenant_id, received_at, event_id).
+
+An index by site would cost every ingested event; a walk costs only who looks, and is bounded. Where it ends before
+the period does, `SeenSite.walked_back_to` says so, and the page does, too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from modori.kernel.ids import SiteId, TenantId
+from modori.reports.paging import Cursor
+from modori.reports.sites.rules import LeftField, SiteFacts
+from modori.storage.db import ReadSession
+
+WALKED: Final = 20_000
+"""Events of a client that one question reads at most, newest first."""
+FORM_EVENTS: Final = 2000
+PEOPLE: Final = 2000
+"""Episodes that the chart counts at most, newest first."""
+EVENTS_KEPT: Final = timedelta(days=30)
+"""How far back the list of events reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPage:
+    """One address of the site, without its query."""
+
+    url: str
+    kind: str | None
+    count: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSite:
+    """What the newest events of a site say. walked_back_to: where the walk ended; None: it saw the period whole."""
+
+    facts: SiteFacts
+    events: int
+    pages: list[SeenPage]
+    walked_back_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event in the list. body: as stored, no personal value in it; mark: bot, prefetch or None."""
+
+    event_id: UUID
+    received_at: datetime
+    at: datetime
+    type: str
+    page_url: str | None
+    mark: str | None
+    visitor: str | None
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedField:
+    """One input of a form as the newest survey saw it. people: how many visitors' surveys named it."""
+
+    form: str
+    field: str
+    token: str | None
+    why: str
+    people: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FormUse:
+    """One form of the site: who used it lately, and how many people's fields were taken, by token."""
+
+    form: str
+    people: int
+    submitted: int
+    last_at: datetime
+    taken: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """What the server had to take out although the tag should have."""
+
+    leaked_on: date
+    kind: str
+    field: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A refusal of ingest by its code, over the period; subject: a foreign origin, else empty."""
+
+    code: str
+    subject: str
+    count: int
+    last_at: datetime
+
+
+# Bodies are opened once, for rows of this site alone, and only small columns go on.
+_SEEN = """
+with walked as materialized (
+  select w.received_at, w.type, w.site_id = :site_id and w.mark is null as is_mine,
+    case when w.site_id = :site_id and w.type = 'page' then split_part(w.page_url, '?', 1) end as page,
+    case when w.site_id <> :site_id or w.mark is not null then null
+      when w.type = 'page' then w.body
+      when w.type = 'cart' then jsonb_build_object(
+        'filled', jsonb_array_length(w.body -> 'items') > 0, 'value', w.body -> 'value_minor', 'url', w.body -> 'url')
+      when w.type = 'form' then jsonb_build_object(
+        'email', w.body -> 'fields' ? 'email', 'tel', w.body -> 'fields' ? 'tel')
+      when w.type = 'identify' then jsonb_build_object('email', w.body ? 'email', 'tel', w.body ? 'tel')
+      when w.type = 'consent' then jsonb_build_object('channel', w.body -> 'channel')
+    end as said
+  from (select * from event e where e.tenant_id = :tenant_id and e.received_at >= :since and e.received_at <= :now
+    order by e.received_at desc, e.event_id desc limit :walked) w
+), mine as (select * from walked where is_mine)
+select
+  (select count(*) from walked) as walked, (select min(received_at) from walked) as walked_back_to,
+  count(*) as events, max(received_at) as heard_at,
+  max(received_at) filter (where said ->> 'kind' = 'product') as product_at,
+  max(received_at) filter (where said ->> 'kind' = 'cart') as cart_page_at,
+  max(received_at) filter (where said ->> 'kind' = 'checkout') as checkout_at,
+  max(received_at) filter (where said ->> 'kind' = 'thanks') as thanks_at,
+  max(received_at) filter (where type = 'cart' and (said ->> 'filled')::boolean) as cart_at,
+  max(received_at) filter (where type = 'cart' and (said ->> 'filled')::boolean and (said ->> 'value')::bigint > 0)
+    as priced_cart_at,
+  max(received_at) filter (where type = 'cart' and said ->> 'url' is not null) as linked_cart_at,
+  max(received_at) filter (where type = 'form') as form_at,
+  max(received_at) filter (where type in ('form', 'identify') and (said ->> 'email')::boolean) as email_at,
+  max(received_at) filter (where type in ('form', 'identify') and (said ->> 'tel')::boolean) as phone_at,
+  max(received_at) filter (where type = 'consent' and said ->> 'channel' <> 'capture') as consent_at,
+  max(received_at) filter (where type = 'order') as claimed_order_at,
+  count(*) filter (where type = 'page' and (said -> 'health' ->> 'errors')::bigint > 0) as pages_with_errors,
+  count(*) filter (where type = 'page' and (said -> 'health' ->> 'dropped')::bigint > 0) as pages_with_drops,
+  coalesce(max((said -> 'health' ->> 'queued')::bigint) filter (where type = 'page'), 0) as most_queued,
+  (select coalesce(jsonb_agg(v.sdk order by v.last_at desc), '[]') from (
+    select said ->> 'sdk' as sdk, max(received_at) as last_at from mine where type = 'page' and said ->> 'sdk' <> ''
+    group by 1 order by 2 desc limit 5) v) as versions,
+  (select coalesce(jsonb_agg(jsonb_build_array(p.page, p.kind, p.count, p.last_at) order by p.count desc, p.page), '[]')
+    from (select page, max(said ->> 'kind') as kind, count(*) as count, max(received_at) as last_at from mine
+    where page is not null group by page order by 3 desc, 1 limit 10) p) as pages,
+  (select max(o.proven_at) from (select * from purchase_order o where o.tenant_id = :tenant_id
+    order by o.placed_at desc limit 2000) o where o.site_id = :site_id) as proven_order_at,
+  (select max(s.last_at) from capture_sighting s where s.tenant_id = :tenant_id and s.site_id = :site_id
+    and s.seen_on >= :since_on and s.code = 'policy_asked') as asked_at
+from mine
+"""
+
+
+def look_at_site(
+    session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: datetime, now: datetime
+) -> SeenSite:
+    """Read what the newest events of a site say, those of people alone (no declared bot, no prefetch)."""
+    row = (
+        session.connection()
+        .execute(
+            text(_SEEN),
+            {
+                "tenant_id": tenant_id,
+                "site_id": site_id,
+                "since": since,
+                "since_on": since.date(),
+                "now": now,
+                "walked": WALKED,
+            },
+        )
+        .one()
+    )
+    pages_at = {
+        "product": row.product_at,
+        "cart": row.cart_page_at,
+        "checkout": row.checkout_at,
+        "thanks": row.thanks_at,
+    }
+    facts = SiteFacts(
+        asked_at=row.asked_at,
+        heard_at=row.heard_at,
+        pages_at={kind: at for kind, at in pages_at.items() if at is not None},
+        cart_at=row.cart_at,
+        priced_cart_at=row.priced_cart_at,
+        linked_cart_at=row.linked_cart_at,
+        form_at=row.form_at,
+        email_at=row.email_at,
+        phone_at=row.phone_at,
+        consent_at=row.consent_at,
+        claimed_order_at=row.claimed_order_at,
+        proven_order_at=row.proven_order_at,
+        versions=tuple(row.versions),
+        pages_with_errors=row.pages_with_errors,
+        pages_with_drops=row.pages_with_drops,
+        most_queued=row.most_queued,
+    )
+    pages = [SeenPage(url, kind, count, datetime.fromisoformat(at)) for url, kind, count, at in row.pages]
+    return SeenSite(facts, row.events, pages, row.walked_back_to if row.walked >= WALKED else None)
+
+
+def list_events(
+    session: ReadSession,
+    *,
+    tenant_id: TenantId,
+    site_id: SiteId,
+    kind: str | None,
+    after: Cursor | None,
+    now: datetime,
+    limit: int,
+) -> list[EventRow]:
+    """List a site's events, newest first, those after `after`; of one type where `kind` names it."""
+    rows = session.connection().execute(
+        text(
+            "select w.event_id, w.received_at, w.at, w.type, w.page_url, w.mark, w.visitor, w.body"
+            " from (select * from event e where e.tenant_id = :tenant_id"
+            "   and e.received_at >= :since and e.received_at <= :until"
+            "   and (cast(:after_id as uuid) is null"
+            "     or (e.received_at, e.event_id) < (:until, cast(:after_id as uuid)))"
+            "   order by e.received_at desc, e.event_id desc limit :walked) w"
+            " where w.site_id = :site_id and (cast(:kind as text) is null or w.type = :kind) limit :limit"
+        ),
+        {
+            "tenant_id": tenant_id,
+            "site_id": site_id,
+            "kind": kind,
+            "since": now - EVENTS_KEPT,
+            "until": after.at if after else now,
+            "after_id": after.row_id if after else None,
+            "walked": WALKED,
+            "limit": limit,
+        },
+    )
+    return [EventRow(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenForms:
+    """The forms of a site, most people first, at most 20; and every input that surveys named, at most 500."""
+
+    forms: list[FormUse]
+    fields: list[SurveyedField]
+
+
+_FORMS = """
+with forms as materialized (
+  select w.received_at, w.visitor, w.body ->> 'form' as form, w.body from (
+    select * from event e where e.tenant_id = :tenant_id and e.received_at >= :since and e.received_at <= :now
+    order by e.received_at desc, e.event_id desc limit :walked) w
+  where w.site_id = :site_id and w.type = 'form' and w.mark is null limit :forms
+), used as (
+  select form, count(distinct visitor) as people, max(received_at) as last_at,
+    count(distinct visitor) filter (where (body -> 'submitted')::boolean) as submitted
+  from forms group by 1 order by 2 desc, 1 limit 20
+), taken as (
+  select f.form, t.token, count(distinct f.visitor) as people
+  from forms f cross join lateral jsonb_object_keys(f.body -> 'fields') as t(token) group by 1, 2
+), inputs as (
+  select f.received_at, f.visitor, f.form, s.one ->> 'field' as field, s.one ->> 'token' as token,
+    s.one ->> 'why' as why, s.place
+  from forms f cross join lateral jsonb_array_elements(f.body -> 'survey') with ordinality as s(one, place)
+  where f.body ? 'survey'
+), newest as (
+  select distinct on (form, field) * from inputs order by form, field, received_at desc, place
+), counted as (
+  select form, field, count(distinct visitor) as people from inputs group by form, field
+)
+select
+  (select coalesce(jsonb_agg(jsonb_build_array(u.form, u.people, u.submitted, u.last_at,
+      coalesce((select jsonb_object_agg(t.token, t.people) from taken t where t.form = u.form), '{}'))
+    order by u.people desc, u.form), '[]') from used u) as forms,
+  (select coalesce(jsonb_agg(jsonb_build_array(i.form, i.field, i.token, i.why, i.people, i.received_at)
+    order by i.form, i.place, i.field), '[]') from (
+      select n.*, c.people from newest n join counted c using (form, field)
+      where n.form in (select form from used) order by n.form, n.place, n.field limit 500) i) as fields
+"""
+
+
+def look_at_forms(
+    session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: datetime, now: datetime
+) -> SeenForms:
+    """Read what the newest FORM_EVENTS form events of a site tell: who used which form, which inputs it has."""
+    row = (
+        session.connection()
+        .execute(
+            text(_FORMS),
+            {
+                "tenant_id": tenant_id,
+                "site_id": site_id,
+                "since": since,
+                "now": now,
+                "walked": WALKED,
+                "forms": FORM_EVENTS,
+            },
+        )
+        .one()
+    )
+    at = datetime.fromisoformat
+    return SeenForms(
+        [FormUse(form, people, submitted, at(last), taken) for form, people, submitted, last, taken in row.forms],
+        [
+            SurveyedField(form, name, token, why, people, at(last))
+            for form, name, token, why, people, last in row.fields
+        ],
+    )
+
+
+def list_left_fields(session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: datetime) -> list[LeftField]:
+    """Count the people who left a form and did not come back to order, by the field that they touched last.
+
+    The newest PEOPLE of them since an instant, found by the episode's id (ids are in the order of time); what they
+    spent in the field comes from their newest form event, found by the episode.
+    """
+    rows = session.connection().execute(
+        text(
+            "with gone as materialized ("
+            "   select e.episode_id, e.form, e.last_field, e.started_at, e.last_activity_at from ("
+            "     select * from episode where tenant_id = :tenant_id and episode_id >= :first_id"
+            "     order by episode_id desc limit :walked) e"
+            "   where e.site_id = :site_id and e.form is not null and e.submitted_at is null"
+            "     and e.state in ('abandoned', 'expired') and e.last_activity_at >= :since limit :people"
+            " ), spent as ("
+            "   select g.form, g.last_field, n.times -> g.last_field as times from gone g left join lateral ("
+            "     select v.body -> 'times' as times from event v where v.tenant_id = :tenant_id"
+            "       and v.episode_id = g.episode_id and v.type = 'form'"
+            "       and v.received_at >= g.started_at - interval '1 day'"
+            "       and v.received_at <= g.last_activity_at + interval '1 day'"
+            "     order by v.at desc limit 1) n on true"
+            " )"
+            " select form, last_field, count(*),"
+            "   round(percentile_cont(0.5) within group (order by (times ->> 'ms')::float8))::int,"
+            "   count(*) filter (where (times ->> 'edits')::float8 > 0)"
+            " from spent group by form, last_field order by 3 desc, 1, 2 limit 500"
+        ),
+        {
+            "tenant_id": tenant_id,
+            "site_id": site_id,
+            "since": since,
+            "first_id": _first_id(since),
+            "walked": WALKED,
+            "people": PEOPLE,
+        },
+    )
+    return [LeftField(*row) for row in rows]
+
+
+def _first_id(since: datetime) -> UUID:
+    """Return the smallest id that can have been made at an instant (UUID version 7: milliseconds come first)."""
+    return UUID(int=(int(since.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62))
+
+
+def list_leaks(session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: date) -> list[Leak]:
+    """List what the server had to take out since a day, newest first; at most 50."""
+    rows = session.connection().execute(
+        text(
+            "select leaked_on, kind, field, count from capture_leak where tenant_id = :tenant_id"
+            " and site_id = :site_id and leaked_on >= :since order by leaked_on desc, kind, field limit 50"
+        ),
+        {"tenant_id": tenant_id, "site_id": site_id, "since": since},
+    )
+    return [Leak(*row) for row in rows]
+
+
+def list_refusals(session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: date) -> list[Sighting]:
+    """List what ingest refused since a day, by code and subject, the newest first; at most 30."""
+    rows = session.connection().execute(
+        text(
+            "select code, subject, sum(count)::bigint, max(last_at) from capture_sighting"
+            " where tenant_id = :tenant_id and site_id = :site_id and seen_on >= :since and code <> 'policy_asked'"
+            " group by code, subject order by max(last_at) desc, code, subject limit 30"
+        ),
+        {"tenant_id": tenant_id, "site_id": site_id, "since": since},
+    )
+    return [Sighting(*row) for row in rows]
+
+
+def list_channels(session: ReadSession, *, tenant_id: TenantId, site_id: SiteId) -> list[str]:
+    """List the channels that the scenarios of a site's routes use, as approved."""
+    rows = session.connection().execute(
+        text(
+            "select distinct st.channel from route r"
+            " join scenario s on s.tenant_id = r.tenant_id and s.scenario_id = r.scenario_id"
+            " join step st on st.tenant_id = s.tenant_id and st.scenario_version_id = s.current_version_id"
+            " where r.tenant_id = :tenant_id and r.site_id = :site_id order by 1 limit 10"
+        ),
+        {"tenant_id": tenant_id, "site_id": site_id},
+    )
+    return list(rows.scalars())

@@ -1,0 +1,238 @@
+"""What is missing on a site, by what has been heard of it; and where in a form people leave. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import groupby
+from typing import Final
+
+SILENT_AFTER: Final = timedelta(minutes=15)
+"""A page that asks for the site's policy and permits capture is heard of within seconds; this leaves slow ones time."""
+MOST_BARS: Final = 12
+
+
+class PageKind(StrEnum):
+    """The four pages that a shop or a form has, in the order in which a person meets them."""
+
+    PRODUCT = "product"
+    CART = "cart"
+    FORM = "form"
+    THANKS = "thanks"
+
+
+class Missing(StrEnum):
+    """What a page of a kind does not tell us, and might."""
+
+    PRODUCT_NEVER = "product_never"
+    CART_NEVER = "cart_never"
+    CART_WITHOUT_PRICE = "cart_without_price"
+    CART_WITHOUT_LINK = "cart_without_link"
+    FORM_NEVER = "form_never"
+    FORM_WITHOUT_EMAIL = "form_without_email"
+    FORM_WITHOUT_PHONE = "form_without_phone"
+    CONSENT_NEVER = "consent_never"
+    ORDER_NEVER = "order_never"
+    ORDER_NEVER_FROM_SERVER = "order_never_from_server"
+
+
+HINTS: Final = frozenset({Missing.PRODUCT_NEVER, Missing.FORM_WITHOUT_PHONE})
+"""What is only worth having; the rest costs people who could have been reached, or money."""
+
+
+class Trouble(StrEnum):
+    """What is wrong with the tag itself, the gravest first."""
+
+    NO_KEY = "no_key"
+    CAPTURE_OFF = "capture_off"
+    NEVER_LOADED = "never_loaded"
+    NOTICE_NOT_IN_PAGE = "notice_not_in_page"
+    NO_PERMISSION_YET = "no_permission_yet"
+    ERRORS = "errors"
+    DROPPED = "dropped"
+    OLD_VERSION = "old_version"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """What has been heard of a site lately. Instants are None where a thing was never heard of.
+
+    asked_at        when a page last asked for the site's policy: the tag is there, whatever it may report
+    heard_at        the newest event of a person
+    cart_at         the newest cart that was not empty · priced_cart_at: the newest whose total was not 0
+    linked_cart_at  the newest that named its address
+    versions        of the tag, newest page first
+    health          sums over the pages heard of: how many told of errors, of dropped events; most queued at once
+    """
+
+    asked_at: datetime | None = None
+    heard_at: datetime | None = None
+    pages_at: Mapping[str, datetime] = field(default_factory=dict)
+    cart_at: datetime | None = None
+    priced_cart_at: datetime | None = None
+    linked_cart_at: datetime | None = None
+    form_at: datetime | None = None
+    email_at: datetime | None = None
+    phone_at: datetime | None = None
+    consent_at: datetime | None = None
+    claimed_order_at: datetime | None = None
+    proven_order_at: datetime | None = None
+    versions: Sequence[str] = ()
+    pages_with_errors: int = 0
+    pages_with_drops: int = 0
+    most_queued: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SitePolicy:
+    """What the site is set to, as far as it changes what should be heard of it."""
+
+    has_key: bool
+    mode: str
+    has_cart_url: bool
+    wants_consent: bool
+    version: str | None = None
+    """The newest tag's; None: not known here."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageCheck:
+    """One kind of page: when it was last heard of, and what it does not tell."""
+
+    kind: PageKind
+    last_at: datetime | None
+    missing: tuple[Missing, ...]
+
+    @property
+    def is_good(self) -> bool:
+        return self.last_at is not None and set(self.missing) <= HINTS
+
+
+def check_pages(facts: SiteFacts, policy: SitePolicy) -> list[PageCheck]:
+    """Say for each kind of page what is missing, the gravest first."""
+    pages = facts.pages_at
+    return [
+        PageCheck(PageKind.PRODUCT, pages.get("product"), _where(pages.get("product") is None, Missing.PRODUCT_NEVER)),
+        PageCheck(PageKind.CART, _newest(facts.cart_at, pages.get("cart")), _of_cart(facts, policy)),
+        PageCheck(PageKind.FORM, _newest(facts.form_at, pages.get("checkout")), _of_form(facts, policy)),
+        PageCheck(
+            PageKind.THANKS,
+            _newest(facts.claimed_order_at, facts.proven_order_at, pages.get("thanks")),
+            _of_order(facts),
+        ),
+    ]
+
+
+def _of_cart(facts: SiteFacts, policy: SitePolicy) -> tuple[Missing, ...]:
+    if facts.cart_at is None:
+        return (Missing.CART_NEVER,)
+    return _where(facts.priced_cart_at is None, Missing.CART_WITHOUT_PRICE) + _where(
+        facts.linked_cart_at is None and not policy.has_cart_url, Missing.CART_WITHOUT_LINK
+    )
+
+
+def _of_form(facts: SiteFacts, policy: SitePolicy) -> tuple[Missing, ...]:
+    consent = _where(policy.wants_consent and facts.consent_at is None, Missing.CONSENT_NEVER)
+    if facts.form_at is None:
+        return (Missing.FORM_NEVER, *consent)
+    return (
+        _where(facts.email_at is None, Missing.FORM_WITHOUT_EMAIL)
+        + consent
+        + _where(facts.phone_at is None, Missing.FORM_WITHOUT_PHONE)
+    )
+
+
+def _of_order(facts: SiteFacts) -> tuple[Missing, ...]:
+    """A browser's word stops messages; without a server's nothing bills (G11)."""
+    if facts.proven_order_at is not None:
+        return ()
+    return (Missing.ORDER_NEVER_FROM_SERVER if facts.claimed_order_at else Missing.ORDER_NEVER,)
+
+
+def check_tag(facts: SiteFacts, policy: SitePolicy) -> list[Trouble]:
+    """Say what is wrong with the tag, the gravest first; nothing where it works."""
+    if not policy.has_key:
+        return [Trouble.NO_KEY]
+    if policy.mode == "off":
+        return [Trouble.CAPTURE_OFF]
+    if facts.asked_at is None and facts.heard_at is None:
+        return [Trouble.NEVER_LOADED]
+    found: list[Trouble] = []
+    if _is_silent(facts):
+        found.append(Trouble.NOTICE_NOT_IN_PAGE if policy.mode == "notice" else Trouble.NO_PERMISSION_YET)
+    if facts.pages_with_errors:
+        found.append(Trouble.ERRORS)
+    if facts.pages_with_drops:
+        found.append(Trouble.DROPPED)
+    if policy.version is not None and facts.versions and facts.versions[0] != policy.version:
+        found.append(Trouble.OLD_VERSION)
+    return found
+
+
+def _is_silent(facts: SiteFacts) -> bool:
+    """Pages have the tag, and none of them has said anything for a while."""
+    if facts.asked_at is None:
+        return False
+    return facts.heard_at is None or facts.heard_at < facts.asked_at - SILENT_AFTER
+
+
+def _where(is_so: bool, missing: Missing) -> tuple[Missing, ...]:
+    return (missing,) if is_so else ()
+
+
+def _newest(*instants: datetime | None) -> datetime | None:
+    return max((one for one in instants if one is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftField:
+    """People who left one form at one field. `token` is None where no field is known.
+
+    median_ms  they spent in it; None where it was not measured
+    corrected  how many of them had changed it again after leaving it
+    """
+
+    form: str
+    token: str | None
+    people: int
+    median_ms: int | None
+    corrected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of the chart: people who left at a field, and their share of all who left this form."""
+
+    token: str | None
+    people: int
+    share_pct: int
+    median_ms: int | None
+    corrected_pct: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropOff:
+    """One form's chart. `more` counts the people of fields that are not drawn."""
+
+    form: str
+    people: int
+    bars: tuple[Bar, ...]
+    more: int
+
+
+def chart(rows: Iterable[LeftField]) -> list[DropOff]:
+    """Make a chart for each form, the one that most people left first, the longest bar on top."""
+    charts = []
+    for form, group in groupby(sorted(rows, key=lambda row: row.form), key=lambda row: row.form):
+        fields = sorted(group, key=lambda row: (-row.people, row.token or ""))
+        people = sum(row.people for row in fields)
+        bars = tuple(
+            Bar(row.token, row.people, _pct(row.people, people), row.median_ms, _pct(row.corrected, row.people))
+            for row in fields[:MOST_BARS]
+        )
+        charts.append(DropOff(form, people, bars, sum(row.people for row in fields[MOST_BARS:])))
+    return sorted(charts, key=lambda one: (-one.people, one.form))
+
+
+def _pct(part: int, whole: int) -> int:
+    return round(100 * part / whole) if whole else 0

@@ -1,0 +1,151 @@
+"""What is missing on a site, row by row; and the chart of the fields at which people leave."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from modori.reports.sites.rules import (
+    MOST_BARS,
+    SILENT_AFTER,
+    Bar,
+    LeftField,
+    Missing,
+    PageKind,
+    SiteFacts,
+    SitePolicy,
+    Trouble,
+    chart,
+    check_pages,
+    check_tag,
+)
+
+NOW = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
+POLICY = SitePolicy(has_key=True, mode="notice", has_cart_url=False, wants_consent=True)
+ALL_THERE = SiteFacts(
+    asked_at=NOW,
+    heard_at=NOW,
+    pages_at={"product": NOW, "thanks": NOW},
+    cart_at=NOW,
+    priced_cart_at=NOW,
+    linked_cart_at=NOW,
+    form_at=NOW,
+    email_at=NOW,
+    phone_at=NOW,
+    consent_at=NOW,
+    proven_order_at=NOW,
+    versions=("1.0.0",),
+)
+
+
+def missing(facts: SiteFacts, policy: SitePolicy = POLICY) -> dict[PageKind, tuple[Missing, ...]]:
+    return {one.kind: one.missing for one in check_pages(facts, policy)}
+
+
+def without(**facts: Any) -> SiteFacts:
+    return replace(ALL_THERE, **facts)
+
+
+def test_nothing_is_missing_where_everything_was_heard_of() -> None:
+    checks = check_pages(ALL_THERE, POLICY)
+    assert [one.missing for one in checks] == [(), (), (), ()]
+    assert all(one.is_good for one in checks)
+    assert check_tag(ALL_THERE, POLICY) == []
+
+
+def test_of_a_new_site_everything_is_missing() -> None:
+    assert missing(SiteFacts()) == {
+        PageKind.PRODUCT: (Missing.PRODUCT_NEVER,),
+        PageKind.CART: (Missing.CART_NEVER,),
+        PageKind.FORM: (Missing.FORM_NEVER, Missing.CONSENT_NEVER),
+        PageKind.THANKS: (Missing.ORDER_NEVER,),
+    }
+    assert not any(one.is_good for one in check_pages(SiteFacts(), POLICY))
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "expected"),
+    [
+        (without(pages_at={}), PageKind.PRODUCT, (Missing.PRODUCT_NEVER,)),
+        (without(priced_cart_at=None), PageKind.CART, (Missing.CART_WITHOUT_PRICE,)),
+        (without(linked_cart_at=None), PageKind.CART, (Missing.CART_WITHOUT_LINK,)),
+        (without(cart_at=None, priced_cart_at=None), PageKind.CART, (Missing.CART_NEVER,)),
+        (without(email_at=None), PageKind.FORM, (Missing.FORM_WITHOUT_EMAIL,)),
+        (without(phone_at=None), PageKind.FORM, (Missing.FORM_WITHOUT_PHONE,)),
+        (
+            without(email_at=None, consent_at=None, phone_at=None),
+            PageKind.FORM,
+            (Missing.FORM_WITHOUT_EMAIL, Missing.CONSENT_NEVER, Missing.FORM_WITHOUT_PHONE),  # the gravest first
+        ),
+        (without(proven_order_at=None), PageKind.THANKS, (Missing.ORDER_NEVER,)),
+        # A browser's word bills nothing (G11).
+        (without(proven_order_at=None, claimed_order_at=NOW), PageKind.THANKS, (Missing.ORDER_NEVER_FROM_SERVER,)),
+    ],
+)
+def test_what_a_page_does_not_tell(facts: SiteFacts, kind: PageKind, expected: tuple[Missing, ...]) -> None:
+    found = missing(facts)
+    assert found.pop(kind) == expected
+    assert set(found.values()) == {()}
+
+
+def test_what_the_policy_makes_up_for_is_not_missing() -> None:
+    linked = SitePolicy(has_key=True, mode="notice", has_cart_url=True, wants_consent=False)
+    found = missing(without(linked_cart_at=None, consent_at=None), linked)
+    assert set(found.values()) == {()}
+
+
+def test_a_hint_does_not_make_a_page_bad() -> None:
+    (form,) = (one for one in check_pages(without(phone_at=None), POLICY) if one.kind is PageKind.FORM)
+    assert form.is_good
+    (form,) = (one for one in check_pages(without(email_at=None), POLICY) if one.kind is PageKind.FORM)
+    assert not form.is_good
+
+
+JUST = SILENT_AFTER
+EARLIER = NOW - SILENT_AFTER - timedelta(seconds=1)
+AFTER_CONSENT = SitePolicy(has_key=True, mode="after-consent", has_cart_url=True, wants_consent=True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "policy", "expected"),
+    [
+        (ALL_THERE, SitePolicy(False, "notice", True, True), [Trouble.NO_KEY]),
+        (ALL_THERE, SitePolicy(True, "off", True, True), [Trouble.CAPTURE_OFF]),
+        (SiteFacts(), POLICY, [Trouble.NEVER_LOADED]),
+        (SiteFacts(asked_at=NOW), POLICY, [Trouble.NOTICE_NOT_IN_PAGE]),
+        (SiteFacts(asked_at=NOW), AFTER_CONSENT, [Trouble.NO_PERMISSION_YET]),
+        (without(heard_at=NOW - JUST), POLICY, []),  # to the second it is not silent yet
+        (without(heard_at=EARLIER), POLICY, [Trouble.NOTICE_NOT_IN_PAGE]),
+        (without(asked_at=None), POLICY, []),  # heard of, from before policies were counted
+        (without(pages_with_errors=1, pages_with_drops=2), POLICY, [Trouble.ERRORS, Trouble.DROPPED]),
+        (ALL_THERE, SitePolicy(True, "notice", True, True, version="1.0.0"), []),
+        (ALL_THERE, SitePolicy(True, "notice", True, True, version="1.0.1"), [Trouble.OLD_VERSION]),
+    ],
+)
+def test_what_is_wrong_with_the_tag(facts: SiteFacts, policy: SitePolicy, expected: list[Trouble]) -> None:
+    assert check_tag(facts, policy) == expected
+
+
+def test_the_chart_has_the_longest_bar_on_top_and_shares_of_its_form() -> None:
+    rows = [
+        LeftField("contact", "email", 1, None, 0),
+        LeftField("checkout", "tel", 6, 9000, 3),
+        LeftField("checkout", None, 1, None, 0),
+        LeftField("checkout", "email", 3, 4000, 1),
+    ]
+    checkout, contact = chart(rows)
+    assert (checkout.form, checkout.people, checkout.more) == ("checkout", 10, 0)
+    assert checkout.bars == (
+        Bar("tel", 6, 60, 9000, 50),
+        Bar("email", 3, 30, 4000, 33),
+        Bar(None, 1, 10, None, 0),
+    )
+    assert contact.bars == (Bar("email", 1, 100, None, 0),)
+    assert chart([]) == []
+
+
+def test_the_chart_counts_what_it_does_not_draw() -> None:
+    rows = [LeftField("form", f"field-{number:02d}", 1, None, 0) for number in range(MOST_BARS + 3)]
+    (drawn,) = chart(rows)
+    assert (len(drawn.bars), drawn.more, drawn.people) == (MOST_BARS, 3, MOST_BARS + 3)
