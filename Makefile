@@ -8,7 +8,7 @@ SDK := client_sdk/dist/modori.js
 SDK_SOURCES := $(wildcard client_sdk/package-lock.json client_sdk/package.json client_sdk/scripts/* client_sdk/tsconfig.json) \
 	$(shell find client_sdk/src -name '*.ts' 2>/dev/null)
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test check fix bench chaos migration seed sdk
+.PHONY: help demo dev test check fix bench forms chaos migration seed sdk
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -39,6 +39,9 @@ fix: $(READY) ## format, and mend what can be mended without thought
 
 bench: $(READY) $(SDK) ## measure this machine: ingest, claims, lateness, the queue page
 	$(PY) -m tests.benchmarks
+
+forms: $(READY) $(SDK) ## type into labelled forms and score what is understood: make forms CORPUS=../a/folder ONLY=regex
+	$(PY) -m tests.forms $(if $(CORPUS),--corpus $(CORPUS)) $(if $(ONLY),--only '$(ONLY)') $(if $(V),-v)
 
 chaos: $(READY) $(SDK) ## 500 leads through kills, wipes and a misbehaving world, judged from the ledgers
 	MODORI_CHAOS_LEADS=500 $(PY) -m pytest tests/chaos -s

@@ -14,8 +14,8 @@ from playwright.async_api import async_playwright
 
 from modori.sandbox.chromium import launch_options
 from tests.forms.pages import JAPANESE, SDK, FormPage, find_pages
-from tests.forms.scoring import Score, shortcomings, table
 from tests.forms.scorer import score_pages
+from tests.forms.scoring import Score, shortcomings, table
 
 AT_ONCE = 2
 

@@ -1,6 +1,11 @@
 // What each control is, for people and for the pairing of the labelled page with the one without labels.
-(found) =>
-  found.map((element) => {
+(found) => {
+  const forms = [];
+  const numbered = (form) => {
+    if (!forms.includes(form)) forms.push(form);
+    return forms.indexOf(form);
+  };
+  return found.map((element) => {
     const style = element.ownerDocument.defaultView.getComputedStyle(element);
     const { width, height } = element.getBoundingClientRect();
     const length = element.maxLength > 0 ? element.maxLength : element.size <= 5 && element.size > 0 ? element.size : null;
@@ -9,6 +14,7 @@
       type: element.type,
       name: element.name,
       id: element.id,
+      form: numbered(element.form || element.getRootNode()),
       label: element.getAttribute("data-manual-scoring"),
       value: element.getAttribute("data-manual-value"),
       next: element.hasAttribute("data-manual-next"),
@@ -18,3 +24,4 @@
       japanese: /[ぁ-んァ-ヶ]/.test(element.ownerDocument.body.textContent),
     };
   });
+};

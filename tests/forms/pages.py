@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -96,10 +97,18 @@ class _Quiet(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that closes a tab drops its connections; anything else is a fault of ours and is shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # typeshed's own private alias
+
+
 @contextmanager
 def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -179,7 +188,7 @@ class _Served:
 
     @cached_property
     def policy(self) -> str:
-        """Nothing from elsewhere is loaded, and no script runs but the tag's and, where a page is made of it, its own."""
+        """Nothing from elsewhere loads; no script runs but the tag's and, where a page is made of it, its own."""
         own = "'unsafe-inline' " if self.page.runs_own_script else ""
         return (
             f"default-src 'none'; script-src {own}{self.recorder.url}; connect-src {self.recorder.url}; "

@@ -8,9 +8,9 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, ElementHandle, JSHandle, Page
 from playwright.async_api import Error as BrowserError
 
-from tests.forms.pages import FormPage, Recorder, Site
+from tests.forms.pages import FormPage, Site
 from tests.forms.scoring import TypedField
-from tests.forms.values import Room, value_for
+from tests.forms.values import LONGEST_PART, REPEATED, Room, right_tokens, value_for
 
 _FIND = Path(__file__).with_name("fields.js").read_text()
 _DESCRIBE = Path(__file__).with_name("describe.js").read_text()
@@ -88,41 +88,75 @@ def _identity(said: dict[str, Any]) -> tuple[object, ...]:
     return said["tag"], said["type"], said["name"], said["id"]
 
 
-async def type_into(browser: Browser, site: Site, recorder: Recorder, form: FormPage) -> list[TypedField]:
-    """Fill in one page as a quick person does, leave it, and answer what was typed where."""
-    context = await browser.new_context(locale="ja-JP" if form.collection == "japanese" else "en-US")
-    try:
-        return await _fill(context, site, recorder, form)
-    finally:
-        await context.close()
+async def type_into(browser: Browser, site: Site, form: FormPage) -> list[TypedField]:
+    """Fill in one page as a quick person does, leave it, and answer what was typed where.
+
+    A form says one value for one meaning. So a second e-mail field of a form is given the same text as the first, as
+    a person confirms an address; and whether it is understood by itself is seen on a visit of its own, on which the
+    first stays empty.
+    """
+    visit, fields = 0, list[TypedField]()
+    while True:
+        context = await browser.new_context(locale="ja-JP" if form.collection == "japanese" else "en-US")
+        try:
+            typed, last_visit = await _fill(context, site, form, visit)
+        finally:
+            await context.close()
+        fields += typed
+        if visit >= last_visit:
+            return fields
+        visit += 1
 
 
-async def _fill(context: BrowserContext, site: Site, recorder: Recorder, form: FormPage) -> list[TypedField]:
+async def _fill(context: BrowserContext, site: Site, form: FormPage, visit: int) -> tuple[list[TypedField], int]:
+    """Make one visit; what was typed that is to be judged, and the number of the last visit that the page asks for."""
     copies = _Copies(await context.new_page(), await context.new_page())
     await copies.labelled.goto(site.labelled(form))
     await copies.tagged.goto(site.tagged(form))
     if form.runs_own_script:
         await asyncio.sleep(_LATE_SCRIPT_MS / 1000)
     typed: list[TypedField] = []
-    done: set[tuple[object, ...]] = set()
-    serial = 0
+    firsts: dict[tuple[object, ...], str] = {}
+    done: dict[tuple[object, ...], int] = {}
     while True:
         handle, controls = await copies.controls()
         waiting = [one for one in controls if one.label and one.said["visible"] and _count(one, controls) not in done]
-        if waiting and not typed:
+        if waiting and not done:
             await _wait_for_sdk(copies.tagged)
-        first_of_label: dict[str, str] = {}
         for control in waiting:
-            done.add(_count(control, controls))
-            serial += 1
-            written = await _write(copies.tagged, handle, control, serial)
-            if written:
+            turn = _turn(control, controls)
+            done[_count(control, controls)] = turn
+            if visit not in (0, turn):
+                continue
+            room = Room(control.said["length"], digits_only=control.said["digits"], japanese=control.said["japanese"])
+            text = control.value or value_for(control.label or "", len(done), room)
+            if turn != visit and control.label in REPEATED:
+                text = firsts.get(_meaning(control), text)
+            firsts.setdefault(_meaning(control), text)
+            written = await _write(copies.tagged, handle, control, text, len(done))
+            if written and turn == visit:
                 typed.append(TypedField(control.place, control.label or "", written))
         if not await copies.step():
             break
     await copies.tagged.goto("about:blank")
     await asyncio.sleep(_LEFT_MS / 1000)
-    return typed
+    return typed, max(done.values(), default=0)
+
+
+def _meaning(control: Control) -> tuple[object, ...]:
+    return control.said["form"], control.label
+
+
+def _turn(control: Control, controls: list[Control]) -> int:
+    """The visit on which a field is judged: 0, or how many of its label come before it in its form.
+
+    Parts of a number have one turn, and so has what no token is right for.
+    """
+    length = control.said["length"]
+    if control.value or not right_tokens(control.label or "") or (length is not None and length <= LONGEST_PART):
+        return 0
+    before = [one for one in controls[: control.index] if one.said["visible"] and _meaning(one) == _meaning(control)]
+    return len([one for one in before if not one.value])
 
 
 def _count(control: Control, controls: list[Control]) -> tuple[object, ...]:
@@ -139,11 +173,9 @@ async def _wait_for_sdk(page: Page) -> None:
     await asyncio.sleep(0.05)
 
 
-async def _write(page: Page, found: JSHandle, control: Control, serial: int) -> tuple[str, ...] | None:
+async def _write(page: Page, found: JSHandle, control: Control, text: str, serial: int) -> tuple[str, ...] | None:
     """Type or choose; what stands in the field afterwards, or None where nothing can be typed into it."""
     said = control.said
-    room = Room(said["length"], digits_only=said["digits"], japanese=said["japanese"])
-    text = control.value or value_for(control.label or "", serial, room)
     if said["tag"] == "select":
         if not await _choose(found, control.index, serial):
             return None

@@ -28,8 +28,11 @@ FORBIDDEN = frozenset(
     {"cardNumber", "cardSecurityCode", "expiration", "expirationMonth", "expirationYear", "totp", "never"}
     | {"password", "password.new", "password.current"}
 )
+#: What a form asks for twice so that a typing error shows.
+REPEATED = frozenset({EMAIL, PHONE})
+#: A field of at most so many characters holds a part of a number.
+LONGEST_PART = 5
 _EITHER = " OR "
-_PART = 5  # a field of at most so many characters holds a part of a number
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def value_for(label: str, serial: int, room: Room) -> str:
     meant = label.split(_EITHER)[-1]
     text = _japanese(meant, serial) if room.japanese else None
     text = text or _anywhere(meant, serial)
-    if room.length is not None and room.length <= _PART and meant in (PHONE, POSTCODE, "totp", "never"):
+    if room.length is not None and room.length <= LONGEST_PART and meant in (PHONE, POSTCODE, "totp", "never"):
         return _part(meant, serial, room.length)
     if room.digits_only and not text.replace("-", "").isdigit():
         return f"{serial + 11}"
