@@ -1,8 +1,8 @@
 """The notice of a site: what the SDK sends, to whom, why, how to refuse, how long it is kept (RULES 15, 19). Pure.
 
 Two laws ask for it. 個人情報保護法 wants the purpose published before what people type is captured;
-電気通信事業法 27条の12 wants the information, its recipient and its purpose for each external transmission. The list is made from what the site
-sends; its sentences stand in `notice_words/`.
+電気通信事業法 27条の12 wants the information, its recipient and its purpose for each external transmission.
+The list is made from what the site sends; its sentences stand in `notice_words/`.
 """
 
 import json
