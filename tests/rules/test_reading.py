@@ -7,8 +7,19 @@ from uuid import UUID
 import pytest
 
 from modori.capture.bodies import event_body
-from modori.capture.reading import Reading, Refusal, read_event
-from modori.capture.rules import CaptureSeen, FormSeen, ReadEvent
+from modori.capture.model import LeakKind
+from modori.capture.protection.proofs import proof_mac
+from modori.capture.reading import Leak, Reading, Refusal, read_event
+from modori.capture.rules import (
+    CaptureSeen,
+    FormSeen,
+    IdentifySeen,
+    Mark,
+    Proof,
+    ProofVerdict,
+    ReadEvent,
+    starts_episode,
+)
 from modori.kernel.ids import TenantId, new_id
 from tests.world import NOW
 
@@ -16,7 +27,7 @@ TENANT = TenantId(UUID(int=1))
 SITE = "https://s.example"
 
 
-def read(kind: str, sent: dict[str, Any], *, sdk: str | None = "1.2.0", capture_off: bool = False) -> Any:
+def read(kind: str, sent: dict[str, Any], *, sdk: str | None = "1.2.0", capture_off: bool = False, **more: Any) -> Any:
     raw = {
         "id": str(new_id()),
         "type": kind,
@@ -25,7 +36,8 @@ def read(kind: str, sent: dict[str, Any], *, sdk: str | None = "1.2.0", capture_
         "page": {"url": f"{SITE}/cart", "title": ""},
         "data": sent,
     }
-    reading = Reading((SITE,), "JP", False, capture_off, sent_at=NOW, received_at=NOW + timedelta(seconds=1), sdk=sdk)
+    received_at = NOW + timedelta(seconds=1)
+    reading = Reading((SITE,), "JP", False, capture_off, sent_at=NOW, received_at=received_at, sdk=sdk, **more)
     return read_event(raw, reading)
 
 
@@ -131,3 +143,86 @@ def test_no_thanks_is_heard_whatever_the_site_captures(capture_off: bool) -> Non
     assert event.seen == CaptureSeen(granted=False, text="", control="#no")
     kept = event_body(event.seen, tenant_id=TENANT, country="JP")
     assert (kept["channel"], kept["granted"], kept["control"]) == ("capture", False, "#no")
+
+
+def proven(**more: Any) -> dict[str, Any]:
+    mac = proof_mac(b"sgn_1", visitor="visitor-1", contact="hanako@example.jp", at=NOW.isoformat())
+    return {"email": "Hanako@Example.jp", "proof": {"at": NOW.isoformat(), "mac": mac}} | more
+
+
+@pytest.mark.parametrize(
+    ("sent", "secrets", "proof"),
+    [
+        (proven(), (b"sgn_1",), Proof(ProofVerdict.VALID, "email")),  # signed in lower case
+        (proven(tel="090-1234-5678"), (b"sgn_1",), Proof(ProofVerdict.VALID, "email")),  # the first of those given
+        (proven(), (b"sgn_2",), Proof(ProofVerdict.WRONG, "email")),
+        (proven(), (), Proof(ProofVerdict.WRONG, "email")),
+        (proven(email="taro@example.jp"), (b"sgn_1",), Proof(ProofVerdict.WRONG, "email")),
+        (proven(email=None, member_id="7"), (b"sgn_1",), Proof(ProofVerdict.WRONG, "member_id")),
+        (proven(email=None, name="花子"), (b"sgn_1",), None),  # nothing that a proof could speak of
+        (proven(proof=None), (b"sgn_1",), None),
+    ],
+)
+def test_a_proof_speaks_of_one_contact(sent: dict[str, Any], secrets: tuple[bytes, ...], proof: Proof | None) -> None:
+    seen = read("identify", sent, secrets=secrets).seen
+    assert isinstance(seen, IdentifySeen)
+    assert seen.proof == proof
+
+
+@pytest.mark.parametrize(
+    ("member", "sent", "contact"),
+    [
+        ("tel", {"tel": "０９０-1234-5678"}, "+819012345678"),
+        ("line", {"line": "U" + "0" * 32, "member_id": "7"}, "U" + "0" * 32),
+        ("member_id", {"member_id": 1001}, "1001"),
+    ],
+)
+def test_what_is_signed_is_the_normal_form(member: str, sent: dict[str, Any], contact: str) -> None:
+    mac = proof_mac(b"sgn_1", visitor="visitor-1", contact=contact, at=NOW.isoformat())
+    seen = read("identify", sent | {"proof": {"at": NOW.isoformat(), "mac": mac}}, secrets=(b"sgn_1",)).seen
+    assert isinstance(seen, IdentifySeen)
+    assert seen.proof == Proof(ProofVerdict.VALID, member)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "leak"),
+    [
+        ("form", {"form": "f", "fields": {"name": "4111 1111 1111 1111"}}, Leak(LeakKind.CARD, "name")),
+        (
+            "form",
+            {"form": "f", "fields": {"name": "４１１１－１１１１－１１１１－１１１１"}},
+            Leak(LeakKind.CARD, "name"),
+        ),
+        ("form", {"form": "f", "fields": {"cc-csc": "123"}}, Leak(LeakKind.SECURITY_CODE, "cc-csc")),
+        ("form", {"form": "f", "fields": {"new-password": "x"}}, Leak(LeakKind.PASSWORD, "new-password")),
+        (
+            "form",
+            {"form": "f", "fields": {"password " + "x" * 90: "x"}},
+            Leak(LeakKind.PASSWORD, "password " + "x" * 31),
+        ),
+        ("form", {"form": "f", "fields": {"password-09012345678": "x"}}, Leak(LeakKind.PASSWORD, "password-•••")),
+        ("form", {"form": "f", "fields": {"one-time-code": "1"}}, Leak(LeakKind.ONE_TIME_CODE, "one-time-code")),
+        ("form", {"form": "4111111111111111"}, Leak(LeakKind.CARD, "form")),
+        ("identify", {"name": "4111111111111111"}, Leak(LeakKind.CARD, "name")),
+        ("identify", {"member_id": "4111111111111111"}, Leak(LeakKind.CARD, "member_id")),
+        ("order", {"id": "4111111111111111", "currency": "JPY", "value": 1}, Leak(LeakKind.CARD, "id")),
+        (
+            "cart",
+            {"currency": "JPY", "value": 1, "items": [{"id": "1", "name": "4111111111111111", "price": 1}]},
+            Leak(LeakKind.CARD, "items.name"),
+        ),
+        ("page", {"kind": "basket"}, None),  # refused, and no leak
+    ],
+)
+def test_g8_a_leak_is_told_by_its_kind_and_field(kind: str, sent: dict[str, Any], leak: Leak | None) -> None:
+    refusal = read(kind, sent)
+    assert isinstance(refusal, Refusal)
+    assert refusal.leak == leak
+    assert "4111" not in repr(refusal)
+
+
+def test_a_crawlers_event_is_marked_and_opens_nothing() -> None:
+    event = read("form", {"form": "f"}, mark=Mark.BOT)
+    assert event.mark is Mark.BOT
+    assert not starts_episode(event, last_ordered_at=None)
+    assert starts_episode(read("form", {"form": "f"}), last_ordered_at=None)

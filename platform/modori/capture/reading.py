@@ -10,7 +10,9 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from modori.capture import scrubbing
-from modori.capture.bodies import CAPTURE
+from modori.capture.bodies import CAPTURE, CONTACT_KINDS
+from modori.capture.model import LeakKind
+from modori.capture.protection.proofs import judge_proof
 from modori.capture.rules import (
     CaptureSeen,
     CartSeen,
@@ -18,8 +20,10 @@ from modori.capture.rules import (
     ConsentSeen,
     FormSeen,
     IdentifySeen,
+    Mark,
     OrderSeen,
     PageSeen,
+    Proof,
     ReadEvent,
     Seen,
     correct_clock,
@@ -51,9 +55,18 @@ _EVENT_LEVEL: Final = 3
 
 _FIELD_CODES: Final = {"id": "bad_id", "type": "bad_type", "at": "bad_at", "visitor": "bad_visitor", "page": "bad_page"}
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,30}")
+_LONGEST_FIELD: Final = 40
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 OFF_MODE_TYPES: Final = frozenset({"order", "consent"})
 """What is taken from browsers even of a site whose capture is off: it only stops, or is evidence (RULES 15)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """What a browser sent although it never may: counted by field for the site's engineer, its value forgotten."""
+
+    kind: LeakKind
+    field: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,7 @@ class Refusal:
 
     id: str | None
     code: str
+    leak: Leak | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,8 @@ class Reading:
     is_server    a secret key speaks: no page is needed
     capture_off  the site captures nothing (RULES 15)
     sdk          the tag's version, as the envelope says
+    mark         why nobody's act is behind the request, or None
+    secrets      with which the site's server may sign who a visitor is
     """
 
     origins: Sequence[str]
@@ -81,12 +97,15 @@ class Reading:
     sent_at: datetime | None
     received_at: datetime
     sdk: str | None = None
+    mark: Mark | None = None
+    secrets: Sequence[bytes] = ()
 
 
 class _Refuse(Exception):
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, leak: Leak | None = None) -> None:
         super().__init__(code)
         self.code = code
+        self.leak = leak
 
 
 def read_event(raw: object, reading: Reading) -> ReadEvent | Refusal:
@@ -96,7 +115,7 @@ def read_event(raw: object, reading: Reading) -> ReadEvent | Refusal:
     try:
         return _read(raw, reading)
     except _Refuse as refusal:
-        return Refusal(shown, refusal.code)
+        return Refusal(shown, refusal.code, refusal.leak)
 
 
 def _read(raw: object, reading: Reading) -> ReadEvent:
@@ -109,7 +128,7 @@ def _read(raw: object, reading: Reading) -> ReadEvent:
         field = str(error.errors(include_input=False, include_url=False)[0]["loc"][0])
         raise _Refuse(_FIELD_CODES.get(field, "bad_event")) from error
     if scrubbing.is_card_number_alone(event.visitor):
-        raise _Refuse("forbidden_value")
+        raise _forbidden(LeakKind.CARD, "visitor")
     if reading.capture_off and not reading.is_server and event.type not in OFF_MODE_TYPES:
         raise _Refuse("capture_off")
     try:
@@ -127,7 +146,7 @@ def _read(raw: object, reading: Reading) -> ReadEvent:
             raise _Refuse("off_origin")
         page_url = scrubbing.scrub_page_url(event.page.url)
         page_title = event.page.title.strip()[: scrubbing.TITLE_LIMIT]
-        _check_text(page_url, page_title)
+        _check_texts({"page.url": page_url, "page.title": page_title})
     elif not reading.is_server:
         raise _Refuse("bad_page")
     return ReadEvent(
@@ -137,15 +156,17 @@ def _read(raw: object, reading: Reading) -> ReadEvent:
         visitor=event.visitor,
         page_url=page_url,
         page_title=page_title,
-        seen=_read_seen(event.type, {} if event.data is None else event.data, reading),
+        seen=_read_seen(event, at, reading),
+        mark=reading.mark,
     )
 
 
-def _read_seen(kind: str, sent: object, reading: Reading) -> Seen:
+def _read_seen(event: EventShape, at: datetime, reading: Reading) -> Seen:
+    sent = {} if event.data is None else event.data
     if not isinstance(sent, dict):
         raise _Refuse("bad_data")
     try:
-        shape = SHAPES[kind].model_validate(sent)
+        shape = SHAPES[event.type].model_validate(sent)
     except ValidationError as error:
         is_money = all(one["type"] == "bad_money" for one in error.errors(include_input=False, include_url=False))
         raise _Refuse("bad_money" if is_money else "bad_data") from error
@@ -156,7 +177,7 @@ def _read_seen(kind: str, sent: object, reading: Reading) -> Seen:
             case FormShape():
                 return _form(shape)
             case IdentifyShape():
-                return _identify(shape, reading)
+                return _identify(shape, reading, visitor=event.visitor, at=at)
             case ConsentShape():
                 return _consent(shape)
             case OrderShape():
@@ -165,7 +186,7 @@ def _read_seen(kind: str, sent: object, reading: Reading) -> Seen:
                 return _page(shape, reading)
     except (BadAmount, UnknownCurrency) as error:
         raise _Refuse("bad_money") from error
-    raise AssertionError(kind)
+    raise AssertionError(event.type)
 
 
 def _page(page: PageShape, reading: Reading) -> PageSeen:
@@ -180,7 +201,7 @@ def _page(page: PageShape, reading: Reading) -> PageSeen:
 def _cart(cart: CartShape, reading: Reading) -> CartSeen:
     if cart.url is not None and not is_on(cart.url, reading.origins):
         raise _Refuse("off_origin")
-    _check_text(cart.id, cart.url)
+    _check_texts({"id": cart.id, "url": cart.url})
     return CartSeen(
         cart_id=cart.id,
         currency=cart.currency,
@@ -193,7 +214,7 @@ def _cart(cart: CartShape, reading: Reading) -> CartSeen:
 def _item(item: Item, currency: str, reading: Reading) -> Mapping[str, Any]:
     if item.url is not None and not is_on(item.url, reading.origins):
         raise _Refuse("off_origin")
-    _check_text(item.id, item.name, item.url)
+    _check_texts({"items.id": item.id, "items.name": item.name, "items.url": item.url})
     kept: dict[str, Any] = {
         "id": item.id,
         "name": without_links(item.name, most=200),
@@ -211,15 +232,17 @@ def _item(item: Item, currency: str, reading: Reading) -> Mapping[str, Any]:
 
 def _form(form: FormShape) -> FormSeen:
     """Keep the fields that the allow-list names. A half-typed address is kept out when contact points are met."""
-    if any(scrubbing.is_forbidden_field(token) for token in form.fields):
-        raise _Refuse("forbidden_value")
-    _check_text(form.form)
+    for token in form.fields:
+        kind = scrubbing.forbidden_kind(token)
+        if kind is not None:
+            raise _forbidden(kind, token)
+    _check_texts({"form": form.form})
     fields: dict[str, str] = {}
     for name, value in form.fields.items():
         if name not in scrubbing.FIELD_TOKENS:
             continue
-        if name != "tel" or not _is_phone(value):
-            _check_typed(value)
+        if name != "tel" or not _is(ContactKind.PHONE, value):
+            _check_typed({name: value})
         kept = scrubbing.scrub_field(name, value)
         if kept:
             fields[name] = kept
@@ -244,28 +267,44 @@ def _surveyed(one: SurveyedShape) -> Mapping[str, str | None]:
     return {"field": scrubbing.scrub_input_name(one.field), "token": token, "why": one.why}
 
 
-def _identify(who: IdentifyShape, reading: Reading) -> IdentifySeen:
-    _check_typed(who.email, who.line, who.name)
-    _check_text(who.member_id)
-    if who.tel is not None and not _is_phone(who.tel):
-        _check_typed(who.tel)
-    for kind, typed in ((ContactKind.EMAIL, who.email), (ContactKind.PHONE, who.tel), (ContactKind.LINE, who.line)):
+def _identify(who: IdentifyShape, reading: Reading, *, visitor: str, at: datetime) -> IdentifySeen:
+    _check_typed({"email": who.email, "name": who.name})
+    _check_texts({"member_id": who.member_id})
+    if who.tel is not None and not _is(ContactKind.PHONE, who.tel):
+        _check_typed({"tel": who.tel})
+    if who.line is not None and not _is(ContactKind.LINE, who.line):
+        _check_typed({"line": who.line})
+    keys: dict[str, str] = {}
+    for member, kind in CONTACT_KINDS.items():
+        typed = getattr(who, member)
         if typed is not None:
             try:
-                read_value(kind, typed, country=reading.country)
+                keys[member] = read_value(kind, typed, country=reading.country).key
             except ModoriError as error:
                 raise _Refuse(error.code) from error
+    if who.member_id is not None:
+        keys["member_id"] = who.member_id
     if not any((who.email, who.tel, who.line, who.name, who.member_id)):
         raise _Refuse("bad_data")
     name = without_links(who.name) if who.name else None
-    return IdentifySeen(email=who.email, tel=who.tel, line=who.line, name=name or None, member_id=who.member_id)
+    proof = None
+    if who.proof is not None and keys:
+        member, contact = next(iter(keys.items()))
+        signed = who.proof
+        verdict = judge_proof(
+            reading.secrets, visitor=visitor, contact=contact, at=signed.at, mac=signed.mac, event_at=at
+        )
+        proof = Proof(verdict, member)
+    return IdentifySeen(
+        email=who.email, tel=who.tel, line=who.line, name=name or None, member_id=who.member_id, proof=proof
+    )
 
 
 def _consent(consent: ConsentShape) -> ConsentSeen | CaptureSeen:
     """A grant without the words that were agreed to is no evidence (RULES 3)."""
     if consent.granted and not consent.text.strip():
         raise _Refuse("bad_data")
-    _check_text(consent.text, consent.control)
+    _check_texts({"text": consent.text, "control": consent.control})
     text = consent.text.strip()
     if consent.channel == CAPTURE:
         return CaptureSeen(granted=consent.granted, text=text, control=consent.control)
@@ -275,8 +314,8 @@ def _consent(consent: ConsentShape) -> ConsentSeen | CaptureSeen:
 def _order(order: OrderShape) -> OrderSeen:
     for item in order.items:
         from_major(item.price, order.currency)
-        _check_text(item.id, item.name)
-    _check_text(order.id)
+        _check_texts({"items.id": item.id, "items.name": item.name})
+    _check_texts({"id": order.id})
     return OrderSeen(
         id=order.id,
         currency=order.currency,
@@ -294,20 +333,26 @@ def _order(order: OrderShape) -> OrderSeen:
     )
 
 
-def _check_text(*texts: str | None) -> None:
-    if any(text is not None and scrubbing.is_card_number(text) for text in texts):
-        raise _Refuse("forbidden_value")
+def _check_texts(texts: Mapping[str, str | None]) -> None:
+    for field, text in texts.items():
+        if text is not None and scrubbing.is_card_number(text):
+            raise _forbidden(LeakKind.CARD, field)
 
 
-def _check_typed(*texts: str | None) -> None:
-    if any(text is not None and scrubbing.may_hold_card_number(text) for text in texts):
-        raise _Refuse("forbidden_value")
+def _check_typed(texts: Mapping[str, str | None]) -> None:
+    for field, text in texts.items():
+        if text is not None and scrubbing.may_hold_card_number(text):
+            raise _forbidden(LeakKind.CARD, field)
 
 
-def _is_phone(value: str) -> bool:
-    """A number that a plan has handed out is no card, though one long number in ten passes Luhn."""
+def _forbidden(kind: LeakKind, field: str) -> _Refuse:
+    return _Refuse("forbidden_value", Leak(kind, scrubbing.scrub_input_name(field[:_LONGEST_FIELD])))
+
+
+def _is(kind: ContactKind, value: str) -> bool:
+    """A number that a plan has handed out is no card, nor a LINE user id, though one long number in ten passes Luhn."""
     try:
-        read_value(ContactKind.PHONE, value)
+        read_value(kind, value)
     except ModoriError:
         return False
     return True

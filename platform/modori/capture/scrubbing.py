@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+from modori.capture.model import LeakKind
 from modori.kernel.masking import DOTS
 from modori.kernel.names import without_links
 
@@ -30,7 +31,21 @@ FIELD_TOKENS: Final = frozenset(
 )
 """The fields that may be captured: WHATWG autocomplete tokens, and three for kana (DESIGN section 9)."""
 
-_FORBIDDEN_TOKEN = re.compile(r"cc-.*|.*password.*|one-time-code|transaction-.*", re.IGNORECASE)
+_FORBIDDEN_TOKENS = (
+    (
+        LeakKind.SECURITY_CODE,
+        re.compile(
+            r"cc-csc|(?:.*[-_])?(?:cvv2?|cvc2?|csc)(?:[-_].*)?|.*security[-_ ]?code.*|.*セキュリティコード.*", re.I
+        ),
+    ),
+    (
+        LeakKind.ONE_TIME_CODE,
+        re.compile(r"one-time-code|(?:.*[-_])?otp(?:[-_].*)?|.*(?:ワンタイム|認証コード).*", re.I),
+    ),
+    (LeakKind.PASSWORD, re.compile(r".*pass(?:word|wd|code|phrase).*|pwd|.*(?:パスワード|暗証番号).*", re.I)),
+    (LeakKind.CARD, re.compile(r"cc-.*|transaction-.*|.*card[-_ ]?n(?:umber|o).*|.*カード番号.*", re.I)),
+)
+"""Names of fields whose value may not come, by what it would be: a security code's name may hold a card's, too."""
 _KEPT_PARAMETER = re.compile(r"utm_\w{1,40}|modori_t")
 _LINK_TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _NUMBER_IN_A_NAME = re.compile(r"[0-9]{7,}")
@@ -57,7 +72,13 @@ _BRANDS: Final = (
 
 def is_forbidden_field(token: str) -> bool:
     """Say whether a field's name alone forbids its value: cards, passwords, one-time codes (RULES 34)."""
-    return bool(_FORBIDDEN_TOKEN.fullmatch(token.strip()))
+    return forbidden_kind(token) is not None
+
+
+def forbidden_kind(token: str) -> LeakKind | None:
+    """Say what a field of this name would hold that may never come, or None."""
+    folded = unicodedata.normalize("NFKC", token).strip()
+    return next((kind for kind, pattern in _FORBIDDEN_TOKENS if pattern.fullmatch(folded)), None)
 
 
 def may_hold_card_number(text: str) -> bool:
