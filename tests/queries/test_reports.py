@@ -89,7 +89,7 @@ def test_g7_a_readers_transaction_shows_only_its_clients(
             row.tenant_id for row in results.list_results(session, tenant_ids=both, state=None, after=None, limit=9)
         }
         seen |= {row.tenant_id for row in statements.list_months(session, tenant_ids=both)}
-        seen |= {row.tenant_id for row in scenarios.list_scenarios(session, tenant_ids=both)}
+        seen |= {row.tenant_id for row in scenarios.list_scenarios(session, tenant_ids=both, after=None, limit=200)}
         assert seen == {ours}
         assert queue.count_waiting(session, tenant_ids=both, now=NOW) == 1
         with pytest.raises(NotFound):
