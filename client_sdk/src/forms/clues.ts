@@ -18,15 +18,19 @@ export interface Clues {
 
 export type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
-const FIELDS = /^(INPUT|SELECT|TEXTAREA)$/;
+/** Where fields may be. */
+export const FIELDS = "input,select,textarea";
+
+const FIELD = /^(INPUT|SELECT|TEXTAREA)$/;
 const SILENT = /^(SCRIPT|STYLE|NOSCRIPT|TEMPLATE|SELECT|OPTION|TEXTAREA|BUTTON)$/;
 const BUTTON = /^(hidden|button|submit|reset|image|file|range|color|checkbox|radio)$/;
+const WITHIN_A_WORD = /^(B|EM|FONT|I|SMALL|STRONG|U)$/;
 const NEAR_LIMIT = 60;
 
 /** Is this something that a person types or chooses in? Says nothing yet about reading it. */
 export function isField(node: unknown): node is Field {
   const element = node as Field | null;
-  return !!element && FIELDS.test(element.tagName) && !BUTTON.test(element.type);
+  return !!element && FIELD.test(element.tagName) && !BUTTON.test(element.type);
 }
 
 /** The text in a node, but for what scripts, buttons and lists of choices hold. */
@@ -35,8 +39,8 @@ function textOf(node: Node | null): string {
   if (node.nodeType === 3) return node.nodeValue || "";
   if (node.nodeType !== 1 || SILENT.test(node.nodeName)) return "";
   let text = "";
-  for (let child = node.firstChild; child && text.length < 200; child = child.nextSibling) text += textOf(child) + " ";
-  return text;
+  for (let child = node.firstChild; child && text.length < 200; child = child.nextSibling) text += textOf(child);
+  return WITHIN_A_WORD.test(node.nodeName) ? text : " " + text + " ";
 }
 
 function trimmed(text: string): string {
@@ -44,7 +48,7 @@ function trimmed(text: string): string {
 }
 
 function holdsField(node: Node): boolean {
-  return isField(node) || Array.prototype.some.call((node as Element).querySelectorAll?.("input,select,textarea") || [], isField);
+  return isField(node) || Array.prototype.some.call((node as Element).querySelectorAll?.(FIELDS) || [], isField);
 }
 
 /** The text before a field: up to the previous field, and past it where only a dash or the like lies between. */
