@@ -2,11 +2,12 @@ import type { Report } from "./commands";
 import type { Safely } from "./safely";
 import type { Store } from "./store";
 import type { Answer } from "./transport";
-import type { Page, SiteConfig, WireEvent } from "./wire";
+import type { EventType, Page, SiteConfig, WireEvent } from "./wire";
 
 /** The scripts that are fetched only where they are needed. Each calls `window.modori.part(name, start)`. */
 export interface Parts {
   forms: (core: Core) => FormWatch;
+  carts: (core: Core) => CartWatch;
   restore: (core: Core) => void;
   debug: (core: Core) => void;
 }
@@ -33,11 +34,17 @@ export interface Core {
   collect(): void;
   /** Say something of the page; it waits in memory for permission. */
   report(said: Report): void;
+  /** Read a command as the wire wants it, taking only what it names; undefined for one that is unknown. */
+  read(command: string, given: unknown): Report | undefined;
+  /** What the page itself said last, by type: it counts before what the page tells others. */
+  own: Partial<Record<EventType, Report>>;
   /** The transport, under the server's `/v1/`. Never rejects. */
   ask(path: string, init: RequestInit): Promise<Answer>;
   load(part: PartName): void;
   /** After the forms part has started. */
   forms: FormWatch | null;
+  /** After the carts part has started. */
+  carts: CartWatch | null;
   /** Listen with a guard, in the capture phase and passively. */
   on(target: EventTarget, type: string, work: (event: Event) => void): void;
   health(): Health;
@@ -88,6 +95,15 @@ export type Why =
   | "type"
   | "unknown"
   | "value";
+
+/** What a page is, as its e-commerce events and its markup say; "" where they say nothing. */
+export type PageKind = "product" | "cart" | "checkout" | "thanks" | "";
+
+export interface CartWatch {
+  /** See what the page has told others since the last look. To be called before the forms are read. */
+  look(): void;
+  kind(): PageKind;
+}
 
 export interface FieldReport {
   element: Element;

@@ -5,7 +5,7 @@ import { uuid } from "./ids";
 import { choose, isRefused, mayCapture, parseChoice } from "./permission";
 import { enqueue } from "./queue";
 import { mayRetry } from "./retry";
-import { watchCarts } from "./carts";
+import { ECOMMERCE, makeLayer, shimOf } from "./carts/layer";
 import { makeLoader } from "./loader";
 import type { Core, PartName, Parts } from "./parts";
 import type { Safely } from "./safely";
@@ -39,6 +39,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
   const transport = makeTransport(page, host, site);
   const delivery = makeDelivery(page, transport, store, site);
   const load = makeLoader(page, tag, host);
+  const listen = makeLayer(page, tag.getAttribute("data-layer") || "dataLayer");
   const now = () => page.Date.now();
 
   const commands: ArrayLike<unknown>[] = []; // given before the config was known
@@ -96,6 +97,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
     }
     if (!permitted()) return;
     if (document.querySelector(FIELD)) load("forms");
+    if (listen().some(([, word]) => ECOMMERCE.test(word as string)) || shimOf(page)) load("carts");
+    core.carts?.look();
     if (!began) {
       if (store.read("back") || /[?&]modori_t=/.test(page.location.search)) load("restore");
       began = true;
@@ -150,8 +153,9 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
     if (!ready) {
       commands.push(command);
     } else if (config.mode !== "off") {
-      const said = reportOf(command[0], command[1], document.baseURI);
+      const said = core.read(command[0] as string, command[1]);
       if (!said) throw Error("unknown: " + command[0]);
+      core.own[said.type] = said;
       (said.type === "consent" ? consent : report)(said);
     }
   });
@@ -204,9 +208,12 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
     soon,
     collect,
     report,
+    read: (command, given) => reportOf(command, given, document.baseURI),
+    own: {},
     ask: transport.ask,
     load,
     forms: null,
+    carts: null,
     on,
     health: () => ({ ...said, ...delivery.health() }),
     told: null,
@@ -215,6 +222,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
   const part = safely((name: PartName, start: Parts[PartName]) => {
     const started = start(core);
     if (name === "forms") core.forms = started as Core["forms"];
+    if (name === "carts") core.carts = started as Core["carts"];
     soon();
   });
   function leave(): void {
@@ -224,6 +232,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
 
   takeOver();
   on(document, "focusin", collect);
+  on(document, "click", soon);
   on(document, "visibilitychange", () => {
     if (!visible()) leave();
     else if (permitted() && now() - pageSeenAt >= config.heartbeatMs) emitPage();
@@ -231,7 +240,6 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
   });
   on(page, "pagehide", leave);
   on(page, "load", soon);
-  watchCarts(core);
   if (/[?&]modori_debug=1/.test(page.location.search)) load("debug");
 
   const stored = store.read("config") || "";

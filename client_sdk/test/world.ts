@@ -1,5 +1,6 @@
 /** A pretended page: happy-dom's document, a clock that tests move, and a network that tests answer. */
 import { Window as DomWindow } from "happy-dom";
+import { startCarts } from "../src/carts";
 import { startDebug } from "../src/debug";
 import { startForms } from "../src/forms/index";
 import type { Parts } from "../src/parts";
@@ -51,7 +52,7 @@ export class World {
   answers: (request: Request) => Answer = () => ({ status: 202 });
   now: number;
   /** The late parts that this page's network brings; the others fail to load. */
-  parts: Partial<Parts> = { forms: startForms, restore: startRestore, debug: startDebug };
+  parts: Partial<Parts> = { forms: startForms, carts: startCarts, restore: startRestore, debug: startDebug };
   /** The script elements that the SDK put into the page. */
   readonly scripts: HTMLScriptElement[] = [];
   private timers: Timer[] = [];

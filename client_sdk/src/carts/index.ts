@@ -1,6 +1,144 @@
-import type { Core } from "../parts";
+import type { Report } from "../commands";
+import type { CartWatch, Core, PageKind } from "../parts";
+import { change, complete, type Item, priced, readItems } from "./goods";
+import { ECOMMERCE, makeLayer, type Said, shimOf } from "./layer";
+import { readProducts } from "./products";
 
-/** Watch what the page says of its cart to others. */
-export function watchCarts(core: Core): void {
-  core.soon();
+/** The cart that this browser is known to have, kept for pages that only say what was put in or taken out. */
+interface Known {
+  /** When it was last said, ms. */
+  at: number;
+  currency?: string | undefined;
+  items: Item[];
+  /** The last order's id: a thanks page that is opened again is no new order. */
+  order?: string;
+}
+
+const KEPT_MS = 7 * 86_400_000;
+
+/** The kind of page that tells of GA4's e-commerce events: developers.google.com/analytics, "Measure ecommerce" */
+const KINDS: [RegExp, PageKind][] = [
+  [/^view_item/, "product"],
+  [/^view_cart/, "cart"],
+  [/checkout|info$/, "checkout"],
+  [/^purchase/, "thanks"],
+];
+
+/** Watch what the page says of its cart to others: GA4's `dataLayer`, a compatible tag's `contx`, schema.org. */
+export function startCarts(core: Core): CartWatch {
+  const { page, store, safely, read, own } = core;
+  const { document } = page;
+  const listen = makeLayer(page, core.tag.getAttribute("data-layer") || "dataLayer");
+
+  let known: Known = { at: 0, items: [] };
+  let unsaved = false;
+  let goods: Item[] | null = null; // by schema.org, read at most once a look
+  let ownCart: Report | undefined; // what the page itself said, as last seen
+  let ownOrder: Report | undefined;
+  let shim = ""; // the compatible tag's cart as last seen
+  let member = "";
+  let kind: PageKind = "";
+  let kindOf = ""; // the address that it was found at
+
+  const lines = (given: unknown) => readItems(given, read, page.location.origin);
+  const send = (type: string, given: object) => core.report(read(type, given)!);
+
+  /** The cart as this tab knows it, or another tab or an earlier page, whichever spoke last. */
+  function recall(): Known {
+    try {
+      const stored = JSON.parse(store.read("cart")!) as Known;
+      if (stored.at > Math.max(known.at, page.Date.now() - KEPT_MS)) known = stored;
+    } catch {
+      // Nothing is stored.
+    }
+    return known;
+  }
+
+  function keep(news: Partial<Known>): void {
+    known = { ...recall(), ...news, at: page.Date.now() };
+    unsaved = true;
+  }
+
+  /** What lines of a cart say, filled from what the page and earlier pages said of the same goods. */
+  function readLines(given: unknown): Item[] {
+    goods = goods || lines(readProducts(document));
+    return complete(lines(given), [...recall().items, ...goods]);
+  }
+
+  /** Report a cart, or with an id an order, and remember it. An empty cart says something only where one was known. */
+  function tell(items: Item[], given: any, order?: string): void {
+    const before = recall();
+    const local = /^ja/.test(document.documentElement.lang) && "JPY";
+    const currency = String(given.currency || Object(given.items[0]).currency || before.currency || local).toUpperCase();
+    if (!/^[A-Z]{3}$/.test(currency)) return;
+    const said = { currency, ...priced(items, currency, given.value) };
+    if (order) {
+      keep({ items: [], order });
+      send("order", { id: order, ...said });
+    } else if ((items.length ? said : before).items.length) {
+      keep({ items, currency });
+      send("cart", said);
+    }
+  }
+
+  const heed = safely(([command, word, given]: Said) => {
+    if (command !== "event" || !ECOMMERCE.test(word as string)) return;
+    const found = KINDS.find(([words]) => words.test(word as string));
+    if (found) {
+      kind = found[1];
+      kindOf = page.location.href;
+    }
+    if (!given || !Array.isArray(given.items) || word === "view_item") return;
+    const { items, transaction_id: id } = given;
+    if (word === "purchase") {
+      if (id && !own.order && String(id) !== recall().order) tell(readLines(items), given, String(id));
+    } else if (!own.cart && !shim) {
+      const sign = word === "add_to_cart" ? 1 : word === "remove_from_cart" ? -1 : 0;
+      if (sign) tell(change(recall().items, readLines(items), sign), { ...given, value: 0 });
+      else tell(readLines(items), given);
+    }
+  });
+
+  /** Heed `contx = {user: {id}, cart: {items}}`, whose values are text. */
+  const heedShim = safely(() => {
+    const given = shimOf(page);
+    if (!given) return;
+    const { id } = Object(given.user);
+    const { items } = Object(given.cart);
+    // "Do not contact": nothing personal is taken of this person, not even from a form.
+    if (id === "guest") core.forms?.clear();
+    else if (id && id !== member) send("identify", { member_id: (member = id) });
+    if (!Array.isArray(items) || own.cart) return;
+    const text = JSON.stringify(lines(items));
+    if (text === shim) return;
+    shim = text;
+    tell(readLines(items), { items });
+  });
+
+  return {
+    look: safely(() => {
+      goods = null;
+      if (own.cart !== ownCart) {
+        ownCart = own.cart;
+        const { items, currency } = ownCart!.data as unknown as Known;
+        keep({ items: items || [], currency });
+      }
+      if (own.order !== ownOrder) {
+        ownOrder = own.order;
+        keep({ items: [] });
+      }
+      heedShim();
+      listen().forEach(heed);
+      if (unsaved && core.permitted()) {
+        unsaved = false;
+        store.write("cart", JSON.stringify(known));
+      }
+    }),
+    kind() {
+      const { href } = page.location;
+      if (kindOf !== href) kind = "";
+      kindOf = href;
+      return (kind = kind || (readProducts(document).length ? "product" : ""));
+    },
+  };
 }

@@ -1,0 +1,3 @@
+import { startCarts } from "./index";
+
+window.modori.part?.("carts", startCarts);

@@ -1,0 +1,44 @@
+import type { Page } from "../wire";
+
+/** What a page told Google's tags: gtag's command, its word, and its parameters. */
+export type Said = readonly [command: unknown, word: unknown, parameters: any];
+
+/** The words of GA4 that tell of a cart. */
+export const ECOMMERCE = /^(view_(item|cart)|(add_to|remove_from)_cart|begin_checkout|add_\w+_info|purchase)$/;
+
+declare const contx: unknown;
+
+/** A compatible tag's global, or undefined. A page may have declared it with `const`: then it is no member of the window. */
+export function shimOf(page: Page): any {
+  return (page as any).contx || (typeof contx === "undefined" ? undefined : contx);
+}
+
+const ENTRIES = 500; // read at one look, the newest
+
+/**
+ * Make a reader of the page's `dataLayer`: each call gives what is new since the one before.
+ *
+ * Looked at and never patched: other tags wrap its `push`, shorten it, and put another array in its place. So what was
+ * read last is found again by itself, not by its number.
+ */
+export function makeLayer(page: Page, name: string): () => Said[] {
+  let last: unknown;
+  let ecommerce: unknown;
+
+  return () => {
+    const layer = (page as any)[name] as unknown;
+    if (!Array.isArray(layer)) return [];
+    const fresh: any[] = layer.slice(layer.lastIndexOf(last) + 1).slice(-ENTRIES);
+    last = layer[layer.length - 1];
+    return fresh.map((entry): Said => {
+      try {
+        if (typeof entry[0] === "string") return [entry[0], entry[1], entry[2]];
+        // Tag Manager's model: `ecommerce` stays until another takes its place, and null empties it.
+        if ("ecommerce" in entry) ecommerce = entry.ecommerce;
+        return ["event", entry.event, ecommerce || entry];
+      } catch {
+        return ["", "", null]; // no object, or one whose members throw
+      }
+    });
+  };
+}
