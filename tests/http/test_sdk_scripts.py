@@ -13,7 +13,7 @@ from modori.entrypoints import resources, sdk
 from modori.kernel.errors import NotFound
 from tests.asking import Asking
 
-SCRIPTS = ("modori", "forms", "restore", "debug")
+SCRIPTS = ("modori", "forms", "carts", "restore", "debug")
 
 
 @pytest.fixture(scope="module")
