@@ -5,17 +5,17 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 // Long names of our own members, which are neither on the wire, nor in storage, nor the browser's. A late part sees
 // the core's members, so each name is short in the same way in every script.
 const INNER_NAMES = (
-  "batch bytes changes flushOnHide forgetVisitor getConfig heartbeatMs noticeSelector readQueue resume " +
-  "retryAfterS sending writeQueue"
+  "batch bytes changes collect explain flushOnHide forgetVisitor getConfig heartbeatMs hooks noticeSelector permitted " +
+  "readQueue resume retryAfterS safely sending soon told visitor writeQueue"
 ).split(" ");
 
 /** How the SDK is compiled, for the page and for the tests alike. */
 export const compile = {
   bundle: true,
   charset: "utf8",
-  target: "es2019",
+  target: "es2020",
   mangleProps: new RegExp(`^(${INNER_NAMES.join("|")})$`),
   mangleCache: Object.fromEntries(INNER_NAMES.map((name, at) => [name, "_" + at.toString(36)])),
-  define: { SDK_VERSION: JSON.stringify(version), SDK_INTEGRITY: '{"forms":"f","restore":"r","debug":"d"}' },
+  define: { SDK_VERSION: JSON.stringify(version), SDK_INTEGRITY: '{"forms":"f","carts":"c","restore":"r","debug":"d"}' },
 };
 export { version };

@@ -2,7 +2,7 @@ import type { SiteConfig } from "./wire";
 
 const HEARTBEAT_S = 15;
 
-/** How long a stored copy of the config counts. */
+/** How long the config counts before it is asked for again. */
 export const CONFIG_MAX_AGE_MS = 300_000;
 
 /** Read the config route's answer, JSON. What is not understood permits nothing, as `off` does. */
@@ -17,6 +17,7 @@ export function parseConfig(json: string): SiteConfig {
   return {
     mode: /^(notice|after-consent)$/.test(String(given.mode)) ? (given.mode as SiteConfig["mode"]) : "off",
     noticeSelector: String(given.notice_selector || ""),
+    gpc: !!given.gpc,
     heartbeatMs: 1000 * (heartbeatS >= 1 && heartbeatS <= 3600 ? heartbeatS : HEARTBEAT_S),
   };
 }

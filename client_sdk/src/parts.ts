@@ -1,5 +1,5 @@
 import type { Report } from "./commands";
-import type { Safely } from "./safely";
+import type { Listen, Safely } from "./safely";
 import type { Store } from "./store";
 import type { Answer } from "./transport";
 import type { EventType, Page, SiteConfig, WireEvent } from "./wire";
@@ -45,8 +45,9 @@ export interface Core {
   forms: FormWatch | null;
   /** After the carts part has started. */
   carts: CartWatch | null;
-  /** Listen with a guard, in the capture phase and passively. */
-  on(target: EventTarget, type: string, work: (event: Event) => void): void;
+  on: Listen;
+  /** What the page told Google's Consent Mode: `default` or `update`, and its parameters. */
+  consentMode(word: unknown, said: unknown): void;
   health(): Health;
   /** Called with each event as it is made; the debug part sets it. */
   told: ((event: WireEvent) => void) | null;

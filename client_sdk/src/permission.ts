@@ -3,12 +3,18 @@ import type { SiteConfig } from "./wire";
 /** The channels that the visitor granted, or REFUSED alone where capture itself was refused. */
 export type Choice = readonly string[];
 
-const CAPTURE = "capture";
+export const CAPTURE = "capture";
+/** What Google's Consent Mode granted, among the channels of a choice. */
+export const ADS = "ads";
 const REFUSED = "-";
 
-/** May this page be captured now? A refusal beats everything; `notice` needs a notice in the page. */
-export function mayCapture(config: SiteConfig, choice: Choice, noticeInPage: () => boolean): boolean {
-  if (isRefused(choice)) return false;
+/**
+ * May this page be captured now? A refusal beats everything; `notice` needs a notice in the page.
+ *
+ * signal  the browser's Global Privacy Control: a refusal where the site's country asks for it
+ */
+export function mayCapture(config: SiteConfig, choice: Choice, signal: unknown, noticeInPage: () => boolean): boolean {
+  if (isRefused(choice) || (signal && config.gpc)) return false;
   if (config.mode === "notice") return noticeInPage();
   return config.mode === "after-consent" && choice.length > 0;
 }
@@ -19,8 +25,7 @@ export function isRefused(choice: Choice): boolean {
 
 /** The choice after the visitor granted or withdrew one channel. Only `capture` opens what `capture` closed. */
 export function choose(choice: Choice, channel: string, granted: boolean): Choice {
-  if (channel === CAPTURE && !granted) return [REFUSED];
-  if (channel !== CAPTURE && isRefused(choice)) return choice;
+  if (channel === CAPTURE ? !granted : isRefused(choice)) return [REFUSED];
   const others = choice.filter((name) => name !== channel && name !== REFUSED);
   return granted ? [...others, channel] : others;
 }
@@ -28,4 +33,18 @@ export function choose(choice: Choice, channel: string, granted: boolean): Choic
 /** The choice as it was stored by joining it with spaces. */
 export function parseChoice(text: string | null): Choice {
   return text ? text.split(" ") : [];
+}
+
+/** What a page told Google's tags of the person's answer so far; each `update` may name some members only. */
+export interface AdConsent {
+  ad_storage?: unknown;
+  ad_user_data?: unknown;
+}
+
+/**
+ * Did the person agree by Google's Consent Mode? Both count: what is stored for advertising, and what of the person is
+ * sent for it. undefined while one has not been answered.
+ */
+export function adsGranted({ ad_storage, ad_user_data }: AdConsent): boolean | undefined {
+  return ad_storage && ad_user_data ? ad_storage === "granted" && ad_user_data === "granted" : undefined;
 }

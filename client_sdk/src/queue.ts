@@ -19,14 +19,17 @@ export const QUEUE_EVENTS = 100;
 
 /** Put an item last: an unsent one of the same key goes, and of too many the oldest. */
 export function enqueue<Kind extends Keyed>(queue: Kind[], item: Kind): Kind[] {
-  const others = queue.filter((old) => !item.key || old.key !== item.key || old.sending);
-  return [...others, item].slice(-QUEUE_EVENTS);
+  return [...queue.filter((old) => !item.key || old.key !== item.key || old.sending), item].slice(-QUEUE_EVENTS);
 }
 
 /** What this page and other tabs left in storage, one of each id, neither too old nor too many. */
 export function mergeStored(stored: Item[], mine: Item[], notBefore: number): Item[] {
-  const ids = mine.map((item) => item.id);
-  return [...stored.filter((item) => !ids.includes(item.id) && item.made >= notBefore), ...mine].slice(-QUEUE_EVENTS);
+  return [...without(stored, mine).filter(({ made }) => made >= notBefore), ...mine].slice(-QUEUE_EVENTS);
+}
+
+/** Those whose ids are not among the others'. */
+export function without(items: Item[], others: Item[]): Item[] {
+  return items.filter(({ id }) => !others.some((other) => other.id === id));
 }
 
 /**
@@ -35,14 +38,10 @@ export function mergeStored(stored: Item[], mine: Item[], notBefore: number): It
  * budget   bytes for the events, commas counted; an item larger than that is passed over
  */
 export function takeBatch(items: Item[], budget: number): { batch: Item[]; bytes: number } {
-  const batch: Item[] = [];
   let bytes = 0;
-  for (const item of items) {
-    const size = utf8Bytes(item.json) + 1;
-    if (batch.length < BATCH_EVENTS && bytes + size <= budget) {
-      batch.push(item);
-      bytes += size;
-    }
-  }
+  const batch = items.filter(({ json }, at) => {
+    const size = utf8Bytes(json) + 1;
+    return bytes + size <= budget && at < BATCH_EVENTS && (bytes += size);
+  });
   return { batch, bytes };
 }

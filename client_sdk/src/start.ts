@@ -3,9 +3,13 @@ import { findTag } from "./tag";
 import { watch } from "./watch";
 import type { Page } from "./wire";
 
-/** Watch a page. Throws nothing, waits for nothing, and prints nothing but what `data-debug` on the tag asks for. */
+/**
+ * Watch a page, from when a person sees it: not while it is only rendered ahead.
+ *
+ * Throws nothing, waits for nothing, and prints nothing but what `data-debug` on the tag asks for.
+ */
 export function start(page: Page): void {
-  const health = { errors: 0 };
+  const failed = { errors: 0 };
   let debug = false;
   const safely: Safely =
     (work) =>
@@ -13,15 +17,20 @@ export function start(page: Page): void {
       try {
         work(...args);
       } catch (error) {
-        health.errors++;
+        failed.errors++;
         if (debug) page.console.debug("[modori]", error);
       }
     };
 
   safely(() => {
-    const tag = findTag(page.document);
-    if (!tag || (page.modori && page.modori.version)) return;
+    const document: Document & { prerendering?: boolean } = page.document;
+    const tag = findTag(document);
+    if (!tag) return;
     debug = tag.hasAttribute("data-debug");
-    watch(page, tag, safely, health);
+    const begin = safely(() => {
+      if (!(page.modori && page.modori.version)) watch(page, tag, safely, failed);
+    });
+    if (document.prerendering) document.addEventListener("prerenderingchange", begin);
+    else begin();
   })();
 }

@@ -7,20 +7,30 @@ const VISITOR_S = 400 * 86_400; // the longest that browsers keep a cookie
 
 const STORED = ["id", "key", "made", "json"]; // of an item
 
-/** The only file that touches cookie and localStorage. Each call works, or does nothing, where they are missing. */
+/**
+ * The only file that touches cookie and web storage. Each call works, or does nothing, where they are missing.
+ *
+ * Names in use, all written after permission only: `config`, `choice`, `q` (the queue), `form` (the last form that was
+ * left unfinished: when, ms, a space, and its state as JSON), `cart` (see carts/), `back` (see restore/).
+ */
 export interface Store {
   read(name: string): string | null;
   /** Empty text removes. */
   write(name: string, value: string): void;
   readQueue(): Item[];
   writeQueue(items: Item[]): void;
+  /** The visitor's id, or undefined where this browser has none. */
+  knownVisitor(): string | undefined;
   /** The visitor's id, made and kept when there is none. Call it only after permission. */
   visitor(): string;
+  /** Remove the visitor's id and everything that is kept for the visitor. */
   forgetVisitor(): void;
+  /** Does the site's engineer watch this tab? The debug part says so. */
+  debugging(): unknown;
 }
 
 export function makeStore(page: Page, site: string): Store {
-  let current = "";
+  let current: string | null = null; // where nothing can be kept
 
   function attempt<T>(work: () => T): T | null {
     try {
@@ -34,26 +44,32 @@ export function makeStore(page: Page, site: string): Store {
   function write(name: string, value: string): void {
     attempt(() => (value ? page.localStorage.setItem(keyOf(name), value) : page.localStorage.removeItem(keyOf(name))));
   }
-  const readCookie = () => attempt(() => (/\bmodori_v=([^;]*)/.exec(page.document.cookie) as string[])[1]);
+  const readCookie = () => attempt(() => (/\bmodori_v=([^;]*)/.exec(page.document.cookie) as string[])[1] as string);
   function keepVisitor(id: string, seconds: number): void {
     const secure = page.location.protocol === "https:" ? ";Secure" : "";
     attempt(() => (page.document.cookie = `${VISITOR}=${id};Path=/;Max-Age=${seconds};SameSite=Lax${secure}`));
     write(VISITOR, id);
     current = id;
   }
+  // Read each time: another tab may have made or forgotten the id.
+  const knownVisitor = () =>
+    [readCookie(), read(VISITOR), current].find((id): id is string => /^[\w-]{22,64}$/.test(id || ""));
 
   return {
+    debugging: () => attempt(() => page.sessionStorage.getItem("modori_debug")),
     read,
     write,
     readQueue: () => attempt(() => (JSON.parse(read("q") as string) as Item[]).filter((item) => item.json)) || [],
     writeQueue: (items) => write("q", items.length ? JSON.stringify(items, STORED) : ""),
+    knownVisitor,
     visitor() {
-      if (!current) {
-        const known = [readCookie(), read(VISITOR)].find((id) => /^[\w-]{22,64}$/.test(id || ""));
-        keepVisitor(known || randomHex(page), VISITOR_S);
-      }
-      return current;
+      const id = knownVisitor() || randomHex(page);
+      if (id !== current) keepVisitor(id, VISITOR_S);
+      return id;
     },
-    forgetVisitor: () => keepVisitor("", -1),
+    forgetVisitor() {
+      keepVisitor("", -1);
+      for (const name of ["form", "cart", "back"]) write(name, "");
+    },
   };
 }

@@ -21,3 +21,8 @@ export function absoluteUrl(given: unknown, base: string): string | undefined {
     return undefined;
   }
 }
+
+/** Where in a site a page is: another one is another page. A fragment counts where it is an address ("#/cart"). */
+export function spotOf(href: string): string {
+  return pageUrl(href) + (/#[!/].*/.exec(href) || "");
+}

@@ -1,18 +1,20 @@
+import { watchAddress } from "./address";
+import { watchCarts } from "./carts";
 import { reportOf, type Report } from "./commands";
 import { CONFIG_MAX_AGE_MS, parseConfig } from "./config";
 import { makeDelivery } from "./delivery";
 import { uuid } from "./ids";
-import { choose, isRefused, mayCapture, parseChoice } from "./permission";
-import { enqueue } from "./queue";
-import { mayRetry } from "./retry";
-import { ECOMMERCE, makeLayer, shimOf } from "./carts/layer";
+import { kindOfPath } from "./kind";
 import { makeLoader } from "./loader";
 import type { Core, PartName, Parts } from "./parts";
-import type { Safely } from "./safely";
+import { ADS, type AdConsent, adsGranted, CAPTURE, choose, isRefused, mayCapture, parseChoice } from "./permission";
+import { enqueue } from "./queue";
+import { mayRetry } from "./retry";
+import type { Listen, Safely } from "./safely";
 import { makeStore } from "./store";
 import { clip, utf8Bytes } from "./text";
 import { makeTransport } from "./transport";
-import { pageUrl } from "./url";
+import { pageUrl, spotOf } from "./url";
 import type { Page, PageAddress, WireEvent } from "./wire";
 
 declare const SDK_VERSION: string;
@@ -22,7 +24,10 @@ const EVENT_BYTES = 40 * 1024; // one event fits a page-hide flush
 const CONFIG_TRIES = 4;
 const CONFIG_RETRY_MS = 5000;
 const TITLE_LIMIT = 300;
-const FIELD = "input,select,textarea";
+const KEPT_FORM_MS = 7 * 86_400_000;
+
+/** Inputs that somebody might write a name into: where one is, the forms part is worth its bytes. */
+const FIELD = "input:not([type]),input[type=text],input[type=email],input[type=tel]";
 
 /** A report with the moment and the page that it is about. Waits in memory for permission. */
 interface Dated extends Report {
@@ -31,7 +36,7 @@ interface Dated extends Report {
 }
 
 /** Join the page's signals, the visitor's permission and the delivery. Everything that the page calls is `safely`. */
-export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: { errors: number }): void {
+export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed: { errors: number }): void {
   const { document } = page;
   const site = tag.getAttribute("data-site") as string;
   const host = new URL(tag.src).origin;
@@ -39,28 +44,30 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
   const transport = makeTransport(page, host, site);
   const delivery = makeDelivery(page, transport, store, site);
   const load = makeLoader(page, tag, host);
-  const listen = makeLayer(page, tag.getAttribute("data-layer") || "dataLayer");
   const now = () => page.Date.now();
 
   const commands: ArrayLike<unknown>[] = []; // given before the config was known
   let ready = false; // the config is known
   let config = parseConfig("");
   let configText = "";
+  let configAt = 0;
   let choice = parseChoice("");
+  let ads: AdConsent = {};
   let held: Dated[] = [];
   let began = false; // capture was permitted once on this page
-  let pageSeen = ""; // the address of the last page event
+  let spotSeen = ""; // where the last page event was
   let pageSeenAt = 0;
   let soonTimer = false;
 
-  function noticeInPage(): boolean {
+  function find(selector: unknown): Element | null {
     try {
-      return !!document.querySelector(config.noticeSelector);
+      return document.querySelector(selector as string);
     } catch {
-      return false; // empty, or no selector at all
+      return null; // empty, or no selector at all
     }
   }
-  const permitted = () => mayCapture(config, choice, noticeInPage);
+  const permitted = () =>
+    mayCapture(config, choice, (page.navigator as any).globalPrivacyControl, () => !!find(config.noticeSelector));
   const visible = () => document.visibilityState !== "hidden";
   const dated = (report: Report, at: number): Dated => {
     return { ...report, at, on: { url: pageUrl(page.location.href), title: clip(document.title, TITLE_LIMIT) } };
@@ -78,36 +85,50 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
       json = JSON.stringify(event);
     }
     delivery.add({ id, key, made: at, json });
-    core.told?.(event);
+    if (type === "form") store.write(type, data.submitted ? "" : at + " " + JSON.stringify(data));
+    if (type === "order") store.write("form", "");
+    if (core.told) core.told(event);
   }
 
   function emitPage(): void {
     if (!visible()) return;
     pageSeenAt = now();
-    const seen = dated({ type: "page", data: {}, key: "" }, pageSeenAt);
-    pageSeen = seen.on.url;
-    emit({ ...seen, key: "page " + pageSeen });
+    spotSeen = spotOf(page.location.href);
+    const data = { kind: carts.kind() || kindOfPath(page.location.pathname), health: core.health() };
+    const seen = dated({ type: "page", data, key: "" }, pageSeenAt);
+    emit({ ...seen, key: "page " + seen.on.url });
+  }
+
+  /** Where capture is permitted for the first time on this page, take up what earlier pages left. */
+  function begin(): void {
+    began = true;
+    store.write("config", configText);
+    delivery.resume();
+    if (!(parseInt(store.read("form") || "") > now() - KEPT_FORM_MS)) store.write("form", "");
+    if (/[?&]modori_t=/.test(page.location.search) || store.read("back")) load("restore");
+  }
+
+  /** Is there a field to write into, here or in a frame that is as good as here? Asks for no layout. */
+  function lookForFields(): void {
+    const frames = Array.from(document.querySelectorAll("iframe"), (frame) => frame.contentDocument);
+    if ([document, ...frames].some((inner) => inner && inner.querySelector(FIELD))) load("forms");
   }
 
   /** Where capture is permitted, turn all that waits into events. */
   function collect(): void {
-    if (ready && config.mode === "off") {
-      held = [];
-      core.forms?.clear();
+    carts.look();
+    const agreed = config.mode === "after-consent" && adsGranted(ads);
+    if (typeof agreed === "boolean") {
+      ads = {};
+      decide(ADS, agreed);
     }
+    if (ready && (config.mode === "off" || isRefused(choice))) forget();
     if (!permitted()) return;
-    if (document.querySelector(FIELD)) load("forms");
-    if (listen().some(([, word]) => ECOMMERCE.test(word as string)) || shimOf(page)) load("carts");
-    core.carts?.look();
-    if (!began) {
-      if (store.read("back") || /[?&]modori_t=/.test(page.location.search)) load("restore");
-      began = true;
-      store.write("config", configText);
-      delivery.resume();
-    }
-    if (pageSeen !== pageUrl(page.location.href)) emitPage();
+    if (!began) begin();
+    if (spotSeen !== spotOf(page.location.href)) emitPage();
     held.splice(0).forEach(emit);
-    core.forms?.changes().forEach(({ state, at }) => {
+    if (!core.forms) return lookForFields();
+    core.forms.changes().forEach(({ state, at }) => {
       emit(dated({ type: "form", data: { ...state }, key: state.submitted ? "" : "form " + state.form }, at));
     });
   }
@@ -117,7 +138,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
     soonTimer = true;
     const work = () => {
       soonTimer = false;
-      collect();
+      safely(collect)();
       delivery.flush();
     };
     page.setTimeout(safely(work), SOON_MS);
@@ -125,64 +146,109 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
 
   function report(said: Report): void {
     held = enqueue(held, dated(said, now()));
-    collect();
     soon();
+  }
+
+  /** Forget what the page said and everything typed. */
+  function forget(): void {
+    held = [];
+    if (core.forms) core.forms.clear();
+  }
+
+  /** Forget that, and what was not sent, but for the keys that `kept` matches. */
+  function stop(kept: RegExp): void {
+    forget();
+    delivery.forget(kept);
+  }
+
+  /** The visitor granted or withdrew a channel. */
+  function decide(channel: string, granted: boolean): void {
+    const before = permitted();
+    choice = choose(choice, channel, granted);
+    const after = permitted();
+    if (isRefused(choice)) {
+      stop(/^consent capture/);
+      store.forgetVisitor();
+    } else if (before && !after) stop(/^consent/);
+    if (before || after || config.mode === "notice") store.write("choice", choice.join(" "));
   }
 
   function consent(said: Report): void {
-    const channel = said.data.channel as string;
-    const capture = channel === "capture";
-    const granted = !!said.data.granted;
-    const before = permitted();
-    // A withdrawal goes out by the permission that it ends, a grant by the one that it gives.
-    if (!granted && !capture) report(said);
-    choice = choose(choice, channel, granted);
-    if (before && !permitted()) {
-      held = [];
-      core.forms?.clear();
-      delivery.forget((item) => /^consent/.test(item.key));
+    const { channel, granted } = said.data as { channel: string; granted: boolean };
+    // A withdrawal goes out by the permission that it ends, a grant by the one that it gives. "No thanks" goes to a
+    // server that knows this browser, and to no other.
+    if (!granted) {
+      if (channel !== CAPTURE) {
+        report(said);
+        collect();
+      } else if (store.knownVisitor()) emit(dated(said, now()));
     }
-    if (isRefused(choice)) store.forgetVisitor();
-    if (before || permitted() || config.mode === "notice") store.write("choice", choice.join(" "));
-    if (granted && !capture) report(said);
-    collect();
-    soon();
+    decide(channel, !!granted);
+    if (granted) report(said);
   }
 
-  const handle = safely((command: ArrayLike<unknown>) => {
-    if (!ready) {
-      commands.push(command);
-    } else if (config.mode !== "off") {
-      const said = core.read(command[0] as string, command[1]);
-      if (!said) throw Error("unknown: " + command[0]);
-      core.own[said.type] = said;
-      (said.type === "consent" ? consent : report)(said);
+  const handle = safely(([name, given]: any) => {
+    if (name === "restore") core.hooks.push(given);
+    else if (!ready) commands.push([name, given]);
+    else if (config.mode !== "off") {
+      const said = reportOf(name, given, document.baseURI);
+      if (!said) throw Error("unknown: " + name);
+      if (said.type === "consent") {
+        const { data } = said;
+        const control: any = !data.text && find(data.control);
+        if (control) data.text = clip(((control.labels || "")[0] || control).textContent.replace(/\s+/g, " ").trim(), 2000);
+        consent(said);
+      } else {
+        carts.heard(said);
+        report(said);
+      }
+      collect();
+      soon();
     }
   });
 
   /** Take the config, written as the instant it was asked for (ms), a space, and the route's JSON. */
   function configure(text: string): void {
-    ready = true;
-    config = parseConfig(text.slice(text.indexOf(" ")));
+    configAt = parseInt(text);
     configText = text;
-    if (config.mode === "off") store.writeQueue([]);
-    else choice = parseChoice(store.read("choice"));
-    commands.splice(0).forEach(handle);
-    const beat = () => {
-      collect();
-      if (permitted() && pageSeenAt < now()) emitPage();
-      soon();
-    };
-    page.setInterval(safely(beat), config.heartbeatMs);
+    config = parseConfig(text.slice(text.indexOf(" ")));
+    if (began) store.write("config", text);
+    const first = !ready;
+    if (first) choice = parseChoice(store.read("choice"));
+    ready = true;
+    if (config.mode === "off" || isRefused(choice)) {
+      // A "no thanks" that has not reached the server yet is the one thing that goes without permission.
+      delivery.resume();
+      stop(/^consent/);
+    }
+    if (first) {
+      commands.splice(0).forEach(handle);
+      beat();
+    }
     collect();
     soon();
   }
 
+  const beat = safely(() => {
+    page.setTimeout(beat, config.heartbeatMs);
+    collect();
+    if (visible() && now() - configAt >= CONFIG_MAX_AGE_MS) void askConfig(0);
+    if (permitted() && pageSeenAt < now()) emitPage();
+    soon();
+  });
+
   async function askConfig(triesLeft: number): Promise<void> {
+    configAt = now();
     const { status, text } = await transport.getConfig();
-    if (!triesLeft || !mayRetry(status)) return safely(configure)(now() + " " + text);
-    page.setTimeout(() => askConfig(triesLeft - 1), CONFIG_RETRY_MS * (1 + Math.random()));
+    if (!mayRetry(status) || !(triesLeft || ready)) safely(configure)(configAt + " " + text);
+    else if (triesLeft) page.setTimeout(() => askConfig(triesLeft - 1), CONFIG_RETRY_MS * (1 + Math.random()));
   }
+
+  const part = safely((name: PartName, start: Parts[PartName]) => {
+    const started = start(core);
+    if (name === "forms") core.forms = started as Core["forms"];
+    soon();
+  });
 
   /** Answer `modori(…)` from now on, and whatever was said before. */
   function takeOver(): void {
@@ -193,9 +259,13 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
     Array.from(early || []).forEach(handle);
   }
 
-  function on(target: EventTarget, type: string, work: (event: Event) => void): void {
+  const on: Listen = (target, type, work) =>
     target.addEventListener(type, safely(work), { capture: true, passive: true });
+  function leave(): void {
+    safely(collect)();
+    delivery.flushOnHide();
   }
+
   const core: Core = {
     page,
     tag,
@@ -208,40 +278,46 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, said: 
     soon,
     collect,
     report,
-    read: (command, given) => reportOf(command, given, document.baseURI),
-    own: {},
+    consentMode(command, said) {
+      // A default is the site's word; only an update is the person's.
+      if (command === "update") ads = { ...ads, ...(said as AdConsent) };
+    },
     ask: transport.ask,
     load,
     forms: null,
-    carts: null,
     on,
-    health: () => ({ ...said, ...delivery.health() }),
+    health: () => ({ ...failed, ...delivery.health() }),
     told: null,
     hooks: [],
   };
-  const part = safely((name: PartName, start: Parts[PartName]) => {
-    const started = start(core);
-    if (name === "forms") core.forms = started as Core["forms"];
-    if (name === "carts") core.carts = started as Core["carts"];
-    soon();
-  });
-  function leave(): void {
-    collect();
-    if (began) delivery.flushOnHide();
-  }
+  const carts = watchCarts(core);
 
   takeOver();
-  on(document, "focusin", collect);
-  on(document, "click", soon);
+  on(document, "focusin", (event: Event) => {
+    // A field in a shadow root shows itself here.
+    const touched = event.composedPath()[0] as Element;
+    if (!core.forms && touched.matches(FIELD) && permitted()) load("forms");
+  });
   on(document, "visibilitychange", () => {
     if (!visible()) leave();
     else if (permitted() && now() - pageSeenAt >= config.heartbeatMs) emitPage();
     soon();
   });
-  on(page, "pagehide", leave);
+  on(document, "DOMContentLoaded", collect);
   on(page, "load", soon);
-  if (/[?&]modori_debug=1/.test(page.location.search)) load("debug");
+  on(page, "pagehide", leave);
+  on(page, "pageshow", (event: PageTransitionEvent) => {
+    if (event.persisted) spotSeen = "";
+    soon();
+  });
+  on(page, "storage", () => {
+    // Another tab's "no thanks" is this one's, too.
+    choice = parseChoice(store.read("choice"));
+    if (isRefused(choice)) stop(/^consent capture/);
+  });
+  safely(watchAddress)(page, on, soon);
 
+  if (/[?&]modori_debug=1/.test(page.location.search) || store.debugging()) load("debug");
   const stored = store.read("config") || "";
   const age = now() - parseInt(stored); // NaN where nothing is stored
   if (age >= 0 && age < CONFIG_MAX_AGE_MS) configure(stored);

@@ -5,6 +5,8 @@ export type Page = Window & typeof globalThis;
 
 export type EventType = "page" | "cart" | "form" | "identify" | "consent" | "order";
 
+export type PageKind = "product" | "cart" | "checkout" | "thanks" | "other";
+
 export interface PageAddress {
   url: string;
   title: string;
@@ -27,4 +29,6 @@ export interface SiteConfig {
   /** A CSS selector; empty matches nothing. */
   noticeSelector: string;
   heartbeatMs: number;
+  /** The browser's Global Privacy Control counts as a refusal. */
+  gpc: boolean;
 }

@@ -7,12 +7,13 @@ export interface Clues {
   id: string;
   /** Its labels, aria-label and what aria-labelledby points to. */
   label: string;
+  /** Its placeholder and its title. */
   placeholder: string;
-  /** The text right before the field, its row's head, its fieldset's legend. */
+  /** The text right before the field: in its row's head, if nowhere nearer; or its fieldset's legend. */
   near: string;
-  /** What stands between the previous field and this one: "-", "@". */
+  /** What stands between the field before it and this one: "-", "@". */
   before: string;
-  /** How many characters fit, or 0 where that is not said. */
+  /** How many characters fit, or less than 1 where that is not said. */
   room: number;
 }
 
@@ -21,78 +22,65 @@ export type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 /** Where fields may be. */
 export const FIELDS = "input,select,textarea";
 
-const FIELD = /^(INPUT|SELECT|TEXTAREA)$/;
-const SILENT = /^(SCRIPT|STYLE|NOSCRIPT|TEMPLATE|SELECT|OPTION|TEXTAREA|BUTTON)$/;
-const BUTTON = /^(hidden|button|submit|reset|image|file|range|color|checkbox|radio)$/;
-const WITHIN_A_WORD = /^(B|EM|FONT|I|SMALL|STRONG|U)$/;
+const NO_FIELD = /^(hidden|button|submit|reset|image|file|range|color|checkbox|radio)$/;
+const SILENT = /^(SCRIPT|STYLE|TEMPLATE|SELECT|TEXTAREA|BUTTON)$/;
+const WITHIN_A_WORD = /^([BIU]|EM|FONT|SMALL|STRONG)$/;
 const NEAR_LIMIT = 60;
+const TEXT_LIMIT = 200;
 
 /** Is this something that a person types or chooses in? Says nothing yet about reading it. */
 export function isField(node: unknown): node is Field {
-  const element = node as Field | null;
-  return !!element && FIELD.test(element.tagName) && !BUTTON.test(element.type);
+  const { tagName, type } = Object(node);
+  return /^(INPUT|SELECT|TEXTAREA)$/.test(tagName) && !NO_FIELD.test(type);
 }
 
 /** The text in a node, but for what scripts, buttons and lists of choices hold. */
-function textOf(node: Node | null): string {
-  if (!node) return "";
-  if (node.nodeType === 3) return node.nodeValue || "";
-  if (node.nodeType !== 1 || SILENT.test(node.nodeName)) return "";
-  let text = "";
-  for (let child = node.firstChild; child && text.length < 200; child = child.nextSibling) text += textOf(child);
+function textOf(node: Node | null | undefined): string {
+  if (!node || SILENT.test(node.nodeName)) return "";
+  let text = (node.nodeType === 3 && node.nodeValue) || "";
+  for (let child = node.firstChild; child && text.length < TEXT_LIMIT; child = child.nextSibling) text += textOf(child);
   return WITHIN_A_WORD.test(node.nodeName) ? text : " " + text + " ";
 }
 
-function trimmed(text: string): string {
-  return text.replace(/\s+/g, " ").trim();
-}
-
-function holdsField(node: Node): boolean {
-  return isField(node) || Array.prototype.some.call((node as Element).querySelectorAll?.(FIELDS) || [], isField);
-}
+const trimmed = (text: string) => text.replace(/\s+/g, " ").trim();
 
 /** The text before a field: up to the previous field, and past it where only a dash or the like lies between. */
 function textBefore(field: Field): [near: string, before: string] {
-  let before: string | undefined;
+  let before = "";
   let text = "";
-  let node: Node = field;
-  for (let level = 0; level < 6; level++) {
+  let node: Node | null = field;
+  for (let level = 0; node && level < 6 && !/^(FORM|BODY|FIELDSET)$/.test(node.nodeName); level++) {
     for (let sibling = node.previousSibling; sibling; sibling = sibling.previousSibling) {
-      if (holdsField(sibling)) {
-        if (before === undefined) before = trimmed(text);
-        if (/[\p{L}\p{N}]/u.test(before)) return [before, before];
-        text = "";
+      const inside = (sibling as Element).querySelectorAll;
+      if (isField(sibling) || (inside && Array.from((sibling as Element).querySelectorAll(FIELDS)).some(isField))) {
         if (level > 1) return ["", before];
-        continue;
+        before = before || trimmed(text);
+        text = "";
+      } else {
+        text = textOf(sibling) + text;
+        if (/\p{L}/u.test(text.replace(/必須|任意|required|optional/gi, ""))) return [trimmed(text).slice(-NEAR_LIMIT), before];
       }
-      text = textOf(sibling) + " " + text;
-      const said = trimmed(text);
-      if (/\p{L}/u.test(said)) return said.length > NEAR_LIMIT && !before ? [said.slice(-NEAR_LIMIT), before || ""] : [said, before || ""];
     }
-    const parent = node.parentNode;
-    if (!parent || /^(FORM|BODY|FIELDSET|TABLE|UL|OL|DL)$/.test(parent.nodeName) || parent.nodeType !== 1) break;
-    node = parent;
+    node = node.parentNode;
   }
-  return ["", before || ""];
+  return ["", before || trimmed(text)];
 }
 
 /** Read a field's clues. */
 export function cluesOf(field: Field): Clues {
   const said = (name: string) => field.getAttribute(name) || "";
   const root = field.getRootNode() as Document;
-  const pointed = said("aria-labelledby").split(/\s+/).map((id) => id && textOf(root.getElementById?.(id)));
-  const labels = Array.from(field.labels || []).map(textOf);
-  const legend = field.closest("fieldset")?.querySelector("legend");
+  const pointed = said("aria-labelledby").split(/\s+/).map((id) => id && textOf(root.getElementById(id)));
   const [near, before] = textBefore(field);
   return {
-    autocomplete: said("autocomplete"),
+    autocomplete: said("autocomplete").toLowerCase(),
     type: field.type,
     name: field.name,
     id: field.id,
-    label: trimmed([...labels, said("aria-label"), ...pointed].join(" ")),
-    placeholder: trimmed(said("placeholder") + " " + said("title")),
-    near: near || trimmed(textOf(legend || null)),
+    label: trimmed([...Array.from(field.labels || []).map(textOf), said("aria-label"), ...pointed].join(" ")),
+    placeholder: said("placeholder") + " " + said("title"),
+    near: near || trimmed(textOf(field.closest("fieldset")?.querySelector("legend"))),
     before,
-    room: Math.max(0, (field as HTMLInputElement).maxLength || 0),
+    room: (field as HTMLInputElement).maxLength,
   };
 }

@@ -11,15 +11,15 @@ class ApiConfig:
     public_url          where the world reaches us; signed webhook URLs are built from it, not from the Host header
     twilio_auth_tokens  the tokens that may sign a webhook now: two while one is being rotated (RULES 37)
     trusted_proxies     networks whose X-Forwarded-For is believed, such as "10.0.0.0/8"; none by default
-    ingest_threads      how many transactions of ingest run at once; each holds a database connection
-    ingest_queue        how many requests may wait for one of them before ingest answers 503
+    ingest_threads      how many of ingest's requests may have a transaction of their own at once, beside the shared one
+    ingest_queue        how many requests more may be in hand before ingest answers 503
     """
 
     public_url: str
     twilio_auth_tokens: tuple[str, ...] = field(default=(), repr=False)
     trusted_proxies: tuple[str, ...] = ()
     ingest_threads: int = 4
-    ingest_queue: int = 256
+    ingest_queue: int = 1000
 
 
 class ProxyTrust:

@@ -3,22 +3,26 @@
 import asyncio
 import ipaddress
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from time import monotonic
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
 from modori.api import problems, taking
 from modori.api.edge import ApiConfig, ProxyTrust
+from modori.api.flusher import Flusher, GoAlone
 from modori.api.keys import SiteKeys, site_keys
 from modori.api.rates import Rates
+from modori.capture.batch.visits import Posted, may_share
 from modori.capture.context import SiteContext
-from modori.capture.reading import Reading, read_event
+from modori.capture.reading import Reading, Refusal, read_event
 from modori.capture.wire import MAX_BODY_BYTES, BadEnvelope, Envelope, TooLarge, read_envelope
 from modori.kernel import clock
 from modori.kernel.errors import BadInput, Forbidden, Limited, ModoriError, Unavailable
@@ -29,6 +33,7 @@ from modori.storage.failures import DATABASE_FAILURES, refusal_of
 from modori.tenants.model import CaptureMode
 from modori.tenants.queries import origin_is_registered
 
+T = TypeVar("T")
 Headers = Mapping[bytes, bytes]
 
 BODY_WITHIN_S: Final = 15.0
@@ -41,6 +46,10 @@ STRANGERS_PER_S: Final = 10
 STRANGERS_BURST: Final = 50
 """For addresses that present no known key; a site's own figures are in its row (RULES 36)."""
 
+MOST_READ_IN_LOOP: Final = 20
+"""Events of one request: more are read by a thread, so that they do not hold up the event loop."""
+
+_KEY: Final = re.compile(rb'"site"\s*:\s*"(pk_[A-Za-z0-9_-]{1,96})"')
 _MEDIA_TYPES: Final = ("", "application/json", "text/plain")
 
 
@@ -92,10 +101,11 @@ class _Asked:
 
 
 class IngestApp:
-    """Answers OPTIONS and POST. Each POST is one transaction, committed before its 202 (G1).
+    """Answers OPTIONS and POST. What a POST brings is committed before its 202 (G1).
 
-    The event loop only reads and writes; parsing and the database are a bounded pool of threads'. What finds the pool's
-    queue full is answered 503 at once.
+    A browser's pages, carts and forms go through the flusher, which commits many requests together; what must not wait
+    (orders, consents), what a server sends, and what the flusher hands back has a transaction of its own, on a bounded
+    pool of threads. What comes while too much is in hand is answered 503 at once.
     """
 
     def __init__(self, config: ApiConfig, *, keys: SiteKeys = site_keys, rates: Rates | None = None) -> None:
@@ -103,8 +113,9 @@ class IngestApp:
         self._rates = rates or Rates()
         self._proxies = ProxyTrust(config.trusted_proxies)
         self._threads = ThreadPoolExecutor(max_workers=config.ingest_threads, thread_name_prefix="ingest")
-        self._most_waiting = config.ingest_threads + config.ingest_queue
-        self._waiting = 0
+        self._flusher = Flusher()
+        self._most_in_hand = config.ingest_threads + config.ingest_queue
+        self._in_hand = 0
         self._origins: dict[str, tuple[float, bool]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,7 +140,7 @@ class IngestApp:
 
     async def _preflight(self, origin: str | None, send: Send) -> None:
         """Grant any registered origin: the POST is judged by its own site's list, which no preflight can name."""
-        if origin is None or not await self._in_thread(lambda: self._is_registered(origin)):
+        if origin is None or not await self._grants(origin):
             raise ForeignOrigin()
         granted = [
             (b"access-control-allow-methods", b"POST"),
@@ -155,31 +166,53 @@ class IngestApp:
             body=body,
             received_at=clock.now(),
         )
-        answer = await self._in_thread(lambda: self._take(asked))
+        answer = await self._take(asked)
         await _answer(send, 202, answer, _cors(origin) if origin is not None else [])
 
-    async def _in_thread(self, work: Callable[[], Any]) -> Any:
-        if self._waiting >= self._most_waiting:
-            raise Unavailable("Too much is waiting. Nothing was kept.", retry_after_s=2)
-        self._waiting += 1
-        try:
-            context = copy_context()
-            return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: context.run(work))
-        finally:
-            self._waiting -= 1
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        context = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: context.run(work))
 
-    def _take(self, asked: _Asked) -> bytes:
+    async def _take(self, asked: _Asked) -> bytes:
+        if self._in_hand >= self._most_in_hand:
+            raise Unavailable("Too much is waiting. Nothing was kept.", retry_after_s=2)
+        self._in_hand += 1
+        try:
+            await self._refuse_early(asked)
+            site, envelope = await self._read(asked)
+            return await self._keep(asked, site, envelope)
+        finally:
+            self._in_hand -= 1
+
+    async def _refuse_early(self, asked: _Asked) -> None:
+        """Refuse what its site's buckets would not let pass anyway, before anything is parsed. raises Limited
+
+        The body is only searched for a key, and how many events it seems to hold: who lies about either gains nothing,
+        since the right ones are counted again once the body has been parsed.
+        """
+        peeked = _KEY.search(asked.body)
+        site = None if peeked is None or asked.bearer else await self._find(peeked[1].decode())
+        if site is None:
+            return
+        count = asked.body.count(b'"visitor"')
+        for key, per_s, burst in _buckets(site, asked):
+            wait_s = self._rates.look(key, count, per_s=per_s, burst=burst)
+            if wait_s:
+                raise _limited(wait_s)
+
+    async def _read(self, asked: _Asked) -> tuple[SiteContext, Envelope]:
         try:
             envelope = read_envelope(asked.body)
-            site = self._site(asked, envelope)
+            site = await self._site(asked, envelope)
         except ModoriError:
-            self._limit(("stranger", _network(asked.client_ip)), 1, STRANGERS_PER_S, STRANGERS_BURST)
+            self._limit(("stranger", network_of(asked.client_ip)), 1, STRANGERS_PER_S, STRANGERS_BURST)
             raise
-        count = len(envelope.events)
-        if not site.is_secret:
-            caller = (site.site_id, _network(asked.client_ip))
-            self._limit(caller, count, site.ip_events_per_s, site.ip_events_burst)
-        self._limit(site.site_id, count, site.site_events_per_s, max(site.site_events_per_s * 2, 50))
+        for key, per_s, burst in _buckets(site, asked):
+            self._limit(key, len(envelope.events), per_s, burst)
+        return site, envelope
+
+    async def _keep(self, asked: _Asked, site: SiteContext, envelope: Envelope) -> bytes:
+        """Read the events, keep what may be kept, and say what came of it once it is on disk."""
         reading = Reading(
             origins=site.origins,
             country=site.country,
@@ -187,23 +220,32 @@ class IngestApp:
             capture_off=site.capture_mode is CaptureMode.OFF,
             sent_at=envelope.sent_at,
             received_at=asked.received_at,
+            sdk=envelope.sdk,
         )
-        taken = taking.take(
-            site,
-            [read_event(raw, reading) for raw in envelope.events],
-            received_at=asked.received_at,
-            ip_index=None if site.is_secret else _ip_index(site, asked.client_ip),
-        )
-        refused = [{"id": one.id, "code": one.code} for one in taken.refused]
-        return json.dumps({"accepted": taken.accepted, "refused": refused}, ensure_ascii=False).encode()
+        if site.is_secret or len(envelope.events) > MOST_READ_IN_LOOP:
+            read = await self._in_thread(lambda: [read_event(raw, reading) for raw in envelope.events])
+        else:
+            read = [read_event(raw, reading) for raw in envelope.events]
+        ip_index = None if site.is_secret else _ip_index(site, asked.client_ip)
+        events = tuple(one for one in read if not isinstance(one, Refusal))
+        posted = Posted(site, events, asked.received_at, ip_index)
+        if may_share(posted):
+            try:
+                if events:
+                    await self._flusher.keep(posted)
+                return _told(len(events), [one for one in read if isinstance(one, Refusal)])
+            except GoAlone:
+                pass
+        taken = await self._in_thread(lambda: taking.take(site, read, received_at=asked.received_at, ip_index=ip_index))
+        return _told(taken.accepted, taken.refused)
 
-    def _site(self, asked: _Asked, envelope: Envelope) -> SiteContext:
+    async def _site(self, asked: _Asked, envelope: Envelope) -> SiteContext:
         """Say on whose behalf the request speaks. raises Forbidden's leaves, BadEnvelope"""
         if asked.bearer is not None:
-            return self._site_of_server(asked, envelope, asked.bearer)
+            return await self._site_of_server(asked, envelope, asked.bearer)
         if envelope.site is None:
             raise BadEnvelope("site: name the site's publishable key, pk_…", field="site")
-        site = self._keys.find(envelope.site)
+        site = await self._find(envelope.site)
         if site is None or site.is_secret:
             raise UnknownSiteKey()
         if asked.origin is None:
@@ -212,22 +254,32 @@ class IngestApp:
             raise ForeignOrigin()
         return site
 
-    def _site_of_server(self, asked: _Asked, envelope: Envelope, bearer: str) -> SiteContext:
+    async def _site_of_server(self, asked: _Asked, envelope: Envelope, bearer: str) -> SiteContext:
         if asked.origin is not None:
             raise SecretInBrowser()
-        site = self._keys.find(bearer)
+        site = await self._find(bearer)
         if site is None or not site.is_secret:
             raise UnknownSiteKey()
         if envelope.site is not None:
-            named = self._keys.find(envelope.site)
+            named = await self._find(envelope.site)
             if named is None or named.site_id != site.site_id:
                 raise UnknownSiteKey("The envelope names another site than the secret key's.")
         return site
 
+    async def _find(self, key: str) -> SiteContext | None:
+        """Return the site of a key: from memory, or from the database by a thread."""
+        is_at_hand, site = self._keys.at_hand(key)
+        return site if is_at_hand else await self._in_thread(lambda: self._keys.find(key))
+
     def _limit(self, key: object, cost: int, per_s: int, burst: int) -> None:
         wait_s = self._rates.take(key, cost, per_s=per_s, burst=burst)
         if wait_s:
-            raise Limited("Too many events. Nothing was kept.", retry_after_s=wait_s)
+            raise _limited(wait_s)
+
+    async def _grants(self, origin: str) -> bool:
+        if self._in_hand >= self._most_in_hand:
+            raise Unavailable("Too much is waiting.", retry_after_s=2)
+        return await self._in_thread(lambda: self._is_registered(origin))
 
     def _is_registered(self, origin: str) -> bool:
         kept = self._origins.get(origin)
@@ -295,7 +347,25 @@ def _is_among(origin: str, origins: Sequence[str]) -> bool:
     return written is not None and written in origins
 
 
-def _network(client_ip: str) -> str:
+def _buckets(site: SiteContext, asked: _Asked) -> list[tuple[Hashable, int, int]]:
+    """Say which buckets a request drinks from: (key, tokens a second, burst). A server's address has none."""
+    of_site: tuple[Hashable, int, int] = (site.site_id, site.site_events_per_s, max(site.site_events_per_s * 2, 50))
+    if site.is_secret:
+        return [of_site]
+    return [((site.site_id, network_of(asked.client_ip)), site.ip_events_per_s, site.ip_events_burst), of_site]
+
+
+def _limited(wait_s: int) -> Limited:
+    return Limited("Too many events. Nothing was kept.", retry_after_s=wait_s)
+
+
+def _told(accepted: int, refused: Sequence[Refusal]) -> bytes:
+    told = [{"id": one.id, "code": one.code} for one in refused]
+    return json.dumps({"accepted": accepted, "refused": told}, ensure_ascii=False).encode()
+
+
+@lru_cache(maxsize=4096)
+def network_of(client_ip: str) -> str:
     """Name the caller's network: an IPv4 address, or the /64 that one IPv6 customer has at least."""
     try:
         address = ipaddress.ip_address(client_ip)
@@ -309,4 +379,4 @@ def _network(client_ip: str) -> str:
 
 
 def _ip_index(site: SiteContext, client_ip: str) -> bytes:
-    return crypto.blind_index(site.tenant_id, "ip", _network(client_ip))
+    return crypto.blind_index(site.tenant_id, "ip", network_of(client_ip))

@@ -25,6 +25,13 @@ class SiteKeys:
         self._lock = Lock()
         self._kept: OrderedDict[bytes, tuple[float, SiteContext | None]] = OrderedDict()
 
+    def at_hand(self, key: str) -> tuple[bool, SiteContext | None]:
+        """Say whether the answer is known without the database, and which it is."""
+        if not key.startswith(("pk_", "sk_")) or len(key) > LONGEST_KEY:
+            return True, None
+        kept = self._kept.get(hashlib.sha256(key.encode()).digest())
+        return (True, kept[1]) if kept is not None and kept[0] > monotonic() else (False, None)
+
     def find(self, key: str) -> SiteContext | None:
         """Return the site of a live key, or None for an unknown or revoked one, or one of another form.
 

@@ -22,13 +22,20 @@ class Rates:
 
         per_s, burst  how fast the bucket fills and how much it holds; a cost above the burst takes a full bucket
         """
+        return self._ask(key, cost, per_s, burst, takes=True)
+
+    def look(self, key: Hashable, cost: int, *, per_s: float, burst: int) -> int:
+        """Answer as `take` would, and take nothing."""
+        return self._ask(key, cost, per_s, burst, takes=False)
+
+    def _ask(self, key: Hashable, cost: int, per_s: float, burst: int, *, takes: bool) -> int:
         now = self._tick()
         wanted = min(max(cost, 1), max(burst, 1))
         with self._lock:
             tokens, at = self._buckets.get(key, (float(burst), now))
             tokens = min(float(burst), tokens + (now - at) * per_s)
             missing = wanted - tokens
-            self._buckets[key] = (tokens if missing > 0 else tokens - wanted, now)
+            self._buckets[key] = (tokens - wanted if takes and missing <= 0 else tokens, now)
             self._buckets.move_to_end(key)
             while len(self._buckets) > MOST_BUCKETS:
                 self._buckets.popitem(last=False)

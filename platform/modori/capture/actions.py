@@ -96,7 +96,7 @@ def take_events(
     for visitor, batch in groupby(events, key=lambda event: event.visitor):
         folding = _Folding(session, site, visitor, seen.ordered_at.get(visitor), received_at, ip_index, taken)
         for event in batch:
-            rows.append(_row(event, site, received_at, folding.take(event)))
+            rows.append(event_row(event, site, received_at, folding.take(event)))
         folding.close()
     if rows:
         queries.insert_events(session, tenant_id=site.tenant_id, rows=rows)
@@ -152,7 +152,7 @@ class _Folding:
         match event.seen:
             case FormSeen():
                 self._typed += contacts.typed_in_form(event.seen.fields, at=event.at, is_signed=self._site.is_secret)
-                self._name = _full_name(event.seen.fields) or self._name
+                self._name = full_name(event.seen.fields) or self._name
             case IdentifySeen():
                 self._typed += contacts.typed_in_identify(event.seen, at=event.at, is_signed=self._site.is_secret)
                 self._name = event.seen.name or self._name
@@ -297,7 +297,7 @@ def form_fields(session: Session, *, tenant_id: TenantId, episode: Episode) -> d
     if episode.form_fields is None:
         return {}
     opened: dict[str, str] = json.loads(
-        crypto.unseal(session, tenant_id, _form_field(episode.episode_id), episode.form_fields)
+        crypto.unseal(session, tenant_id, form_field(episode.episode_id), episode.form_fields)
     )
     return opened
 
@@ -344,7 +344,7 @@ def _apply(session: Session, episode: Episode, draft: Draft) -> None:
         tenant_id = TenantId(episode.tenant_id)
         merged = {**form_fields(session, tenant_id=tenant_id, episode=episode), **draft.form_fields}
         written = json.dumps(merged, ensure_ascii=False, sort_keys=True)
-        episode.form_fields = crypto.seal(session, tenant_id, _form_field(episode.episode_id), written)
+        episode.form_fields = crypto.seal(session, tenant_id, form_field(episode.episode_id), written)
 
 
 def _mark(episode: Episode, *, at: datetime) -> None:
@@ -361,8 +361,9 @@ def _next_look(episode: Episode, *, has_contact: bool, site: SiteContext) -> dat
     )
 
 
-def _row(event: ReadEvent, site: SiteContext, received_at: datetime, episode_id: UUID | None) -> dict[str, Any]:
+def event_row(event: ReadEvent, site: SiteContext, received_at: datetime, episode_id: UUID | None) -> dict[str, Any]:
     return {
+        "tenant_id": str(site.tenant_id),
         "received_at": received_at.isoformat(),
         "event_id": str(event.id),
         "site_id": str(site.site_id),
@@ -376,7 +377,7 @@ def _row(event: ReadEvent, site: SiteContext, received_at: datetime, episode_id:
     }
 
 
-def _full_name(fields: Mapping[str, str]) -> str | None:
+def full_name(fields: Mapping[str, str]) -> str | None:
     """Return the name of a form: whole, or family and given name in the order of the form's language."""
     if fields.get("name"):
         return fields["name"]
@@ -384,5 +385,5 @@ def _full_name(fields: Mapping[str, str]) -> str | None:
     return " ".join(parts) or None
 
 
-def _form_field(episode_id: UUID) -> crypto.Field:
+def form_field(episode_id: UUID) -> crypto.Field:
     return crypto.Field("episode", "form_fields", str(episode_id))

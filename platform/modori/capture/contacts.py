@@ -12,8 +12,10 @@ from modori.capture import queries, rules
 from modori.capture.bodies import CONTACT_KINDS, member_index
 from modori.capture.context import SiteContext
 from modori.capture.model import Episode
+from modori.capture.queries import Attached
 from modori.capture.rules import IdentifySeen
 from modori.kernel.errors import ModoriError
+from modori.kernel.ids import TenantId
 from modori.people import actions as people
 from modori.people import queries as people_queries
 from modori.people.model import ContactKind
@@ -32,6 +34,16 @@ class Typed:
     text: str
     source: str
     at: datetime
+    ip_index: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The newest that one source says of one kind. `index` is the value's blind index."""
+
+    value: ContactValue
+    index: bytes
+    typed: Typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +58,11 @@ class Attachment:
     ordered_at: datetime | None = None
 
 
-def typed_in_form(fields: Mapping[str, str], *, at: datetime, is_signed: bool) -> list[Typed]:
+def typed_in_form(
+    fields: Mapping[str, str], *, at: datetime, is_signed: bool, ip_index: bytes | None = None
+) -> list[Typed]:
     source = SIGNED if is_signed else FORM
-    return [Typed(kind, fields[name], source, at) for name, kind in CONTACT_KINDS.items() if fields.get(name)]
+    return [Typed(kind, fields[name], source, at, ip_index) for name, kind in CONTACT_KINDS.items() if fields.get(name)]
 
 
 def typed_in_identify(seen: IdentifySeen, *, at: datetime, is_signed: bool) -> list[Typed]:
@@ -71,35 +85,22 @@ def attach_typed(
     Of what one source says of one kind the newest counts: a corrected address takes the place of the mistyped one.
     What is no address or number (yet) is left out; the event row says so.
     """
-    wanted = _newest(typed, country=site.country)
+    wanted = newest(typed, tenant_id=site.tenant_id, country=site.country)
     if not wanted:
         return Attachment()
     attached = queries.list_attached(session, tenant_id=site.tenant_id, episode_id=episode.episode_id)
-    known = {(one.kind, one.value_index) for one in attached}
-    missing = {
-        value_index(site.tenant_id, value.kind, value.text): (value, source, at)
-        for (source, _), (value, at) in sorted(wanted.items(), key=lambda entry: entry[0])
-        if (value.kind, value_index(site.tenant_id, value.kind, value.text)) not in known
-    }
-    replaced = [
-        one.contact_point_id
-        for one in attached
-        if (new := wanted.get((one.source, one.kind))) is not None
-        and value_index(site.tenant_id, one.kind, new[0].text) != one.value_index
-        and new[1] >= one.captured_at
-    ]
+    missing = missing_of(wanted, attached)
+    replaced = replaced_of(wanted, attached)
     if replaced:
         queries.detach(session, tenant_id=site.tenant_id, episode_id=episode.episode_id, contact_point_ids=replaced)
     points = people.meet_all(
         session,
         tenant_id=site.tenant_id,
-        values=[(value.kind, value.text) for value, _, _ in missing.values()],
+        values=[(one.value.kind, one.value.text) for one in missing],
         person_id=episode.person_id,
         now=now,
     )
-    met = {
-        point.contact_point_id: (source, at) for point, (_, source, at) in zip(points, missing.values(), strict=True)
-    }
+    met = {point.contact_point_id: (one.typed.source, one.typed.at) for point, one in zip(points, missing, strict=True)}
     if episode.person_id is None and points:
         episode.person_id = min(points, key=lambda point: point.kind.value).person_id
     new_points = _count_new(session, site, episode, list(met))
@@ -164,14 +165,34 @@ def hold_beyond_limits(
     queries.save(session, episode)
 
 
-def _newest(typed: Iterable[Typed], *, country: str) -> dict[tuple[str, ContactKind], tuple[ContactValue, datetime]]:
-    newest: dict[tuple[str, ContactKind], tuple[ContactValue, datetime]] = {}
+def newest(typed: Iterable[Typed], *, tenant_id: TenantId, country: str) -> dict[tuple[str, ContactKind], Wanted]:
+    """Return the newest that each source says of each kind. What is no address or number (yet) is left out."""
+    found: dict[tuple[str, ContactKind], Wanted] = {}
     for one in sorted(typed, key=lambda each: each.at):
         try:
-            newest[(one.source, one.kind)] = (read_value(one.kind, one.text, country=country), one.at)
+            value = read_value(one.kind, one.text, country=country)
         except ModoriError:  # half-typed: an answer, kept by its code in the event row
             continue
-    return newest
+        found[(one.source, one.kind)] = Wanted(value, value_index(tenant_id, one.kind, value.text), one)
+    return found
+
+
+def missing_of(wanted: Mapping[tuple[str, ContactKind], Wanted], attached: Sequence[Attached]) -> list[Wanted]:
+    """Return what an episode does not hold yet, each value once, in the order of source and kind."""
+    known = {one.value_index for one in attached}
+    missing = {one.index: one for _, one in sorted(wanted.items(), key=lambda entry: entry[0])}
+    return [one for index, one in missing.items() if index not in known]
+
+
+def replaced_of(wanted: Mapping[tuple[str, ContactKind], Wanted], attached: Sequence[Attached]) -> list[UUID]:
+    """Return the contact points whose source says something newer of the same kind: a corrected address."""
+    return [
+        one.contact_point_id
+        for one in attached
+        if (new := wanted.get((one.source, one.kind))) is not None
+        and new.index != one.value_index
+        and new.typed.at >= one.captured_at
+    ]
 
 
 def _count_new(session: Session, site: SiteContext, episode: Episode, contact_point_ids: list[UUID]) -> int:

@@ -112,7 +112,7 @@ def open_restore_link(
         lives_s=row.episode_expires_after_s,
         ordered=row.ordered_at is not None or row.episode_state == EpisodeState.ORDERED,
         erased=row.erased_at is not None or row.lead_state == LeadState.ERASED,
-        expired=row.episode_state == EpisodeState.EXPIRED,
+        expired=row.episode_state in (EpisodeState.EXPIRED, EpisodeState.REFUSED),
     )
     if rules.leads_to_cart(facts, now=now):
         return Destination(row.target_url, counts=True)

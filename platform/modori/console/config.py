@@ -29,6 +29,7 @@ class ConsoleConfig:
     voice       carries an operator's dial
     now         the clock
     sdk_integrity  says which SDK is served; None where none has been built
+    event_days     how long events are kept, for the notices
     """
 
     public_url: str
@@ -36,6 +37,7 @@ class ConsoleConfig:
     voice: Voice = field(repr=False)
     now: Callable[[], datetime]
     sdk_integrity: Callable[[], SdkRelease | None]
+    event_days: int = 400
 
     @property
     def is_secure(self) -> bool:

@@ -4,7 +4,9 @@ import modori.api.model
 import modori.billing.model
 import modori.calls.model
 import modori.capture.model
+import modori.capture.sightings.model
 import modori.channels.model
+import modori.connectors.csv.model
 import modori.leads.model
 import modori.outcomes.model
 import modori.outreach.model
@@ -18,6 +20,7 @@ ROOMS = (
     modori.tenants.model,
     modori.people.model,
     modori.capture.model,
+    modori.capture.sightings.model,
     modori.leads.model,
     modori.sending.model,
     modori.channels.model,
@@ -25,5 +28,6 @@ ROOMS = (
     modori.outreach.model,
     modori.outcomes.model,
     modori.billing.model,
+    modori.connectors.csv.model,
     modori.api.model,
 )

@@ -54,6 +54,7 @@ def make_app(settings: Settings) -> ASGIApp:
                 voice=wiring.adapters(settings).voice,
                 now=clock.now,
                 sdk_integrity=sdk.sdk_integrity,
+                event_days=settings.event_retention_days,
             )
         )
     )

@@ -20,6 +20,8 @@ from modori.capture import scans as capture_scans
 from modori.channels.adapters import Adapters, make_adapters
 from modori.channels.twilio_http import TwilioAccount
 from modori.channels.wire import Prices
+from modori.connectors.csv import jobs as uploads
+from modori.connectors.csv import scans as uploads_scans
 from modori.console import jobs as console
 from modori.console.mail import UserMailer
 from modori.entrypoints import resources
@@ -41,12 +43,15 @@ FOLLOWERS: Final[Mapping[str, tuple[Job, ...]]] = {
     "lead.expired": (outreach.clear_expired_lead_now,),
     "stop.recorded": (outreach.end_stopped_leads_now,),
     "contact.erased": (outreach.end_erased_leads_now,),
+    "capture.refused": (outreach.forget_visitor_now,),
     "order.recorded": (outcomes.settle_order_now, billing.attribute_order_now),
     "order.proven": (billing.attribute_order_now,),
     "contact.proven": (billing.attribute_lead_now,),
     "call.disposed": (outreach.settle_lead_now,),
     "delivery.resolved": (outreach.settle_lead_now,),
     "reversal.applied": (billing.reverse_result_now,),
+    "upload.made": (uploads.check_upload_now,),
+    "upload.approved": (uploads.apply_upload_now,),
     "user.invited": (console.mail_invitation_now,),
     "user.reset": (console.mail_reset_now,),
 }
@@ -71,6 +76,7 @@ def scans(settings: Settings) -> list[Scan]:
         Scan("ended holds", 5.0, billing_scans.release_holds, is_eager=True),
         Scan("silent results", 60.0, billing_scans.approve_silent_results),
         Scan("expired claims", 5.0, calls_scans.release_expired_claims),
+        Scan("old uploads", hour_s, uploads_scans.forget_old_uploads),
         Scan("kept answers", hour_s, idempotency.forget_old_answers),
         Scan("event partitions", hour_s, lambda: capture_scans.keep_event_partitions(settings.event_retention_days)),
         Scan("seen events", hour_s, capture_scans.forget_seen_events, is_eager=True),

@@ -12,6 +12,8 @@ from sqlmodel import Session
 from modori.background import live
 from modori.capture import actions as capture
 from modori.capture import queries as capture_queries
+from modori.capture.contacts import SIGNED
+from modori.capture.forgetting import queries as forgetting
 from modori.capture.model import Episode, EpisodeState
 from modori.capture.rules import Verdict, is_settled_by_order, judge_episode, next_look
 from modori.kernel.errors import Conflict
@@ -84,7 +86,7 @@ def make_lead(
         return known
     site = tenants.get_site(session, tenant_id=tenant_id, site_id=SiteId(episode.site_id))
     idle_after, expires_after = _thresholds(site)
-    if episode.state is EpisodeState.EXPIRED:
+    if episode.state in (EpisodeState.EXPIRED, EpisodeState.REFUSED):
         return None
     if episode.ordered_at is None and now < episode.last_activity_at + idle_after:
         return None
@@ -198,7 +200,9 @@ def _abandon(session: Session, *, tenant_id: TenantId, episode: Episode, now: da
 
 def _expire(session: Session, *, tenant_id: TenantId, episode: Episode, now: datetime) -> None:
     """Close an episode that nobody came back to; a lead of it that is still open ends, and what hangs on it follows."""
-    episode.state, episode.due_at = EpisodeState.EXPIRED, None
+    episode.due_at = None
+    if episode.state is not EpisodeState.REFUSED:
+        episode.state = EpisodeState.EXPIRED
     capture_queries.save(session, episode)
     lead = queries.find_lead_of_episode(session, tenant_id=tenant_id, episode_id=episode.episode_id)
     if lead is None:
@@ -232,6 +236,7 @@ def _judge(session: Session, *, tenant_id: TenantId, episode: Episode, site: Sit
             ),
             ordered=is_settled_by_order(episode.started_at, last_ordered_at=row.last_ordered_at),
             consents=_consents(session, tenant_id=tenant_id, episode=episode, row=row),
+            is_signed=row.source == SIGNED,
         )
         for row in rows
     }
@@ -243,8 +248,20 @@ def _judge(session: Session, *, tenant_id: TenantId, episode: Episode, site: Sit
         has_notice=bool(site.notice_text) and site.capture_mode != "off",
         has_open_lead=_has_open_lead(session, tenant_id=tenant_id, episode=episode, contact_ids=list(contacts)),
         contacts=list(contacts.values()),
+        is_refused=_is_refused(session, tenant_id=tenant_id, episode=episode),
+        wants_signature=site.signed_mode,
     )
     return _Judged(rules.judge_lead(facts), contacts)
+
+
+def _is_refused(session: Session, *, tenant_id: TenantId, episode: Episode) -> bool:
+    """Say whether the visitor refused capture after all that is in the episode: it was just being written meanwhile."""
+    if episode.visitor is None:
+        return False
+    permission = forgetting.find_permission(
+        session, tenant_id=tenant_id, site_id=episode.site_id, visitor=episode.visitor
+    )
+    return permission.forbids(episode.last_activity_at)
 
 
 def _consents(session: Session, *, tenant_id: TenantId, episode: Episode, row: queries.ContactRow) -> dict[str, bool]:

@@ -24,6 +24,8 @@ class ContactRow:
     is_mobile: bool
     is_gone: bool
     last_ordered_at: datetime | None
+    source: str
+    """Who told us: form, identify, or signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +94,16 @@ def lock_contacts_of_episode(session: Session, *, tenant_id: TenantId, episode_i
     """Lock the contact points of a locked episode, by id, and read them as they are under the lock."""
     rows = session.connection().execute(
         text(
-            "select contact_point_id, kind, value_index, coalesce(is_mobile, false),"
-            " value is null or dead_at is not null or erased_at is not null, last_ordered_at"
-            " from contact_point where tenant_id = :tenant_id and contact_point_id in (select contact_point_id"
-            " from episode_contact where tenant_id = :tenant_id and episode_id = :episode_id)"
-            " order by contact_point_id limit 100 for no key update"
+            "select c.contact_point_id, c.kind, c.value_index, coalesce(c.is_mobile, false),"
+            " c.value is null or c.dead_at is not null or c.erased_at is not null, c.last_ordered_at, e.source"
+            " from episode_contact e join contact_point c"
+            "  on c.tenant_id = e.tenant_id and c.contact_point_id = e.contact_point_id"
+            " where e.tenant_id = :tenant_id and e.episode_id = :episode_id"
+            " order by c.contact_point_id limit 100 for no key update of c"
         ),
         {"tenant_id": tenant_id, "episode_id": episode_id},
     )
-    return [ContactRow(row[0], ContactKind(row[1]), bytes(row[2]), row[3], row[4], row[5]) for row in rows]
+    return [ContactRow(row[0], ContactKind(row[1]), bytes(row[2]), row[3], row[4], row[5], row[6]) for row in rows]
 
 
 def list_routes(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> list[Route]:

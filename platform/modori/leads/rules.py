@@ -12,20 +12,24 @@ from uuid import UUID
 class NoLead(StrEnum):
     """Why an abandoned episode became no lead, in words that the console explains (STYLE 6). Stored on the episode.
 
+    capture_refused  the visitor has said "no thanks" to capture (RULES 15)
     ordered          it was bought, or one of its contact points has ordered since it began
     nothing_left     the cart is empty and there is no form
     form_submitted   a form without a cart was sent off: it is an application, not an abandoned one
     no_contact       nobody can be reached: no contact point, or every one is dead or erased
+    unsigned         the site is in signed mode, and its server has signed for none of the contact points
     stopped          every contact point that could be reached is stopped (RULES 5)
     no_consent       no consent for a channel that reaches anybody, and no notice that would permit a call (RULES 2, 15)
     open_lead        the person, or one of the contact points, has an open lead already (RULES 31)
     no_route         no route of the site matches
     """
 
+    CAPTURE_REFUSED = "capture_refused"
     ORDERED = "ordered"
     NOTHING_LEFT = "nothing_left"
     FORM_SUBMITTED = "form_submitted"
     NO_CONTACT = "no_contact"
+    UNSIGNED = "unsigned"
     STOPPED = "stopped"
     NO_CONSENT = "no_consent"
     OPEN_LEAD = "open_lead"
@@ -36,8 +40,9 @@ class NoLead(StrEnum):
 class ContactFacts:
     """A contact point of the episode.
 
-    consents  the newest word per channel, where there is one: True granted, False withdrawn or refused
-    ordered   it has ordered since the episode began
+    consents   the newest word per channel, where there is one: True granted, False withdrawn or refused
+    ordered    it has ordered since the episode began
+    is_signed  the shop's server vouched for it (docs/signed-mode.md)
     """
 
     contact_point_id: UUID
@@ -47,13 +52,16 @@ class ContactFacts:
     is_stopped: bool
     ordered: bool
     consents: Mapping[str, bool]
+    is_signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LeadFacts:
     """What eligibility looks at, read under the locks of episode, leads and contact points (G2).
 
-    has_notice  the site shows a notice: calls are permitted unless refused (DESIGN 5, Consent and identity)
+    has_notice       the site shows a notice: calls are permitted unless refused (DESIGN 5, Consent and identity)
+    is_refused       the visitor has refused capture, and what is left of the episode is from before
+    wants_signature  the site is in signed mode: who was only typed in is nobody's word
     """
 
     ordered: bool
@@ -63,6 +71,8 @@ class LeadFacts:
     has_notice: bool
     has_open_lead: bool
     contacts: Sequence[ContactFacts]
+    is_refused: bool = False
+    wants_signature: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,8 @@ def channels_of(contact: ContactFacts, *, has_notice: bool) -> frozenset[str]:
 
 def judge_lead(facts: LeadFacts) -> Eligible | NoLead:
     """Say whether an abandoned episode becomes a lead, and by which contact points."""
+    if facts.is_refused:
+        return NoLead.CAPTURE_REFUSED
     if facts.ordered or any(one.ordered for one in facts.contacts):
         return NoLead.ORDERED
     if not facts.has_items and not facts.has_form:
@@ -106,6 +118,10 @@ def judge_lead(facts: LeadFacts) -> Eligible | NoLead:
     living = [one for one in facts.contacts if not one.is_gone]
     if not living:
         return NoLead.NO_CONTACT
+    if facts.wants_signature:
+        living = [one for one in living if one.is_signed]
+        if not living:
+            return NoLead.UNSIGNED
     if all(one.is_stopped for one in living):
         return NoLead.STOPPED
     reach = {one.contact_point_id: channels_of(one, has_notice=facts.has_notice) for one in living}

@@ -102,7 +102,9 @@ def record_order(
         order_id=str(known.order_id),
     )
     if proves:
-        tenants.note_order_feed(session, tenant_id=tenant_id, now=now)
+        # A file says what had been ordered when it was written, and nothing of what came later.
+        heard_at = read.placed_at if source is OrderSource.CSV else now
+        tenants.note_order_feed(session, tenant_id=tenant_id, now=heard_at)
     return RecordedOrder(known, is_new, ended, read.unreadable)
 
 

@@ -8,8 +8,10 @@ from sqlmodel import Session
 
 from modori.background import work
 from modori.calls.model import Disposition
+from modori.capture.forgetting import actions as forgetting
 from modori.kernel.ids import LeadId, TenantId
 from modori.outreach import actions
+from modori.outreach.forgetting import forget_visitor
 
 
 def plan_lead_now(tenant_id: str, work_id: str) -> None:
@@ -73,5 +75,21 @@ def clear_expired_lead_now(tenant_id: str, work_id: str) -> None:
         actions.clear_lead(
             session, tenant_id=TenantId(UUID(tenant_id)), lead_id=lead_id, because="episode:expired", now=now
         )
+
+    work.run(tenant_id, work_id, do)
+
+
+def forget_visitor_now(tenant_id: str, work_id: str) -> None:
+    """Delete a round of what a visitor's browser sent, and look once more for episodes that were just being written."""
+
+    def do(session: Session, payload: dict[str, Any], now: datetime) -> None:
+        whose: Any = {
+            "tenant_id": TenantId(UUID(tenant_id)),
+            "site_id": UUID(payload["site_id"]),
+            "visitor": payload["visitor"],
+            "until": datetime.fromisoformat(payload["until"]),
+        }
+        forget_visitor(session, **whose, now=now)
+        forgetting.forget_events(session, **whose, round_number=payload["round"], now=now)
 
     work.run(tenant_id, work_id, do)

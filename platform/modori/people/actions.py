@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session
@@ -21,7 +22,7 @@ from modori.people.model import (
     StopEffect,
     StopReason,
 )
-from modori.people.values import platform_value_index, read_value, value_index
+from modori.people.values import ContactValue, platform_value_index, read_value, value_index
 from modori.storage import crypto, outbox
 
 
@@ -292,7 +293,7 @@ def mark_dead(session: Session, *, tenant_id: TenantId, contact_point_id: UUID, 
 
 def name_person(session: Session, *, tenant_id: TenantId, person_id: UUID, name: str, overwrite: bool) -> None:
     """Keep the name that a person gave, sealed; without `overwrite` only the first one."""
-    sealed = crypto.seal(session, tenant_id, crypto.Field("person", "name", str(person_id)), name)
+    sealed = crypto.seal(session, tenant_id, _name_field(person_id), name)
     queries.name_person(session, tenant_id=tenant_id, person_id=person_id, name=sealed, overwrite=overwrite)
 
 
@@ -301,7 +302,7 @@ def reveal_name(session: Session, *, tenant_id: TenantId, person_id: UUID) -> st
     person = queries.get_person(session, tenant_id=tenant_id, person_id=person_id)
     if person.name is None:
         return None
-    return crypto.unseal(session, tenant_id, crypto.Field("person", "name", str(person_id)), person.name)
+    return crypto.unseal(session, tenant_id, _name_field(person_id), person.name)
 
 
 def set_member_index(
@@ -311,6 +312,35 @@ def set_member_index(
     queries.set_member_index(
         session, tenant_id=tenant_id, person_id=person_id, member_index=member_index, overwrite=overwrite
     )
+
+
+def new_point_row(
+    value: ContactValue, *, tenant_id: TenantId, index: bytes, person_id: UUID | None, now: datetime
+) -> dict[str, Any]:
+    """Write a contact point that nobody has met for `batch.queries.insert_points`.
+
+    person_id  whose it is; None: somebody new's. The tenant's data key must be at hand
+    """
+    contact_point_id = new_id()
+    return {
+        "tenant_id": str(tenant_id),
+        "contact_point_id": str(contact_point_id),
+        "person_id": str(person_id or new_id()),
+        "kind": value.kind.value,
+        "value": crypto.seal(None, tenant_id, _field(contact_point_id), value.text).hex(),
+        "value_index": index.hex(),
+        "platform_index": platform_value_index(value.kind, value.text).hex(),
+        "masked": value.masked,
+        "is_mobile": value.is_mobile,
+        "made_at": now.isoformat(),
+        "makes_person": person_id is None,
+    }
+
+
+def new_name_row(*, tenant_id: TenantId, person_id: UUID, name: str) -> dict[str, Any]:
+    """Write a name for `batch.queries.name_persons`. The tenant's data key must be at hand."""
+    sealed = crypto.seal(None, tenant_id, _name_field(person_id), name)
+    return {"tenant_id": str(tenant_id), "person_id": str(person_id), "name": sealed.hex()}
 
 
 def _is_same(stop: rules.StopFact, via: Channel | None, reason: StopReason) -> bool:
@@ -380,3 +410,7 @@ def _forget_person(session: Session, *, tenant_id: TenantId, person_id: UUID, no
 
 def _field(contact_point_id: UUID) -> crypto.Field:
     return crypto.Field("contact_point", "value", str(contact_point_id))
+
+
+def _name_field(person_id: UUID) -> crypto.Field:
+    return crypto.Field("person", "name", str(person_id))

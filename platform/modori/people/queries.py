@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import TenantId
+from modori.kernel.masking import DOTS
 from modori.people.model import Channel, Consent, ContactKind, ContactPoint, Erasure, Person, Stop
 from modori.people.rules import StopFact
 from modori.storage import crypto
@@ -221,3 +222,24 @@ def reveal(session: Session, *, tenant_id: TenantId, contact_point_id: UUID) -> 
         raise NotFound("The value has been erased.")
     field = crypto.Field("contact_point", "value", str(point.contact_point_id))
     return crypto.unseal(session, tenant_id, field, point.value)
+
+
+def forget_values(session: Session, *, tenant_id: TenantId, ids: Sequence[UUID]) -> int:
+    """Blank locked contact points, and persons without another value. Returns how many points had one."""
+    forgotten = session.connection().execute(
+        text(
+            "update contact_point set value = null, masked = :dots, is_mobile = null where tenant_id = :tenant_id"
+            " and contact_point_id = any(:ids) and value is not null returning person_id"
+        ),
+        {"tenant_id": tenant_id, "ids": list(ids), "dots": DOTS},
+    )
+    person_ids = list(forgotten.scalars())
+    session.connection().execute(
+        text(
+            "update person p set name = null, member_index = null where p.tenant_id = :tenant_id"
+            " and p.person_id = any(:ids) and not exists (select 1 from contact_point c"
+            "  where c.tenant_id = p.tenant_id and c.person_id = p.person_id and c.value is not null)"
+        ),
+        {"tenant_id": tenant_id, "ids": sorted(set(person_ids))},
+    )
+    return len(person_ids)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from modori.kernel.email import normalise_email
 from modori.kernel.errors import BadInput
@@ -40,11 +41,16 @@ class ContactValue:
 
 
 def read_value(kind: ContactKind, text: str, *, country: str = "JP") -> ContactValue:
-    """Normalise what somebody typed.
+    """Normalise what somebody typed. The last thousand answers are at hand: a form says the same again and again.
 
     raises  BadEmail, BadPhone or BadLineUser
     source  a LINE user id is U and 32 hexadecimal digits (Messaging API reference)
     """
+    return _read(kind, text, country)
+
+
+@lru_cache(maxsize=1000)
+def _read(kind: ContactKind, text: str, country: str) -> ContactValue:
     match kind:
         case ContactKind.EMAIL:
             email = normalise_email(text)

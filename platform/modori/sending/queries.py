@@ -294,6 +294,18 @@ def lock_delivery_with_touch(session: Session, *, tenant_id: TenantId, delivery_
     return row
 
 
+def list_delivered_to(session: Session, *, tenant_id: TenantId, contact_point_ids: Sequence[UUID]) -> list[UUID]:
+    """Return those of some contact points that something has reached, or may have (G3)."""
+    rows = session.connection().execute(
+        text(
+            "select distinct contact_point_id from delivery where tenant_id = :tenant_id"
+            " and contact_point_id = any(:ids) and state <> 'not_sent' order by contact_point_id"
+        ),
+        {"tenant_id": tenant_id, "ids": list(contact_point_ids)},
+    )
+    return list(rows.scalars())
+
+
 def find_delivery_of_call(session: Session, *, tenant_id: TenantId, call_id: UUID) -> UUID | None:
     """Find the dial's delivery that is not certain to have failed."""
     row = session.connection().execute(

@@ -60,14 +60,22 @@ def configure(roots: RootKeys) -> None:
     _derived.clear()
 
 
-def seal(session: Session, tenant_id: TenantId, field: Field, plaintext: str) -> bytes:
-    """Encrypt one field. Returns nonce + ciphertext + tag."""
+def has_data_key(tenant_id: TenantId) -> bool:
+    """Say whether this process has a tenant's data key at hand, so that sealing needs no session."""
+    return tenant_id in _data_keys
+
+
+def seal(session: Session | None, tenant_id: TenantId, field: Field, plaintext: str) -> bytes:
+    """Encrypt one field. Returns nonce + ciphertext + tag.
+
+    session  reads the tenant's data key; None where `has_data_key`
+    """
     nonce = os.urandom(NONCE_BYTES)
     cipher = AESGCM(_data_key(session, tenant_id))
     return nonce + cipher.encrypt(nonce, plaintext.encode(), _bound_to(tenant_id, field))
 
 
-def unseal(session: Session, tenant_id: TenantId, field: Field, sealed: bytes) -> str:
+def unseal(session: Session | None, tenant_id: TenantId, field: Field, sealed: bytes) -> str:
     """Decrypt one field. raises CannotOpen where it was moved, altered, or its key destroyed."""
     cipher = AESGCM(_data_key(session, tenant_id))
     try:
@@ -94,9 +102,11 @@ def new_data_key(session: Session, tenant_id: TenantId) -> None:
     queries.insert_data_key(session, tenant_id=tenant_id, wrapped=nonce + wrapped)
 
 
-def _data_key(session: Session, tenant_id: TenantId) -> bytes:
+def _data_key(session: Session | None, tenant_id: TenantId) -> bytes:
     key = _data_keys.get(tenant_id)
     if key is None:
+        if session is None:
+            raise CannotOpen("the tenant's data key is not at hand")
         wrapped = queries.find_data_key(session, tenant_id=tenant_id)
         if wrapped is None:
             raise CannotOpen("the tenant has no data key")
@@ -117,7 +127,7 @@ def _hmac(scope: str, kind: str, normalised: str) -> bytes:
     if key is None:
         key = HKDF(algorithm=SHA256(), length=32, salt=None, info=scope.encode()).derive(_root().index)
         _derived[scope] = key
-    return hmac.new(key, f"{kind}\x1f{normalised}".encode(), hashlib.sha256).digest()
+    return hmac.digest(key, f"{kind}\x1f{normalised}".encode(), hashlib.sha256)
 
 
 def _root() -> RootKeys:

@@ -5,12 +5,14 @@ reads (G7). It commits at the end of the block and rolls back on an exception; n
 """
 
 import select
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import local
-from typing import Any
+from typing import Any, Final, cast
+from uuid import UUID
 
+from psycopg import Connection
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 from sqlmodel import Session
@@ -40,6 +42,16 @@ class Database:
         self.app.dispose()
         self.scan.dispose()
 
+
+Plain = Connection[tuple[Any, ...]]
+"""A bare psycopg connection inside a transaction of `plain_transaction`."""
+
+LOCK_WAIT_MS: Final = 1000
+_PLAIN_SETTINGS: Final = (
+    "select set_config('app.tenants', %s, true), set_config('enable_seqscan', 'off', true),"
+    " set_config('plan_cache_mode', 'force_generic_plan', true),"
+    f" set_config('lock_timeout', '{LOCK_WAIT_MS}', true)"
+)
 
 _database: Database | None = None
 _in_transaction = local()
@@ -153,6 +165,34 @@ def scan_transaction() -> Iterator[Session]:
     session = Session(database().scan, expire_on_commit=False)
     with _transaction(session):
         yield session
+
+
+@contextmanager
+def plain_transaction(tenant_ids: Collection[UUID]) -> Iterator[Plain]:
+    """Open a transaction over several tenants on a bare psycopg connection of the app's pool, its statements pipelined.
+
+    For ingest's flusher alone: it runs a handful of set-based statements hundreds of times a second, and what
+    SQLAlchemy adds to each would be most of its price. They reach rows by keys: sequential scans are off, so that a
+    plan made while a table is small stays good when it has grown; and none waits longer than LOCK_WAIT_MS for a lock.
+    raises  psycopg's errors, unwrapped
+    """
+    borrowed = database().app.raw_connection()
+    connection = cast(Plain, borrowed.driver_connection)
+    _in_transaction.depth = getattr(_in_transaction, "depth", 0) + 1
+    try:
+        with connection.pipeline():
+            connection.execute(_PLAIN_SETTINGS, ("{" + ",".join(str(one) for one in tenant_ids) + "}",))
+            yield connection
+            connection.commit()
+    except BaseException:
+        if not connection.closed:
+            connection.rollback()
+        raise
+    finally:
+        _in_transaction.depth -= 1
+        if connection.closed:
+            borrowed.invalidate()
+        borrowed.close()
 
 
 def in_transaction() -> bool:

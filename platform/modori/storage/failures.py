@@ -1,5 +1,7 @@
 """What a database's failure means to whoever asked us: one reading for every edge."""
 
+from psycopg import InterfaceError as PlainInterfaceError
+from psycopg import OperationalError as PlainOperationalError
 from psycopg.errors import DataError
 from sqlalchemy.exc import DataError as SqlDataError
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -9,6 +11,9 @@ from modori.kernel.errors import BadInput, ModoriError, Unavailable
 
 DATABASE_FAILURES = (DBAPIError, PoolTimeout)
 """What an edge catches, to ask `refusal_of` about it."""
+
+AWAY = (OperationalError, PoolTimeout, PlainOperationalError, PlainInterfaceError)
+"""No connection, or one that broke: what `plain_transaction` raises when the database cannot be reached."""
 
 
 def refusal_of(error: Exception) -> ModoriError | None:

@@ -214,7 +214,7 @@ def stop_sending(
         agency.sending_stopped_at, agency.sending_stopped_reason = agency.sending_stopped_at or now, reason
     elif site_id is not None:
         site = queries.lock_site(session, tenant_id=tenant_id, site_id=site_id)
-        site.sending_stopped_at = site.sending_stopped_at or now
+        site.sending_stopped_at, site.sending_stopped_reason = site.sending_stopped_at or now, reason
     else:
         tenant = queries.lock_tenant(session, tenant_id=tenant_id)
         tenant.sending_stopped_at, tenant.sending_stopped_reason = tenant.sending_stopped_at or now, reason
@@ -226,7 +226,8 @@ def resume_sending(session: Session, *, tenant_id: TenantId | None, site_id: Sit
         agency = queries.lock_agency(session)
         agency.sending_stopped_at = agency.sending_stopped_reason = None
     elif site_id is not None:
-        queries.lock_site(session, tenant_id=tenant_id, site_id=site_id).sending_stopped_at = None
+        site = queries.lock_site(session, tenant_id=tenant_id, site_id=site_id)
+        site.sending_stopped_at = site.sending_stopped_reason = None
     else:
         tenant = queries.lock_tenant(session, tenant_id=tenant_id)
         tenant.sending_stopped_at = tenant.sending_stopped_reason = None

@@ -94,6 +94,7 @@ class Site(TenantRow, table=True):
     quarantine_until: datetime | None = Field(default=None, sa_type=Instant)
     quarantine_daily_cap: int = 20
     sending_stopped_at: datetime | None = Field(default=None, sa_type=Instant)
+    sending_stopped_reason: str | None = None
     hours: dict[str, Any] = Field(sa_type=Json)
     """Allowed hours: {"call": {"weekday": [["09:00","20:00"]], "holiday": [["10:00","18:00"]]}, "sms": …, …}."""
     messages_per_lead: int = 3

@@ -1,23 +1,23 @@
-"""Sites: policy, keys, and the tag to paste."""
+"""Sites: making one, its policy, and its settings: keys, signed mode, the switch that stops it."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
 from pydantic import ValidationError
-from sqlmodel import Session
 
 from modori.console.door import ConsoleRoute
 from modori.console.forms import FormProblem, Posted, read_form
+from modori.console.views.site_frame import audit, tab
 from modori.console.visit import Visit, Visiting
+from modori.console.words import say
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import SiteId, TenantId
 from modori.outreach.standard import route_to_standard
-from modori.reports.agency import queries as agency
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import actions, queries
-from modori.tenants.model import CaptureMode, KeyKind, Site, SiteKey
+from modori.tenants.model import CaptureMode, KeyKind, Site
 from modori.tenants.wire import SiteChange
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -40,7 +40,7 @@ NUMBERS = {
 }
 CHANNELS = ("email", "sms", "line", "call")
 DAYS = ("weekday", "holiday")
-LAST_HEARD = DAY * 30
+REASON_MISSING = say("No reason was given.")
 
 
 @router.get("/tenants/{tenant_id}/sites/new", name="sites.new")
@@ -60,15 +60,10 @@ def make(visit: Visiting, tenant_id: UUID, posted: Posted) -> Response:
             site_id = SiteId(site.site_id)
             route_to_standard(session, tenant_id=tenant, site_id=site_id)
             actions.issue_site_key(session, tenant_id=tenant, site_id=site_id, kind=KeyKind.PUBLISHABLE, now=visit.now)
-            _audit(session, visit, tenant, site_id, "site.made", {})
+            audit(session, visit, tenant, site_id, "site.made", {})
     except (ValidationError, BadInput) as error:
         return _form(visit, tenant, site_id=None, values=posted, problem=FormProblem.of(error, visit))
     return visit.go(f"/console/tenants/{tenant}/sites/{site_id}", done="made")
-
-
-@router.get("/tenants/{tenant_id}/sites/{site_id}", name="sites.show")
-def show(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
-    return _page(visit, TenantId(tenant_id), SiteId(site_id), issued=None)
 
 
 @router.get("/tenants/{tenant_id}/sites/{site_id}/edit", name="sites.edit")
@@ -86,7 +81,7 @@ def change(visit: Visiting, tenant_id: UUID, site_id: UUID, posted: Posted) -> R
         wanted = _read(posted)
         with tenant_transaction(tenant) as session:
             actions.change_site(session, tenant_id=tenant, site_id=site, change=wanted)
-            _audit(session, visit, tenant, site, "site.changed", {"fields": sorted(wanted.model_fields_set)})
+            audit(session, visit, tenant, site, "site.changed", {"fields": sorted(wanted.model_fields_set)})
     except (ValidationError, BadInput) as error:
         return _form(visit, tenant, site_id=site, values=posted, problem=FormProblem.of(error, visit))
     return visit.go(f"/console/tenants/{tenant}/sites/{site}", done="saved")
@@ -98,8 +93,8 @@ def issue_key(visit: Visiting, tenant_id: UUID, site_id: UUID, kind: KeyKind = F
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with tenant_transaction(tenant) as session:
         key, plain = actions.issue_site_key(session, tenant_id=tenant, site_id=site, kind=kind, now=visit.now)
-        _audit(session, visit, tenant, site, "key.issued", {"key_id": str(key.key_id), "kind": kind.value})
-    return _page(visit, tenant, site, issued=plain)
+        audit(session, visit, tenant, site, "key.issued", {"key_id": str(key.key_id), "kind": kind.value})
+    return _settings(visit, tenant, site, issued=plain)
 
 
 @router.post("/tenants/{tenant_id}/sites/{site_id}/keys/{key_id}/revoke", name="sites.revoke_key")
@@ -107,33 +102,90 @@ def revoke_key(visit: Visiting, tenant_id: UUID, site_id: UUID, key_id: UUID) ->
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with tenant_transaction(tenant) as session:
         actions.revoke_site_key(session, tenant_id=tenant, key_id=key_id, now=visit.now)
-        _audit(session, visit, tenant, site, "key.revoked", {"key_id": str(key_id)})
-    return visit.go(f"/console/tenants/{tenant}/sites/{site}", done="revoked")
+        audit(session, visit, tenant, site, "key.revoked", {"key_id": str(key_id)})
+    return visit.go(f"/console/tenants/{tenant}/sites/{site}/settings", done="revoked")
 
 
-def _page(visit: Visit, tenant_id: TenantId, site_id: SiteId, *, issued: str | None) -> Response:
+@router.get("/tenants/{tenant_id}/sites/{site_id}/settings", name="sites.settings")
+def settings(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
+    return _settings(visit, TenantId(tenant_id), SiteId(site_id), issued=None)
+
+
+@router.post("/tenants/{tenant_id}/sites/{site_id}/signing", name="sites.rotate_signing")
+def rotate_signing(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
+    """Make a signing secret. It is shown on this answer and never again; the one before stays good beside it."""
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    with tenant_transaction(tenant) as session:
+        plain = actions.rotate_signing_secret(session, tenant_id=tenant, site_id=site)
+        audit(session, visit, tenant, site, "signing.rotated", {})
+    return _settings(visit, tenant, site, issued=plain)
+
+
+@router.post("/tenants/{tenant_id}/sites/{site_id}/signing/end", name="sites.end_rotation")
+def end_rotation(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
+    """Let the secret before the present one prove nothing any more."""
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    with tenant_transaction(tenant) as session:
+        actions.end_rotation(session, tenant_id=tenant, site_id=site)
+        audit(session, visit, tenant, site, "signing.rotation_ended", {})
+    return visit.go(f"/console/tenants/{tenant}/sites/{site}/settings", done="saved")
+
+
+@router.post("/tenants/{tenant_id}/sites/{site_id}/signed-mode", name="sites.signed_mode")
+def signed_mode(visit: Visiting, tenant_id: UUID, site_id: UUID, wanted: str = Form("")) -> Response:
+    """Turn signed mode on or off. Without a secret nothing could be signed, and nobody would be reached."""
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    with tenant_transaction(tenant) as session:
+        stored = queries.lock_site(session, tenant_id=tenant, site_id=site)
+        is_possible = wanted != "on" or stored.signing_secret is not None
+        if is_possible:
+            actions.change_site(session, tenant_id=tenant, site_id=site, change=SiteChange(signed_mode=wanted == "on"))
+            audit(session, visit, tenant, site, "site.changed", {"fields": ["signed_mode"]})
+    if not is_possible:
+        return _settings(visit, tenant, site, issued=None, problem=visit.word(say("Make a signing secret first.")))
+    return visit.go(f"/console/tenants/{tenant}/sites/{site}/settings", done="saved")
+
+
+@router.post("/tenants/{tenant_id}/sites/{site_id}/stop", name="sites.stop")
+def stop(
+    visit: Visiting, tenant_id: UUID, site_id: UUID, reason: Annotated[str, Form(max_length=300)] = ""
+) -> Response:
+    """Throw the site's kill switch: its gate allows nothing from now on."""
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    with tenant_transaction(tenant) as session:
+        said = reason.strip() or visit.word(REASON_MISSING)
+        actions.stop_sending(session, tenant_id=tenant, site_id=site, reason=said, now=visit.now)
+        audit(session, visit, tenant, site, "site.stopped", {})
+    return visit.go(f"/console/tenants/{tenant}/sites/{site}/settings", done="stopped")
+
+
+@router.post("/tenants/{tenant_id}/sites/{site_id}/resume", name="sites.resume")
+def resume(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    with tenant_transaction(tenant) as session:
+        actions.resume_sending(session, tenant_id=tenant, site_id=site)
+        audit(session, visit, tenant, site, "site.resumed", {})
+    return visit.go(f"/console/tenants/{tenant}/sites/{site}/settings", done="resumed")
+
+
+def _settings(
+    visit: Visit, tenant_id: TenantId, site_id: SiteId, *, issued: str | None, problem: str | None = None
+) -> Response:
     with read_transaction([tenant_id]) as session:
         site = queries.get_site(session, tenant_id=tenant_id, site_id=site_id)
         keys = queries.list_site_keys(session, tenant_id=tenant_id, site_id=site_id)
-        heard_at = agency.find_last_activity(session, tenant_id=tenant_id, site_id=site_id)
-    return visit.page(
-        "sites/show.html",
-        section="tenants",
-        client=visit.viewer.tenant_name(tenant_id),
-        site=site,
+    return tab(
+        visit,
+        "sites/settings.html",
+        site,
+        end="/settings",
+        status=422 if problem else 200,
         keys=keys,
-        heard_at=heard_at,
         issued=issued,
-        tag_key=_tag_key(keys),
-        host=visit.config.public_url,
+        problem=problem,
         channels=CHANNELS,
         days=DAYS,
     )
-
-
-def _tag_key(keys: list[SiteKey]) -> str | None:
-    """The key that the tag carries: the newest publishable one that opens something."""
-    return next((one.shown for one in keys if one.kind is KeyKind.PUBLISHABLE and one.revoked_at is None), None)
 
 
 def _read(posted: dict[str, str]) -> SiteChange:
@@ -186,19 +238,4 @@ def _form(
         modes=list(CaptureMode),
         channels=CHANNELS,
         days=DAYS,
-    )
-
-
-def _audit(
-    session: Session, visit: Visit, tenant_id: TenantId, site_id: SiteId, action: str, detail: dict[str, Any]
-) -> None:
-    actions.record_audit(
-        session,
-        tenant_id=tenant_id,
-        user_id=visit.viewer.user_id,
-        action=action,
-        subject_kind="site",
-        subject_id=str(site_id),
-        detail=detail,
-        now=visit.now,
     )

@@ -73,19 +73,6 @@ def list_clients(session: ReadSession, *, tenant_ids: Sequence[TenantId], now: d
     ]
 
 
-def find_last_activity(session: ReadSession, *, tenant_id: TenantId, site_id: UUID) -> datetime | None:
-    """Say when the newest visitor of a site was last heard of. Episode ids are in the order of time."""
-    found = session.connection().execute(
-        text(
-            "select e.last_activity_at from episode e where e.tenant_id = :tenant_id and e.site_id = :site_id"
-            " order by e.episode_id desc limit 1"
-        ),
-        {"tenant_id": tenant_id, "site_id": site_id},
-    )
-    at: datetime | None = found.scalar_one_or_none()
-    return at
-
-
 def list_audit(
     session: ReadSession, *, tenant_ids: Sequence[TenantId], after: Cursor | None, limit: int
 ) -> list[AuditRow]:

@@ -1,0 +1,168 @@
+"""Keep the events of many requests in one transaction (G1), with as many statements for a thousand as for one."""
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from modori.capture.actions import event_row, form_field
+from modori.capture.batch import queries
+from modori.capture.batch.meeting import KnownPoint, Meeting, PointKey, meet, wanted_points
+from modori.capture.batch.visits import (
+    Arrived,
+    CurrentEpisode,
+    Posted,
+    Visit,
+    VisitorKey,
+    episode_row,
+    fold_visits,
+    gather,
+    visitor_of,
+)
+from modori.capture.queries import Attached
+from modori.people.batch import queries as people
+from modori.people.model import ContactKind
+from modori.storage import crypto
+from modori.storage.db import Plain
+
+SiteKey = tuple[UUID, UUID]
+"""tenant_id, site_id."""
+
+
+class Apart(Exception):
+    """Some requests want more than a batch does: `posted` go one by one, the rest again. Nothing was kept."""
+
+    def __init__(self, posted: Collection[Posted]) -> None:
+        super().__init__(f"{len(posted)} requests go one by one")
+        self.posted = posted
+
+
+class Overtaken(Exception):
+    """Another transaction has just made what this one was about to: run the batch again. Nothing was kept."""
+
+
+def take_batch(connection: Plain, batch: Sequence[Posted]) -> set[SiteKey]:
+    """Keep the events of some browsers' requests and fold them into their visitors' episodes, each event once.
+
+    The transaction is the caller's, bound to all the batch's tenants; only what `visits.may_share` allows may come.
+    returns  the sites of which something new is stored
+    raises   Apart, Overtaken
+    """
+    now = max(posted.received_at for posted in batch)
+    arrived = gather(batch)
+    fresh, visits, meeting = _read(connection, arrived, now=now)
+    if meeting.apart:
+        raise Apart(_requests_of(meeting.apart))
+    _write_episodes(connection, visits)
+    if meeting.brought or meeting.replaced:
+        _write_contacts(connection, meeting, now=now)
+    if meeting.names:
+        people.name_persons(connection, names=meeting.names)
+    episode_of = {(one.key, event_id): one.episode_id for one in visits for event_id in one.folded}
+    rows = [
+        event_row(one.event, one.posted.site, one.posted.received_at, episode_of.get((visitor_of(one), one.event.id)))
+        for one in fresh
+    ]
+    if rows:
+        queries.insert_events(connection, rows=rows)
+    return {(one.posted.site.tenant_id, one.posted.site.site_id) for one in fresh}
+
+
+def _read(
+    connection: Plain, arrived: dict[tuple[UUID, UUID], Arrived], *, now: datetime
+) -> tuple[list[Arrived], list[Visit], Meeting]:
+    """Remember the ids, lock the episodes, read what is known of the contact points; then decide. One way and back."""
+    every = list(arrived.values())
+    keys = sorted({visitor_of(one) for one in every})
+    visitors = json.dumps([_visitor(i, key) for i, key in enumerate(keys)])
+    wanted = wanted_points(every)
+    points = sorted(wanted)
+    seen = queries.insert_seen(
+        connection,
+        rows=[
+            {
+                "i": i,
+                "tenant_id": str(one.posted.site.tenant_id),
+                "event_id": str(one.event.id),
+                "seen_on": one.posted.received_at.date().isoformat(),
+            }
+            for i, one in enumerate(every)
+        ],
+    )
+    current = queries.lock_current_episodes(connection, visitors=visitors)
+    ordered = queries.list_ordered_at(connection, visitors=visitors)
+    if wanted:
+        held = queries.list_attached(connection, visitors=visitors)
+        met = people.list_known_points(
+            connection,
+            keys=[
+                {"i": i, "tenant_id": str(key[0]), "kind": key[1], "value_index": key[2].hex()}
+                for i, key in enumerate(points)
+            ],
+        )
+    fresh = [every[row[0]] for row in seen.fetchall()]
+    visits = fold_visits(
+        fresh,
+        episodes={keys[row[0]]: CurrentEpisode(*row[1:]) for row in current.fetchall()},
+        ordered_at={keys[i]: at for i, at in ordered.fetchall()},
+    )
+    if not wanted and not any(visit.name for visit in visits):
+        return fresh, visits, Meeting()
+    attached: dict[VisitorKey, list[Attached]] = {}
+    has_name: dict[VisitorKey, bool] = {}
+    known: dict[PointKey, KnownPoint] = {}
+    if wanted:
+        for i, point_id, kind, index, source, at, is_named in held.fetchall():
+            attached.setdefault(keys[i], []).append(Attached(point_id, ContactKind(kind), index, source, at))
+            has_name[keys[i]] = is_named
+        known = {points[row[0]]: KnownPoint(*row[1:]) for row in met.fetchall()}
+    return fresh, visits, meet(visits, known=known, attached=attached, has_name=has_name, now=now)
+
+
+def _write_episodes(connection: Plain, visits: Sequence[Visit]) -> None:
+    """Insert the new episodes and write the locked ones back, before any contact point is locked (G2)."""
+    rows = [episode_row(visit, sealed_fields=_sealed(visit)) for visit in visits if visit.draft is not None]
+    if not rows:
+        return
+    made = queries.write_episodes(connection, rows=rows)
+    new = sum(visit.is_new for visit in visits)
+    if new and made.fetchall() != [(new,)]:
+        raise Overtaken
+
+
+def _write_contacts(connection: Plain, meeting: Meeting, *, now: datetime) -> None:
+    made = people.insert_points(connection, rows=meeting.new_points) if meeting.new_points else None
+    marks = people.lock_points(connection, ids=meeting.point_ids())
+    counts = queries.count_contact_points(connection, brought=meeting.counted(now))
+    if meeting.replaced:
+        queries.detach(connection, rows=meeting.replaced)
+    queries.attach(connection, rows=meeting.attached())
+    if made is not None and made.fetchall() != [(len(meeting.new_points),)]:
+        raise Overtaken
+    ended = meeting.ordered_since(marks.fetchall())
+    if ended:
+        raise Apart(_requests_of(ended))
+    held = meeting.held(counts.fetchall())
+    if held:
+        queries.hold_episodes(connection, rows=held)
+
+
+def _sealed(visit: Visit) -> bytes | None:
+    """Merge what was typed with what the episode holds, and seal it; None where nothing was typed."""
+    assert visit.draft is not None
+    if not visit.draft.form_fields:
+        return None
+    field = form_field(visit.episode_id) if visit.episode_id is not None else None
+    assert field is not None
+    typed = dict(visit.draft.form_fields)
+    if visit.before is not None and visit.before.form_fields is not None:
+        typed = json.loads(crypto.unseal(None, visit.tenant_id, field, visit.before.form_fields)) | typed
+    return crypto.seal(None, visit.tenant_id, field, json.dumps(typed, ensure_ascii=False, sort_keys=True))
+
+
+def _requests_of(visits: Sequence[Visit]) -> list[Posted]:
+    return list({id(one.posted): one.posted for visit in visits for one in visit.arrived}.values())
+
+
+def _visitor(i: int, key: VisitorKey) -> dict[str, object]:
+    return {"i": i, "tenant_id": str(key[0]), "site_id": str(key[1]), "visitor": key[2]}

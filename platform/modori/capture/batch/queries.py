@@ -1,0 +1,184 @@
+"""Every statement of a shared batch, over the tenants that the transaction is bound to.
+
+Each takes its rows as one jsonb parameter, since what a list of parameters costs is Python's time, and answers a cursor
+that is read once the pipeline has been filled. `i` is a row's number in the list that was given.
+Lock order (G2): event ids in their order, all episodes by id, new episodes by visitor, contact points by id, visitors'
+rows, addresses' counts. Two batches, or a batch and a request of its own, so wait for each other and not in a circle.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor
+
+from modori.storage.db import Plain
+
+Rows = Sequence[dict[str, Any]]
+
+
+def insert_seen(connection: Plain, *, rows: Rows) -> Cursor[tuple[int]]:
+    """Remember event ids; the cursor has the `i` of those that were not known (G1). In the order of the ids."""
+    return connection.execute(
+        "with n as materialized (select * from jsonb_to_recordset(%s::jsonb)"
+        " as n(i int, tenant_id uuid, event_id uuid, seen_on date)), seen as ("
+        "insert into event_seen (tenant_id, event_id, seen_on) select tenant_id, event_id, seen_on from n"
+        " order by tenant_id, event_id on conflict do nothing returning tenant_id, event_id)"
+        " select n.i from seen join n using (tenant_id, event_id)",
+        (json.dumps(rows),),
+        binary=True,
+    )
+
+
+def lock_current_episodes(connection: Plain, *, visitors: str) -> Cursor[tuple[Any, ...]]:
+    """Lock the visitors' current episodes in the order of their ids. Rows: `i`, then CurrentEpisode's fields."""
+    return connection.execute(
+        "select n.i, e.episode_id, e.person_id, e.items <> '[]'::jsonb, e.form_fields, e.settled_reason, e.held_reason,"
+        " e.started_at, e.last_activity_at, e.cart_id, e.currency, e.cart_minor, e.cart_url, e.cart_at, e.form,"
+        " e.form_progress, e.last_field, e.submitted_at, e.form_at"
+        " from jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid, site_id uuid, visitor text)"
+        " join episode e on e.tenant_id = n.tenant_id and e.site_id = n.site_id and e.visitor = n.visitor"
+        " and e.state in ('open', 'abandoned') order by e.tenant_id, e.episode_id for no key update of e",
+        (visitors,),
+        binary=True,
+    )
+
+
+def list_ordered_at(connection: Plain, *, visitors: str) -> Cursor[tuple[int, datetime]]:
+    """Read when the visitors last ordered, those who have. Read it under the episodes' locks."""
+    return connection.execute(
+        "select n.i, v.last_ordered_at"
+        " from jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid, site_id uuid, visitor text)"
+        " join visitor v on v.tenant_id = n.tenant_id and v.site_id = n.site_id and v.visitor = n.visitor"
+        " where v.last_ordered_at is not null",
+        (visitors,),
+        binary=True,
+    )
+
+
+def list_attached(connection: Plain, *, visitors: str) -> Cursor[tuple[int, UUID, str, bytes, str, datetime, bool]]:
+    """Read the contact points of the visitors' locked current episodes, and whether the episode's person has a name."""
+    return connection.execute(
+        "select n.i, c.contact_point_id, c.kind, c.value_index, a.source, a.captured_at, p.name is not null"
+        " from jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid, site_id uuid, visitor text)"
+        " join episode e on e.tenant_id = n.tenant_id and e.site_id = n.site_id and e.visitor = n.visitor"
+        " and e.state in ('open', 'abandoned')"
+        " join episode_contact a on a.tenant_id = e.tenant_id and a.episode_id = e.episode_id"
+        " join contact_point c on c.tenant_id = a.tenant_id and c.contact_point_id = a.contact_point_id"
+        " left join person p on p.tenant_id = e.tenant_id and p.person_id = e.person_id"
+        " order by n.i, c.contact_point_id",
+        (visitors,),
+        binary=True,
+    )
+
+
+def write_episodes(connection: Plain, *, rows: Rows) -> Cursor[tuple[int]]:
+    """Insert the episodes that are new, and write the others, which are locked, back. One row: how many were inserted.
+
+    rows  as `visits.episode_row` writes them; items and form_fields are null where they stay as they are. One that is
+          new to us is left out where another transaction has opened one for the visitor meanwhile
+    """
+    return connection.execute(
+        "with n as materialized (select * from jsonb_to_recordset(%s::jsonb) as n(is_new bool, tenant_id uuid,"
+        " site_id uuid, visitor text, episode_id uuid, person_id uuid, cart_id text, currency text, cart_minor bigint,"
+        " items jsonb, cart_url text, cart_at timestamptz, form text, form_fields text, form_progress float8,"
+        " last_field text, submitted_at timestamptz, form_at timestamptz, started_at timestamptz,"
+        " last_activity_at timestamptz, due_at timestamptz, settled_reason text)"
+        "), made as (insert into episode (tenant_id, episode_id, site_id, visitor, state, person_id, cart_id, currency,"
+        " cart_minor, items, cart_url, cart_at, form, form_fields, form_progress, last_field, submitted_at, form_at,"
+        " started_at, last_activity_at, due_at) select tenant_id, episode_id, site_id, visitor, 'open', person_id,"
+        " cart_id, currency, cart_minor, coalesce(items, '[]'), cart_url, cart_at, form, decode(form_fields, 'hex'),"
+        " form_progress, last_field, submitted_at, form_at, started_at, last_activity_at, due_at from n where is_new"
+        " order by tenant_id, site_id, visitor"
+        " on conflict (tenant_id, site_id, visitor) where state in ('open', 'abandoned') do nothing returning 1"
+        "), changed as (update episode e set person_id = n.person_id, cart_id = n.cart_id, currency = n.currency,"
+        " cart_minor = n.cart_minor, items = coalesce(n.items, e.items), cart_url = n.cart_url, cart_at = n.cart_at,"
+        " form = n.form, form_fields = coalesce(decode(n.form_fields, 'hex'), e.form_fields),"
+        " form_progress = n.form_progress, last_field = n.last_field, submitted_at = n.submitted_at,"
+        " form_at = n.form_at, started_at = n.started_at, last_activity_at = n.last_activity_at, due_at = n.due_at,"
+        " settled_reason = n.settled_reason from n"
+        " where not n.is_new and e.tenant_id = n.tenant_id and e.episode_id = n.episode_id"
+        ") select count(*) from made",
+        (json.dumps(rows, ensure_ascii=False),),
+        binary=True,
+    )
+
+
+def hold_episodes(connection: Plain, *, rows: Rows) -> None:
+    """Say why a lead of an episode waits, where nothing says so yet. rows: tenant_id, episode_id, reason"""
+    connection.execute(
+        "update episode e set held_reason = coalesce(e.held_reason, n.reason)"
+        " from jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, episode_id uuid, reason text)"
+        " where e.tenant_id = n.tenant_id and e.episode_id = n.episode_id",
+        (json.dumps(rows),),
+    )
+
+
+def count_contact_points(connection: Plain, *, brought: Rows) -> Cursor[tuple[int, int, int]]:
+    """Count what visitors and addresses bring (RULES 36), those points that no episode of the visitor has held yet.
+
+    brought  {"i", "tenant_id", "site_id", "visitor", "contact_point_id", "ip_index" (hex or null), "now"}
+    rows     `i` of each that was new to its visitor, the visitor's count of the day (UTC), and the address's of the
+             hour as it was once this one had been counted
+    """
+    return connection.execute(
+        "with n as materialized (select b.*, decode(b.ip_index, 'hex') as ip from jsonb_to_recordset(%s::jsonb) as"
+        " b(i int, tenant_id uuid, site_id uuid, visitor text, contact_point_id uuid, ip_index text, now timestamptz)"
+        " where not exists (select from episode_contact c join episode e on e.tenant_id = c.tenant_id"
+        " and e.episode_id = c.episode_id where c.tenant_id = b.tenant_id and c.contact_point_id = b.contact_point_id"
+        " and e.site_id = b.site_id and e.visitor = b.visitor)"
+        "), v as (insert into visitor (tenant_id, site_id, visitor, contact_points_on, contact_points_count, made_at)"
+        " select tenant_id, site_id, visitor, (min(now) at time zone 'UTC')::date, count(*), min(now) from n"
+        " group by tenant_id, site_id, visitor order by tenant_id, site_id, visitor"
+        " on conflict (tenant_id, site_id, visitor) do update set contact_points_on = excluded.contact_points_on,"
+        " contact_points_count = excluded.contact_points_count + case when visitor.contact_points_on ="
+        " excluded.contact_points_on then visitor.contact_points_count else 0 end"
+        " returning tenant_id, site_id, visitor, contact_points_count"
+        "), a as (insert into contact_velocity (tenant_id, site_id, ip_index, hour_at, new_points)"
+        " select tenant_id, site_id, ip, date_trunc('hour', min(now)), count(*) from n where ip is not null"
+        " group by tenant_id, site_id, ip order by tenant_id, site_id, ip"
+        " on conflict (tenant_id, site_id, ip_index, hour_at)"
+        " do update set new_points = contact_velocity.new_points + excluded.new_points"
+        " returning tenant_id, site_id, ip_index, new_points"
+        ") select n.i, v.contact_points_count, coalesce(a.new_points - count(*) over ip + row_number() over (ip"
+        " order by n.i), 0) from n"
+        " join v using (tenant_id, site_id, visitor)"
+        " left join a on a.tenant_id = n.tenant_id and a.site_id = n.site_id and a.ip_index = n.ip"
+        " window ip as (partition by n.tenant_id, n.site_id, n.ip)",
+        (json.dumps(brought),),
+        binary=True,
+    )
+
+
+def detach(connection: Plain, *, rows: Rows) -> None:
+    """Take contact points off episodes that a correction of the same field has replaced."""
+    connection.execute(
+        "delete from episode_contact c using jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, episode_id uuid,"
+        " contact_point_id uuid) where c.tenant_id = n.tenant_id and c.episode_id = n.episode_id"
+        " and c.contact_point_id = n.contact_point_id",
+        (json.dumps(rows),),
+    )
+
+
+def attach(connection: Plain, *, rows: Rows) -> None:
+    """Attach contact points to episodes; one known there already keeps its first source."""
+    connection.execute(
+        "insert into episode_contact (tenant_id, episode_id, contact_point_id, source, captured_at)"
+        " select tenant_id, episode_id, contact_point_id, source, captured_at from jsonb_to_recordset(%s::jsonb)"
+        " as n(tenant_id uuid, episode_id uuid, contact_point_id uuid, source text, captured_at timestamptz)"
+        " on conflict do nothing",
+        (json.dumps(rows),),
+    )
+
+
+def insert_events(connection: Plain, *, rows: Rows) -> None:
+    connection.execute(
+        "insert into event (tenant_id, received_at, event_id, site_id, visitor, type, at, page_url, page_title, body,"
+        " episode_id) select tenant_id, received_at, event_id, site_id, visitor, type, at, page_url, page_title, body,"
+        " episode_id from jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, received_at timestamptz, event_id uuid,"
+        " site_id uuid, visitor text, type text, at timestamptz, page_url text, page_title text, body jsonb,"
+        " episode_id uuid)",
+        (json.dumps(rows, ensure_ascii=False),),
+    )

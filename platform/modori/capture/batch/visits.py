@@ -1,0 +1,242 @@
+"""One visitor's part of a batch: which of its events fold into the episode, and what becomes of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from modori.capture import contacts, rules, scrubbing
+from modori.capture.actions import LEAD_MADE, full_name
+from modori.capture.context import SiteContext
+from modori.capture.rules import CartSeen, Draft, EpisodeFacts, FormSeen, PageSeen, ReadEvent
+from modori.kernel.ids import TenantId, new_id
+from modori.storage import crypto
+
+VisitorKey = tuple[UUID, UUID, str]
+"""tenant_id, site_id, visitor."""
+
+SHARED: tuple[type, ...] = (PageSeen, CartSeen, FormSeen)
+"""What may wait in a shared batch. Orders, consents and stops never do (DESIGN 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A browser's request, read: its events as they may be stored.
+
+    ip_index  keyed hash of the caller's network address; None where no contact point is named
+    """
+
+    site: SiteContext
+    events: tuple[ReadEvent, ...]
+    received_at: datetime
+    ip_index: bytes | None = None
+
+
+class Arrived(NamedTuple):
+    """One event, and the request that brought it."""
+
+    event: ReadEvent
+    posted: Posted
+
+
+class CurrentEpisode(NamedTuple):
+    """A visitor's locked current episode, as far as folding must know it."""
+
+    episode_id: UUID
+    person_id: UUID | None
+    has_items: bool
+    form_fields: bytes | None
+    settled_reason: str | None
+    held_reason: str | None
+    started_at: datetime
+    last_activity_at: datetime
+    cart_id: str | None
+    currency: str | None
+    cart_minor: int | None
+    cart_url: str | None
+    cart_at: datetime | None
+    form: str | None
+    form_progress: float | None
+    last_field: str | None
+    submitted_at: datetime | None
+    form_at: datetime | None
+
+    def draft(self) -> Draft:
+        """Return what events fold into. Items and typed fields start empty: what a batch adds is merged later."""
+        return Draft(
+            started_at=self.started_at,
+            last_activity_at=self.last_activity_at,
+            cart_id=self.cart_id,
+            currency=self.currency,
+            cart_minor=self.cart_minor,
+            cart_url=self.cart_url,
+            cart_at=self.cart_at,
+            form=self.form,
+            form_progress=self.form_progress,
+            last_field=self.last_field,
+            submitted_at=self.submitted_at,
+            form_at=self.form_at,
+        )
+
+
+@dataclass(slots=True)
+class Visit:
+    """A visitor's new events of a batch, folded.
+
+    draft      the episode afterwards; None where nothing opened one
+    is_new     the episode must be inserted
+    episode_of the events that belong to the episode
+    """
+
+    key: VisitorKey
+    site: SiteContext
+    arrived: list[Arrived]
+    before: CurrentEpisode | None
+    draft: Draft | None = None
+    episode_id: UUID | None = None
+    person_id: UUID | None = None
+    folded: set[UUID] = field(default_factory=set)
+    typed: list[contacts.Typed] = field(default_factory=list)
+    name: str | None = None
+    is_renewed: bool = False
+
+    @property
+    def tenant_id(self) -> TenantId:
+        return self.site.tenant_id
+
+    @property
+    def is_new(self) -> bool:
+        return self.before is None and self.draft is not None
+
+    def has_substance(self) -> bool:
+        """Say whether there is a cart, a form or somebody's contact point."""
+        draft, before = self.draft, self.before
+        assert draft is not None
+        is_cart_old = before is not None and draft.cart_at == before.cart_at
+        has_items = before.has_items if is_cart_old and before is not None else bool(draft.items)
+        return has_items or draft.form is not None or self.person_id is not None
+
+    def due_at(self) -> datetime | None:
+        """Return when the idle scan must look."""
+        assert self.draft is not None
+        facts = EpisodeFacts(
+            ordered_at=None,
+            last_activity_at=self.draft.last_activity_at,
+            is_expired=False,
+            is_settled=self.settled_reason is not None,
+            has_substance=self.has_substance(),
+        )
+        return rules.next_look(
+            facts,
+            idle_after=timedelta(seconds=self.site.abandon_after_s),
+            expires_after=timedelta(seconds=self.site.episode_expires_after_s),
+        )
+
+    @property
+    def settled_reason(self) -> str | None:
+        """The verdict over the last abandonment: activity takes it back, unless a lead was made of it."""
+        reason = None if self.before is None else self.before.settled_reason
+        return None if self.is_renewed and reason != LEAD_MADE else reason
+
+
+def may_share(posted: Posted) -> bool:
+    """Say whether a request may share its transaction: looks at the page, carts and forms of a browser, and no more.
+
+    A click's token is for the rooms above, and a tenant whose data key is not at hand yet must read it first.
+    """
+    if posted.site.is_secret:
+        return False
+    has_fields = False
+    for event in posted.events:
+        if not isinstance(event.seen, SHARED) or scrubbing.link_token(event.page_url) is not None:
+            return False
+        has_fields |= isinstance(event.seen, FormSeen) and bool(event.seen.fields)
+    return not has_fields or crypto.has_data_key(posted.site.tenant_id)
+
+
+def gather(batch: Sequence[Posted]) -> dict[tuple[UUID, UUID], Arrived]:
+    """Return the events of a batch by tenant and id: of one that comes twice the first counts (G1)."""
+    found: dict[tuple[UUID, UUID], Arrived] = {}
+    for posted in batch:
+        for event in posted.events:
+            found.setdefault((posted.site.tenant_id, event.id), Arrived(event, posted))
+    return found
+
+
+def visitor_of(arrived: Arrived) -> VisitorKey:
+    return arrived.posted.site.tenant_id, arrived.posted.site.site_id, arrived.event.visitor
+
+
+def fold_visits(
+    fresh: Sequence[Arrived],
+    *,
+    episodes: dict[VisitorKey, CurrentEpisode],
+    ordered_at: dict[VisitorKey, datetime],
+) -> list[Visit]:
+    """Fold events that were not known yet into their visitors' episodes, in the order of their instants."""
+    ordered = sorted(fresh, key=lambda one: (visitor_of(one), one.event.at, one.event.id))
+    visits = []
+    for key, arrived in groupby(ordered, key=visitor_of):
+        these = list(arrived)
+        visit = Visit(key, these[0].posted.site, these, episodes.get(key))
+        _fold(visit, last_ordered_at=ordered_at.get(key))
+        visits.append(visit)
+    return visits
+
+
+def _fold(visit: Visit, *, last_ordered_at: datetime | None) -> None:
+    before = visit.before
+    if before is not None:
+        visit.draft, visit.episode_id, visit.person_id = before.draft(), before.episode_id, before.person_id
+    for event, posted in visit.arrived:
+        if rules.is_settled_by_order(event.at, last_ordered_at=last_ordered_at):
+            continue
+        if visit.draft is None:
+            if not rules.starts_episode(event, last_ordered_at=last_ordered_at):
+                continue
+            visit.draft, visit.episode_id = Draft(started_at=event.at, last_activity_at=event.at), new_id()
+        visit.draft = rules.fold(visit.draft, event)
+        visit.folded.add(event.id)
+        visit.is_renewed |= not isinstance(event.seen, PageSeen)
+        if isinstance(event.seen, FormSeen):
+            visit.typed += contacts.typed_in_form(
+                event.seen.fields, at=event.at, is_signed=False, ip_index=posted.ip_index
+            )
+            visit.name = full_name(event.seen.fields) or visit.name
+
+
+def episode_row(visit: Visit, *, sealed_fields: bytes | None) -> dict[str, Any]:
+    """Write a folded episode for the database; items and form_fields null where they stay as they are."""
+    draft, before = visit.draft, visit.before
+    assert draft is not None
+    is_cart_new = before is None or draft.cart_at != before.cart_at
+    return {
+        "is_new": before is None,
+        "tenant_id": str(visit.tenant_id),
+        "site_id": str(visit.site.site_id),
+        "visitor": visit.key[2],
+        "episode_id": str(visit.episode_id),
+        "person_id": visit.person_id and str(visit.person_id),
+        "cart_id": draft.cart_id,
+        "currency": draft.currency,
+        "cart_minor": draft.cart_minor,
+        "items": list(draft.items) if is_cart_new else None,
+        "cart_url": draft.cart_url,
+        "cart_at": _iso(draft.cart_at),
+        "form": draft.form,
+        "form_fields": sealed_fields and sealed_fields.hex(),
+        "form_progress": draft.form_progress,
+        "last_field": draft.last_field,
+        "submitted_at": _iso(draft.submitted_at),
+        "form_at": _iso(draft.form_at),
+        "started_at": draft.started_at.isoformat(),
+        "last_activity_at": draft.last_activity_at.isoformat(),
+        "due_at": _iso(visit.due_at()),
+        "settled_reason": visit.settled_reason,
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

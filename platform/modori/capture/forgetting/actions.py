@@ -1,0 +1,175 @@
+"""What follows a visitor's word about capture, as far as capture goes; `outreach.forgetting` composes it with leads."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlmodel import Session
+
+from modori.capture.forgetting import queries
+from modori.capture.model import CaptureChoice, Episode, EpisodeState
+from modori.capture.queries import CURRENT_STATES
+from modori.kernel.ids import TenantId, new_id
+from modori.people import forgetting as people
+from modori.storage import outbox
+
+EVENTS_A_ROUND: Final = 2000
+"""Events that one piece of background work deletes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A visitor's word about capture on one site."""
+
+    site_id: UUID
+    visitor: str
+    granted: bool
+    text: str
+    control: str | None
+    page_url: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Emptied:
+    """What is left to be done about episodes whose content is gone: whose leads end, which contact points they had."""
+
+    episode_ids: Sequence[UUID]
+    contact_point_ids: Sequence[UUID]
+
+
+def record_choice(session: Session, *, tenant_id: TenantId, choice: Choice, now: datetime) -> None:
+    """Keep the evidence of a word about capture, and mark the visitor. A refusal's forgetting is promised, too.
+
+    The visitor's row is locked: after episodes and contact points (G2).
+    """
+    queries.insert_choice(
+        session,
+        CaptureChoice(
+            tenant_id=tenant_id,
+            choice_id=new_id(),
+            site_id=choice.site_id,
+            visitor=choice.visitor,
+            granted=choice.granted,
+            text=choice.text,
+            text_hash=hashlib.sha256(choice.text.encode()).digest(),
+            control=choice.control,
+            page_url=choice.page_url,
+            given_at=choice.at,
+            recorded_at=now,
+        ),
+    )
+    queries.mark_choice(
+        session,
+        tenant_id=tenant_id,
+        site_id=choice.site_id,
+        visitor=choice.visitor,
+        granted=choice.granted,
+        at=choice.at,
+        now=now,
+    )
+    if not choice.granted:
+        promise_forgetting(
+            session,
+            tenant_id=tenant_id,
+            site_id=choice.site_id,
+            visitor=choice.visitor,
+            until=choice.at,
+            round_number=1,
+            now=now,
+        )
+
+
+def empty_episodes(session: Session, *, tenant_id: TenantId, site_id: UUID, visitor: str, until: datetime) -> Emptied:
+    """End a visitor's episodes that had begun by `until`, and empty them. A second call changes nothing.
+
+    One that was bought keeps its items and whom it belongs to, as the order has them; what was typed goes.
+    """
+    locked = queries.lock_episodes_of_visitor(
+        session, tenant_id=tenant_id, site_id=site_id, visitor=visitor, started_by=until
+    )
+    emptied = [one for one in locked if one.state is not EpisodeState.ORDERED]
+    for episode in locked:
+        episode.form_fields = None
+    for episode in emptied:
+        _empty(episode)
+    queries.save(session, locked)
+    episode_ids = [one.episode_id for one in emptied]
+    return Emptied(episode_ids, queries.detach_all(session, tenant_id=tenant_id, episode_ids=episode_ids))
+
+
+def release_contacts(
+    session: Session, *, tenant_id: TenantId, contact_point_ids: Sequence[UUID], kept: Collection[UUID]
+) -> int:
+    """Forget the values of contact points that nothing else holds on to. Returns how many.
+
+    kept  those that a message has reached or may have: evidence of it must say to whom (RULES 3, 7)
+    """
+    people.lock(session, tenant_id=tenant_id, ids=contact_point_ids)
+    in_use = queries.list_in_use(session, tenant_id=tenant_id, contact_point_ids=contact_point_ids)
+    unused = [one for one in contact_point_ids if one not in kept and one not in in_use]
+    return people.forget_values(session, tenant_id=tenant_id, ids=unused)
+
+
+def forget_events(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    site_id: UUID,
+    visitor: str,
+    until: datetime,
+    round_number: int,
+    now: datetime,
+) -> int:
+    """Delete one round of what a visitor's browser sent, and promise the next where more is left. Returns how many."""
+    deleted = queries.delete_events(
+        session, tenant_id=tenant_id, site_id=site_id, visitor=visitor, until=until, limit=EVENTS_A_ROUND
+    )
+    if deleted == EVENTS_A_ROUND:
+        promise_forgetting(
+            session,
+            tenant_id=tenant_id,
+            site_id=site_id,
+            visitor=visitor,
+            until=until,
+            round_number=round_number + 1,
+            now=now,
+        )
+    return deleted
+
+
+def promise_forgetting(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    site_id: UUID,
+    visitor: str,
+    until: datetime,
+    round_number: int,
+    now: datetime,
+) -> None:
+    """Promise a round of deleting, which looks once more for episodes that were just being written meanwhile."""
+    outbox.promise(
+        session,
+        "capture.refused",
+        key=f"refused:{site_id}:{visitor}:{until.isoformat()}:{round_number}",
+        at=now,
+        tenant_id=tenant_id,
+        site_id=str(site_id),
+        visitor=visitor,
+        until=until.isoformat(),
+        round=round_number,
+    )
+
+
+def _empty(episode: Episode) -> None:
+    if episode.state in CURRENT_STATES:
+        episode.state = EpisodeState.REFUSED
+    episode.person_id = None
+    episode.items = []
+    episode.cart_id = episode.currency = episode.cart_minor = episode.cart_url = episode.cart_at = None
+    episode.form = episode.form_progress = episode.last_field = episode.form_at = episode.submitted_at = None
+    episode.held_reason = episode.due_at = None

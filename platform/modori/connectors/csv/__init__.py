@@ -1,0 +1,1 @@
+"""Files of orders, returns or consents that somebody uploads: checked first, applied once a person has approved."""

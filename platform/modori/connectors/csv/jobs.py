@@ -1,0 +1,115 @@
+"""What follows an upload and its approval. Wiring makes actors of these.
+
+A job works for some seconds and promises the rest, so that a file of fifty thousand rows does not keep a worker from
+everybody else's work. Killed anywhere, it goes on after the last part that came to its end; a row that is on record
+stays as it is.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from time import monotonic
+from typing import Any, Final
+from uuid import UUID
+
+from modori.background import work
+from modori.connectors.csv import actions, queries
+from modori.connectors.csv.judging import judge_rows
+from modori.connectors.csv.model import RowOutcome, Upload, UploadState
+from modori.connectors.csv.reading import RowContext, wrong_of
+from modori.kernel import clock
+from modori.kernel.errors import ModoriError
+from modori.kernel.ids import TenantId
+from modori.storage.db import read_transaction, tenant_transaction
+from modori.storage.failures import DATABASE_FAILURES, refusal_of
+from modori.storage.retrying import retry_deadlocks
+
+WORKS_FOR_S: Final = 5.0
+
+
+def check_upload_now(tenant_id: str, work_id: str) -> None:
+    """Say what each row would come to."""
+    work.run_outside(tenant_id, work_id, _in_turns(tenant_id, UploadState.CHECKING, _check_part))
+
+
+def apply_upload_now(tenant_id: str, work_id: str) -> None:
+    """Record the rows of an approved file, one transaction each, in the file's order."""
+    work.run_outside(tenant_id, work_id, _in_turns(tenant_id, UploadState.APPLYING, _apply_part))
+
+
+def _in_turns(
+    tenant_id: str, while_in: UploadState, do_part: Callable[[Upload, RowContext], UploadState]
+) -> Callable[[dict[str, Any], datetime], None]:
+    """Make the effect of a job: part after part while the file is in that state, and a promise of what is left."""
+    tenant = TenantId(UUID(tenant_id))
+
+    def do(payload: dict[str, Any], _now: datetime) -> None:
+        upload_id, until = UUID(payload["upload_id"]), monotonic() + WORKS_FOR_S
+        while monotonic() < until:
+            with read_transaction([tenant]) as session:
+                upload = queries.get_upload(session, tenant_id=tenant, upload_id=upload_id)
+                if upload.state is not while_in:
+                    return
+                context = actions.context_of(session, upload, now=clock.now())
+            if do_part(upload, context) is not while_in:
+                return
+        with tenant_transaction(tenant) as session:
+            actions.continue_later(session, tenant_id=tenant, upload_id=upload_id, now=clock.now())
+
+    return do
+
+
+def _check_part(upload: Upload, context: RowContext) -> UploadState:
+    """Judge one part in a transaction that cannot write, and keep the answers in another."""
+    tenant_id, number = context.tenant_id, upload.checked_parts
+    with read_transaction([tenant_id]) as session:
+        rows = actions.open_part(session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=number)
+        if rows is None:
+            return UploadState.DROPPED
+        judged = judge_rows(session, upload_id=upload.upload_id, kind=upload.kind, rows=rows, context=context)
+    with tenant_transaction(tenant_id) as session:
+        return actions.finish_checking_part(
+            session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=number, judged=judged, now=clock.now()
+        )
+
+
+def _apply_part(upload: Upload, context: RowContext) -> UploadState:
+    tenant_id, number = context.tenant_id, upload.applied_parts
+    with read_transaction([tenant_id]) as session:
+        rows = actions.open_part(session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=number)
+        if rows is None:
+            return UploadState.DROPPED
+        open_rows = queries.list_unapplied_rows(
+            session, tenant_id=tenant_id, upload_id=upload.upload_id, row_numbers=[row for row, _ in rows]
+        )
+    wanted = {row.row_number for row in open_rows if row.outcome is not RowOutcome.REFUSED}
+    for row_number, cells in rows:
+        if row_number in wanted:
+            _apply_row(upload, row_number, cells, context)
+    with tenant_transaction(tenant_id) as session:
+        return actions.finish_applying_part(
+            session,
+            tenant_id=tenant_id,
+            upload_id=upload.upload_id,
+            part_number=number,
+            numbers=[row for row, _ in rows],
+            now=clock.now(),
+        )
+
+
+@retry_deadlocks
+def _apply_row(upload: Upload, row_number: int, cells: Mapping[str, str], context: RowContext) -> None:
+    """Record one row; a refusal undoes whatever it had begun, and is written down."""
+    try:
+        with tenant_transaction(context.tenant_id) as session:
+            actions.apply_row(session, upload=upload, row_number=row_number, cells=cells, context=context)
+    except ModoriError as error:
+        refused = error
+    except DATABASE_FAILURES as error:
+        found = refusal_of(error)
+        if found is None or found.status >= 500:
+            raise
+        refused = found
+    else:
+        return
+    with tenant_transaction(context.tenant_id) as session:
+        actions.refuse_row(session, upload=upload, row_number=row_number, wrong=wrong_of(refused), now=clock.now())

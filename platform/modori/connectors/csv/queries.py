@@ -1,0 +1,388 @@
+"""Every query about uploaded files, and what their rows are compared with."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from modori.connectors.csv.model import RowOutcome, Upload, UploadKind, UploadPart, UploadRow, UploadState
+from modori.kernel.errors import NotFound
+from modori.kernel.ids import SiteId, TenantId
+from modori.reports.paging import Cursor
+from modori.storage.db import ReadSession
+
+
+class OldUpload(NamedTuple):
+    """A file whose rows must go."""
+
+    tenant_id: TenantId
+    upload_id: UUID
+
+
+class KnownOrder(NamedTuple):
+    """An order on record, as far as a row is compared with it."""
+
+    external_id: str
+    currency: str
+    value_minor: int
+    reversed_minor: int
+    is_proven: bool
+
+
+class KnownReversal(NamedTuple):
+    """A reversal on record."""
+
+    order_external_id: str
+    external_id: str
+    value_major: str | None
+    reason: str
+    reversed_at: datetime
+
+
+class KnownRow(NamedTuple):
+    """The same thing further up in the same file."""
+
+    identity: bytes
+    contents: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UploadListed:
+    """An uploaded file in a list, or on its page. Counts are of rows by outcome, as far as they have been looked at."""
+
+    tenant_id: TenantId
+    upload_id: UUID
+    client: str
+    site_id: UUID
+    site_name: str
+    kind: UploadKind
+    state: UploadState
+    file_name: str
+    encoding: str
+    delimiter: str
+    headers: Mapping[str, str]
+    timezone: str
+    bytes_count: int
+    rows_count: int
+    parts_count: int
+    checked_parts: int
+    applied_parts: int
+    made_at: datetime
+    made_by: str | None
+    approved_at: datetime | None
+    approved_by: str | None
+    applied_at: datetime | None
+    rows_removed_at: datetime | None
+    counts: Mapping[RowOutcome, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RowListed:
+    """One row's line of the report."""
+
+    row_number: int
+    outcome: RowOutcome
+    is_applied: bool
+    reason: str | None
+    field: str | None
+
+
+def insert_upload(session: Session, upload: Upload, parts: Sequence[UploadPart]) -> None:
+    session.add(upload)
+    session.flush()
+    session.add_all(parts)
+    session.flush()
+
+
+def get_upload(session: Session, *, tenant_id: TenantId, upload_id: UUID) -> Upload:
+    """Read one without a lock. raises NotFound"""
+    found = session.get(Upload, (tenant_id, upload_id))
+    if found is None:
+        raise NotFound("There is no such upload.")
+    return found
+
+
+def lock_upload(session: Session, *, tenant_id: TenantId, upload_id: UUID) -> Upload:
+    """Lock one and read it as it is under the lock. raises NotFound"""
+    found = session.exec(
+        select(Upload)
+        .where(Upload.tenant_id == tenant_id, Upload.upload_id == upload_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("There is no such upload.")
+    return found
+
+
+def find_part(session: Session, *, tenant_id: TenantId, upload_id: UUID, part_number: int) -> UploadPart | None:
+    return session.get(UploadPart, (tenant_id, upload_id, part_number))
+
+
+def delete_parts(session: Session, *, tenant_id: TenantId, upload_id: UUID) -> int:
+    gone = session.connection().execute(
+        text("delete from upload_part where tenant_id = :tenant_id and upload_id = :upload_id"),
+        {"tenant_id": tenant_id, "upload_id": upload_id},
+    )
+    return int(gone.rowcount)
+
+
+def insert_rows(session: Session, rows: Sequence[UploadRow]) -> None:
+    """Insert what rows come to; one that is there already stays as it is."""
+    if not rows:
+        return
+    session.connection().execute(
+        text(
+            "insert into upload_row (tenant_id, upload_id, row_number, outcome, reason, field, identity, contents)"
+            " values (:tenant_id, :upload_id, :row_number, :outcome, :reason, :field, :identity, :contents)"
+            " on conflict (tenant_id, upload_id, row_number) do nothing"
+        ),
+        [row.model_dump(exclude={"applied_at", "subject_id"}) | {"outcome": row.outcome.value} for row in rows],
+    )
+
+
+def lock_row(session: Session, *, tenant_id: TenantId, upload_id: UUID, row_number: int) -> UploadRow:
+    """Lock one row's line, before anything that it may lead to. raises NotFound"""
+    found = session.exec(
+        select(UploadRow)
+        .where(UploadRow.tenant_id == tenant_id, UploadRow.upload_id == upload_id, UploadRow.row_number == row_number)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("There is no such row.")
+    return found
+
+
+def list_unapplied_rows(
+    session: Session, *, tenant_id: TenantId, upload_id: UUID, row_numbers: Sequence[int]
+) -> list[UploadRow]:
+    """List those of some rows that have not been applied, in the file's order."""
+    return list(
+        session.exec(
+            select(UploadRow)
+            .where(
+                UploadRow.tenant_id == tenant_id,
+                UploadRow.upload_id == upload_id,
+                col(UploadRow.row_number).in_(row_numbers),
+                col(UploadRow.applied_at).is_(None),
+            )
+            .order_by(col(UploadRow.row_number))
+            .limit(len(row_numbers))
+        )
+    )
+
+
+def settle_refused(
+    session: Session, *, tenant_id: TenantId, upload_id: UUID, row_numbers: Sequence[int], now: datetime
+) -> None:
+    """What the check has refused stays refused when the rest is applied: that is what was approved."""
+    session.connection().execute(
+        text(
+            "update upload_row set applied_at = :now where tenant_id = :tenant_id and upload_id = :upload_id"
+            " and row_number = any(:numbers) and outcome = 'refused' and applied_at is null"
+        ),
+        {"tenant_id": tenant_id, "upload_id": upload_id, "numbers": list(row_numbers), "now": now},
+    )
+
+
+def list_rows_by_identity(
+    session: Session, *, tenant_id: TenantId, upload_id: UUID, identities: Sequence[bytes]
+) -> list[KnownRow]:
+    """Find the same things further up in the same file, the first of each, refused ones left out."""
+    found = session.connection().execute(
+        text(
+            "select distinct on (identity) identity, contents from upload_row where tenant_id = :tenant_id"
+            " and upload_id = :upload_id and identity = any(:identities) and outcome <> 'refused'"
+            " order by identity, row_number"
+        ),
+        {"tenant_id": tenant_id, "upload_id": upload_id, "identities": list(identities)},
+    )
+    return [KnownRow(bytes(row[0]), bytes(row[1])) for row in found]
+
+
+def list_known_orders(
+    session: Session, *, tenant_id: TenantId, site_id: SiteId, external_ids: Sequence[str]
+) -> list[KnownOrder]:
+    """Find orders of a site by the ids that its shop gave them. Takes no lock."""
+    found = session.connection().execute(
+        text(
+            "select external_id, currency, value_minor, reversed_minor, proven_at is not null from purchase_order"
+            " where tenant_id = :tenant_id and site_id = :site_id and external_id = any(:ids)"
+        ),
+        {"tenant_id": tenant_id, "site_id": site_id, "ids": list(external_ids)},
+    )
+    return [KnownOrder(*row) for row in found]
+
+
+def list_known_reversals(
+    session: Session, *, tenant_id: TenantId, site_id: SiteId, order_ids: Sequence[str]
+) -> list[KnownReversal]:
+    """Find what has been said of reversals of some orders. Takes no lock."""
+    found = session.connection().execute(
+        text(
+            "select order_external_id, external_id, value_major, reason, reversed_at from reversal"
+            " where tenant_id = :tenant_id and site_id = :site_id and order_external_id = any(:ids)"
+        ),
+        {"tenant_id": tenant_id, "site_id": site_id, "ids": list(order_ids)},
+    )
+    return [KnownReversal(*row) for row in found]
+
+
+def list_known_consents(
+    session: Session, *, tenant_id: TenantId, site_id: SiteId, value_indexes: Sequence[bytes]
+) -> list[tuple[bytes, str, bool, bytes, datetime]]:
+    """Find what some contact points have said on a site: (value_index, channel, granted, text_hash, given_at)."""
+    found = session.connection().execute(
+        text(
+            "select p.value_index, c.channel, c.granted, c.text_hash, c.given_at from contact_point p"
+            " join consent c on c.tenant_id = p.tenant_id and c.contact_point_id = p.contact_point_id"
+            " where p.tenant_id = :tenant_id and p.value_index = any(:indexes) and c.site_id = :site_id"
+        ),
+        {"tenant_id": tenant_id, "site_id": site_id, "indexes": list(value_indexes)},
+    )
+    return [(bytes(row[0]), row[1], row[2], bytes(row[3]), row[4]) for row in found]
+
+
+def list_old_uploads(session: Session, *, before: datetime, limit: int) -> list[OldUpload]:
+    """List files of all tenants whose rows are older than `before` and still there. Scan role."""
+    found = session.connection().execute(
+        text(
+            "select tenant_id, upload_id from upload where rows_removed_at is null and made_at < :before"
+            " order by made_at limit :limit"
+        ),
+        {"before": before, "limit": limit},
+    )
+    return [OldUpload(TenantId(row[0]), row[1]) for row in found]
+
+
+_LISTED = (
+    "select u.*, t.name as client, s.name as site_name, m.name as made_by_name, a.name as approved_by_name,"
+    " coalesce((select jsonb_object_agg(outcome, rows) from (select r.outcome, count(*) as rows from upload_row r where r.tenant_id = u.tenant_id and r.upload_id = u.upload_id"
+    "   group by 1) counted), '{}'::jsonb) as counts"
+    " from (%s) u join tenant t on t.tenant_id = u.tenant_id"
+    " join site s on s.tenant_id = u.tenant_id and s.site_id = u.site_id"
+    " left join user_account m on m.user_id = u.made_by left join user_account a on a.user_id = u.approved_by"
+    " order by u.made_at desc, u.upload_id desc"
+)
+
+
+def list_uploads(
+    session: ReadSession, *, tenant_ids: Sequence[TenantId], after: Cursor | None, limit: int
+) -> list[UploadListed]:
+    """List the files of several clients, newest first, those after `after`."""
+    newest = (
+        "select x.* from unnest(cast(:tenants as uuid[])) as mine(tenant_id) cross join lateral ("
+        "  select * from upload y where y.tenant_id = mine.tenant_id and (cast(:after_at as timestamptz) is null"
+        "    or (y.made_at, y.upload_id) < (:after_at, cast(:after_id as uuid)))"
+        "  order by y.made_at desc, y.upload_id desc limit :limit) x"
+        " order by x.made_at desc, x.upload_id desc limit :limit"
+    )
+    rows = session.connection().execute(
+        text(_LISTED % newest),
+        {
+            "tenants": list(tenant_ids),
+            "after_at": after.at if after else None,
+            "after_id": after.row_id if after else None,
+            "limit": limit,
+        },
+    )
+    return [_listed(row) for row in rows]
+
+
+def get_upload_listed(session: ReadSession, *, tenant_id: TenantId, upload_id: UUID) -> UploadListed:
+    """Read one file with its counts. raises NotFound"""
+    one = "select * from upload where tenant_id = :tenant_id and upload_id = :upload_id"
+    row = (
+        session.connection()
+        .execute(text(_LISTED % one), {"tenant_id": tenant_id, "upload_id": upload_id})
+        .one_or_none()
+    )
+    if row is None:
+        raise NotFound("There is no such upload.")
+    return _listed(row)
+
+
+def find_same_file(session: Session, *, tenant_id: TenantId, upload_id: UUID, file_sha256: bytes) -> UUID | None:
+    """Find an earlier upload of the very same file by this client."""
+    found = session.connection().execute(
+        text(
+            "select upload_id from upload where tenant_id = :tenant_id and file_sha256 = :sha"
+            " and upload_id < :upload_id and state <> 'dropped' order by upload_id desc limit 1"
+        ),
+        {"tenant_id": tenant_id, "upload_id": upload_id, "sha": file_sha256},
+    )
+    earlier: UUID | None = found.scalar_one_or_none()
+    return earlier
+
+
+def list_rows(
+    session: ReadSession,
+    *,
+    tenant_id: TenantId,
+    upload_id: UUID,
+    outcome: RowOutcome | None,
+    after: int,
+    limit: int,
+) -> list[RowListed]:
+    """List what rows came to, in the file's order, from after a row number; those of one outcome, or of all."""
+    found = session.connection().execute(
+        text(
+            "select row_number, outcome, applied_at is not null, reason, field from upload_row"
+            " where tenant_id = :tenant_id and upload_id = :upload_id and row_number > :after"
+            " and (cast(:outcome as text) is null or outcome = :outcome)"
+            " order by row_number limit :limit"
+        ),
+        {
+            "tenant_id": tenant_id,
+            "upload_id": upload_id,
+            "outcome": None if outcome is None else outcome.value,
+            "after": after,
+            "limit": limit,
+        },
+    )
+    return [RowListed(row[0], RowOutcome(row[1]), row[2], row[3], row[4]) for row in found]
+
+
+def iter_rows(session: ReadSession, *, tenant_id: TenantId, upload_id: UUID) -> Iterator[RowListed]:
+    """Stream every row's line, in the file's order."""
+    after, page = 0, 5000
+    while True:
+        rows = list_rows(session, tenant_id=tenant_id, upload_id=upload_id, outcome=None, after=after, limit=page)
+        yield from rows
+        if len(rows) < page:
+            return
+        after = rows[-1].row_number
+
+
+def _listed(row: Any) -> UploadListed:
+    return UploadListed(
+        tenant_id=TenantId(row.tenant_id),
+        upload_id=row.upload_id,
+        client=row.client,
+        site_id=row.site_id,
+        site_name=row.site_name,
+        kind=UploadKind(row.kind),
+        state=UploadState(row.state),
+        file_name=row.file_name,
+        encoding=row.encoding,
+        delimiter=row.delimiter,
+        headers=row.headers,
+        timezone=row.timezone,
+        bytes_count=row.bytes_count,
+        rows_count=row.rows_count,
+        parts_count=row.parts_count,
+        checked_parts=row.checked_parts,
+        applied_parts=row.applied_parts,
+        made_at=row.made_at,
+        made_by=row.made_by_name,
+        approved_at=row.approved_at,
+        approved_by=row.approved_by_name,
+        applied_at=row.applied_at,
+        rows_removed_at=row.rows_removed_at,
+        counts={RowOutcome(name): count for name, count in row.counts.items()},
+    )

@@ -1,0 +1,342 @@
+"""Read an uploaded file, purely: bytes to a table, cells to amounts, instants and words. And guard what goes out.
+
+Nothing here raises for what somebody's file says: a file that cannot be read is a `Fault`, a cell a `Wrong`.
+"""
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+MOST_BYTES: Final = 10 * 1024 * 1024
+MOST_ROWS: Final = 50_000
+MOST_COLUMNS: Final = 200
+LONGEST_CELL: Final = 10_000
+
+
+class FileFault(StrEnum):
+    """Why a file as a whole is not taken. Nothing of it is kept then."""
+
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    TOO_MANY_ROWS = "too_many_rows"
+    UNKNOWN_ENCODING = "unknown_encoding"
+    NOT_CSV = "not_csv"
+    SPREADSHEET = "spreadsheet"
+    NO_ROWS = "no_rows"
+    MISSING_COLUMN = "missing_column"
+    DUPLICATE_HEADER = "duplicate_header"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a file. `fields`: which columns it is about. `row_number`: where, as a spreadsheet counts."""
+
+    code: FileFault
+    fields: tuple[str, ...] = ()
+    row_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file as rows of named cells.
+
+    headers  field → the header under which the file has it
+    rows     (row number as a spreadsheet counts, {field: cell}); a row with more cells than headers has OVERFLOW
+    """
+
+    encoding: str
+    delimiter: str
+    headers: Mapping[str, str]
+    rows: Sequence[tuple[int, Mapping[str, str]]]
+
+
+OVERFLOW: Final = "+"
+"""The name under which a row carries the cell that has no header: it is refused, since its cells may have moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A field of a kind of file. `names`: headers under which it is known, as `_plain` writes them."""
+
+    field: str
+    required: bool
+    names: frozenset[str]
+
+
+def _column(field: str, *names: str, required: bool = False) -> Column:
+    """Make a column. `names`: other headers, several in one text with spaces between them, none within one."""
+    return Column(field, required, frozenset(_plain(name) for name in (field, *" ".join(names).split())))
+
+
+def _plain(header: str) -> str:
+    """Write a header without what differs between shops: width, case, spaces, punctuation, a note in brackets."""
+    narrow = unicodedata.normalize("NFKC", header).strip().lower()
+    return re.sub(r"[\s_\-・./:]+", "", re.sub(r"[(\[【<].*?[)\]】>]", "", narrow))
+
+
+COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
+    "orders": (
+        _column("id", "注文番号 注文id 受注番号 受注id 申込番号 order_id order_number order_no order", required=True),
+        _column(
+            "value",
+            "金額 合計金額 合計 総額 注文金額 購入金額 お支払い合計 請求金額 税込合計",
+            "total amount order_total grand_total",
+            required=True,
+        ),
+        _column(
+            "at",
+            "注文日時 注文日 受注日時 受注日 購入日時 申込日時 申込日 日時",
+            "ordered_at order_date placed_at created_at date",
+            required=True,
+        ),
+        _column("currency", "通貨 通貨コード currency_code"),
+        _column("email", "メールアドレス メール eメール e-mail mail email_address mail_address"),
+        _column("tel", "電話番号 電話 携帯電話番号 連絡先電話番号 phone telephone phone_number mobile"),
+        _column("visitor", "ビジター 訪問者id modori_v visitor_id"),
+        _column("cart", "カートid cart_id"),
+        _column("member_id", "会員番号 会員id 顧客番号 顧客id customer_id member"),
+    ),
+    "returns": (
+        _column("order", "注文番号 注文id 受注番号 受注id 申込番号 order_id order_number order_no", required=True),
+        _column(
+            "id",
+            "返品番号 返品id 取消番号 キャンセル番号 return_id return_number reversal_id refund_id",
+            required=True,
+        ),
+        _column("reason", "理由 事由 区分 種別 返品理由 return_reason type", required=True),
+        _column(
+            "at",
+            "返品日時 返品日 取消日時 取消日 キャンセル日時 キャンセル日 処理日時 処理日 日時 日付",
+            "returned_at reversed_at cancelled_at date",
+            required=True,
+        ),
+        _column("value", "金額 返品金額 返金額 取消金額 amount refund_amount returned_value"),
+    ),
+    "consents": (
+        _column("channel", "チャネル チャンネル 連絡方法 媒体", required=True),
+        _column("contact", "連絡先 宛先 メールアドレス 電話番号 email tel contact_point", required=True),
+        _column("granted", "同意 同意有無 許諾 可否 consent opt-in agreed", required=True),
+        _column("text", "同意文 同意文言 文言 表示文言 consent_text wording", required=True),
+        _column("given_at", "同意日時 同意日 取得日時 取得日 日時 at consented_at date", required=True),
+        _column("screen", "画面 取得画面 取得場所 ページ page url form", required=True),
+    ),
+}
+"""Kind of file → its columns."""
+
+
+def read_table(raw: bytes, *, kind: str) -> Table | Fault:
+    """Read a file.
+
+    raw   UTF-8 (with or without a mark), UTF-16 with one (Excel's "Unicode text") or CP932, the superset of Shift_JIS
+          that Windows writes; commas or tabs
+    kind  a key of COLUMNS
+    """
+    if len(raw) > MOST_BYTES:
+        return Fault(FileFault.TOO_LARGE)
+    if not raw.strip(b"\r\n\t ,\xef\xbb\xbf"):
+        return Fault(FileFault.EMPTY)
+    if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        return Fault(FileFault.SPREADSHEET)
+    text, encoding = _decode(raw)
+    if text is None:
+        return Fault(FileFault.UNKNOWN_ENCODING)
+    if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", text):
+        return Fault(FileFault.NOT_CSV)
+    first_line = text.lstrip("\r\n").partition("\n")[0]
+    delimiter = "\t" if first_line.count("\t") > first_line.count(",") else ","
+    return _read_rows(text, encoding=encoding, delimiter=delimiter, kind=kind)
+
+
+def _decode(raw: bytes) -> tuple[str | None, str]:
+    candidates = ["utf-8-sig", "cp932"]
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        candidates = ["utf-16"]
+    for encoding in candidates:
+        try:
+            return raw.decode(encoding), "utf-8" if encoding == "utf-8-sig" else encoding
+        except UnicodeDecodeError:
+            continue
+    return None, ""
+
+
+def _read_rows(text: str, *, encoding: str, delimiter: str, kind: str) -> Table | Fault:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    fields: list[str | None] | None = None
+    headers: dict[str, str] = {}
+    rows: list[tuple[int, Mapping[str, str]]] = []
+    number = 0
+    try:
+        for number, cells in enumerate(reader, 1):
+            if not any(cell.strip() for cell in cells):
+                continue
+            if fields is None:
+                read = _read_header(cells, kind=kind, row_number=number)
+                if isinstance(read, Fault):
+                    return read
+                fields = read
+                headers = {field: cell.strip() for field, cell in zip(fields, cells, strict=True) if field}
+                continue
+            if len(rows) >= MOST_ROWS:
+                return Fault(FileFault.TOO_MANY_ROWS, row_number=number)
+            row = {field: cell for field, cell in zip(fields, cells, strict=False) if field}
+            if any(cell.strip() for cell in cells[len(fields) :]):
+                row[OVERFLOW] = ""
+            rows.append((number, row))
+    except csv.Error:
+        return Fault(FileFault.NOT_CSV, row_number=number + 1)
+    if not rows:
+        return Fault(FileFault.NO_ROWS)
+    return Table(encoding, delimiter, headers, rows)
+
+
+def _read_header(cells: Sequence[str], *, kind: str, row_number: int) -> list[str | None] | Fault:
+    """Say which field each cell of the header names; None for a column that we do not need."""
+    columns = COLUMNS[kind]
+    if len(cells) > MOST_COLUMNS:
+        return Fault(FileFault.NOT_CSV, row_number=row_number)
+    by_name = {name: column.field for column in reversed(columns) for name in column.names}
+    fields = [by_name.get(_plain(cell)) for cell in cells]
+    twice = [field for field in dict.fromkeys(fields) if field and fields.count(field) > 1]
+    if twice:
+        return Fault(FileFault.DUPLICATE_HEADER, tuple(twice), row_number)
+    missing = tuple(column.field for column in columns if column.required and column.field not in fields)
+    return Fault(FileFault.MISSING_COLUMN, missing, row_number) if missing else fields
+
+
+class CellFault(StrEnum):
+    """Why a cell, and with it its row, is refused before anything is asked of the database."""
+
+    MISSING_VALUE = "missing_value"
+    TOO_LONG = "too_long"
+    EXTRA_CELLS = "extra_cells"
+    BAD_AMOUNT = "bad_amount"
+    OTHER_CURRENCY_SIGN = "other_currency_sign"
+    BAD_INSTANT = "bad_instant"
+    TIME_MISSING = "time_missing"
+    BAD_REASON = "bad_reason"
+    BAD_CHANNEL = "bad_channel"
+    BAD_ANSWER = "bad_answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """What is wrong with a row: `code` of a CellFault or of an error of the rooms below, and the field it is in."""
+
+    code: str
+    field: str | None
+
+
+def narrow(cell: str) -> str:
+    """Write a cell without full-width digits, Latin letters and punctuation, and without space around it."""
+    return unicodedata.normalize("NFKC", cell).strip()
+
+
+_SIGNS: Final[Mapping[str, frozenset[str]]] = {
+    "¥": frozenset({"JPY", "CNY"}),
+    "円": frozenset({"JPY"}),
+    "$": frozenset({"USD", "AUD", "CAD", "HKD", "NZD", "SGD", "TWD"}),
+    "€": frozenset({"EUR"}),
+    "£": frozenset({"GBP"}),
+}
+_NUMBER = re.compile(r"(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.\d{1,6})?")
+
+
+def read_amount(cell: str, *, currency: str | None) -> Decimal | CellFault:
+    """Read an amount in major units: 4980, 4,980, ￥４，９８０, 4980円, $49.80, 4980 JPY.
+
+    currency  a sign or code of another one is a fault; None: not known yet, any will do
+    """
+    text = narrow(cell).replace("\\", "¥")  # the yen sign of Shift_JIS keyboards and fonts
+    for sign, currencies in _SIGNS.items():
+        if sign in text:
+            if currency is not None and currency not in currencies:
+                return CellFault.OTHER_CURRENCY_SIGN
+            text = text.replace(sign, "", 1)
+    text = text.strip()
+    code = re.match(r"[A-Za-z]{3}(?![A-Za-z])", text) or re.search(r"(?<![A-Za-z])[A-Za-z]{3}$", text)
+    if code is not None:
+        if currency is not None and code[0].upper() != currency:
+            return CellFault.OTHER_CURRENCY_SIGN
+        text = (text[: code.start()] + text[code.end() :]).strip()
+    if not text.isascii() or not _NUMBER.fullmatch(text):
+        return CellFault.BAD_AMOUNT
+    return Decimal(text.replace(",", ""))
+
+
+_WALL = re.compile(
+    r"(\d{4})(?:/|-|\.|年)(\d{1,2})(?:/|-|\.|月)(\d{1,2})日?"
+    r"(?:[\sT]*(\d{1,2})(?::|時)(\d{1,2})分?(?:(?::)?(\d{1,2})(?:\.\d{1,6})?秒?)?)?"
+)
+
+
+def read_instant(cell: str, *, zone: str, needs_time: bool) -> datetime | CellFault:
+    """Read an instant: ISO 8601 with its zone, else wall time in `zone`, as spreadsheets write it.
+
+    cell        2026-11-22T09:05:00+09:00, 2026-11-22 09:05, 2026/11/22 9:05:30, 2026年11月22日 9時5分, 2026/11/22
+    needs_time  a day alone is a fault: an order's minute decides what it ends and whose it is; else the day's first
+    Of a time that a zone's clocks show twice the first is meant.
+    """
+    text = narrow(cell)
+    if not text.isascii() and not re.search("[年時]", text):
+        return CellFault.BAD_INSTANT
+    if re.search(r"(?:Z|z|[+-]\d{2}:?\d{2})$", text) and ("T" in text.upper() or ":" in text):
+        try:
+            aware = datetime.fromisoformat(re.sub(r"\s+(?=[+-]\d{2}:?\d{2}$)", "", text).upper())
+        except ValueError:
+            return CellFault.BAD_INSTANT
+        return aware if aware.tzinfo is not None else CellFault.BAD_INSTANT
+    found = _WALL.fullmatch(text)
+    if found is None:
+        return CellFault.BAD_INSTANT
+    year, month, day, hour, minute, second = (int(part) if part else 0 for part in found.groups())
+    if found[4] is None and needs_time:
+        return CellFault.TIME_MISSING
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=ZoneInfo(zone))
+    except ValueError:
+        return CellFault.BAD_INSTANT
+
+
+def _words(**words: str) -> Mapping[str, frozenset[str]]:
+    return {ours: frozenset(theirs.split()) for ours, theirs in words.items()}
+
+
+REASONS: Final = _words(
+    cancel="cancel cancelled canceled cancellation キャンセル 取消 取り消し 取消し 解約",
+    refusal="refusal refused 受取拒否 受取辞退 受け取り拒否",
+    **{"return": "return returned refund 返品 返金"},
+    unpaid="unpaid 未払い 未払 未入金 不払い 代金未回収",
+)
+"""outcomes.model.ReversalReason by the words that shops use."""
+
+CHANNELS: Final = _words(
+    email="email e-mail mail メール eメール 電子メール",
+    sms="sms ショートメール ショートメッセージ",
+    line="line ライン",
+    call="call phone tel telephone 電話 架電",
+)
+"""people.model.Channel by the words that shops use."""
+
+ANSWERS: Final = _words(
+    yes="1 yes y true on ok granted はい 有 あり 可 同意 同意する 許諾 ○ ◯ 〇",
+    no="0 no n false off ng withdrawn いいえ 無 なし 不可 拒否 同意しない 撤回 × ✕ x",
+)
+
+
+def read_word(cell: str, words: Mapping[str, frozenset[str]]) -> str | None:
+    """Say which of our words a cell means; None for none."""
+    said = narrow(cell).lower()
+    return next((ours for ours, theirs in words.items() if said in theirs), None)
+
+
+def guard_cell(text: str) -> str:
+    """Keep a spreadsheet from reading a cell as a formula. source: RULES 38; OWASP, CSV injection"""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

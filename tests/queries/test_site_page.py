@@ -1,0 +1,255 @@
+"""What the page of a site asks: its own events alone, newest first, bounded, of people."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from modori.capture.sightings.counts import POLICY_ASKED, Counts
+from modori.kernel.ids import SiteId, new_id
+from modori.leads.actions import settle_episode
+from modori.reports.paging import Cursor
+from modori.reports.sites import queries
+from modori.reports.sites.rules import LeftField, SiteFacts
+from modori.storage.db import read_transaction, tenant_transaction
+from modori.tenants import actions as tenants
+from modori.tenants.wire import SiteChange
+from tests.captureworld import cart, consent, event, form, new_visitor, somebody, take, the_episode
+from tests.questions import change
+from tests.world import NOW, TenantWorld, World
+
+WEEK_AGO = NOW - timedelta(days=7)
+SURVEY = [
+    {"field": "mail", "token": "email", "why": "taken"},
+    {"field": "card_no", "token": None, "why": "card"},
+]
+
+
+def seen(tenant: TenantWorld, *, now: Any = NOW) -> queries.SeenSite:
+    with read_transaction([tenant.tenant_id]) as session:
+        return queries.look_at_site(
+            session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, since=now - timedelta(days=7), now=now
+        )
+
+
+def forms(tenant: TenantWorld) -> queries.SeenForms:
+    with read_transaction([tenant.tenant_id]) as session:
+        return queries.look_at_forms(
+            session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, since=WEEK_AGO, now=NOW
+        )
+
+
+def listed(tenant: TenantWorld, **wanted: Any) -> list[queries.EventRow]:
+    words = {"kind": None, "after": None, "now": NOW, "limit": 50} | wanted
+    with read_transaction([tenant.tenant_id]) as session:
+        return queries.list_events(session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, **words)
+
+
+def page(tenant: TenantWorld, kind: str | None = None, *, visitor: str | None = None, **more: Any) -> dict[str, Any]:
+    return event(tenant, "page", {"kind": kind} if kind else {}, visitor=visitor or new_visitor(), **more)
+
+
+def filled(
+    tenant: TenantWorld, *, survey: Any = None, times: Any = None, last: str | None = None, **fields: str
+) -> dict[str, Any]:
+    made: dict[str, Any] = form(tenant, visitor=new_visitor(), **fields)
+    told = {"survey": survey, "times": times, "last_field": last}
+    made["data"] |= {name: value for name, value in told.items() if value is not None}
+    return made
+
+
+def test_of_a_site_that_was_never_heard_of_nothing_is_known(world: World) -> None:
+    take(world.stranger, [page(world.stranger, "product")])
+    found = seen(world.acme)
+    assert (found.facts, found.events, found.pages, found.walked_back_to) == (SiteFacts(), 0, [], None)
+
+
+def test_each_kind_of_event_says_when_it_was_last_heard_of(world: World) -> None:
+    acme = world.acme
+    earlier = NOW - timedelta(hours=1)
+    take(acme, [page(acme, "product"), cart(acme, visitor=new_visitor())], now=earlier)
+    take(acme, [page(acme, "thanks"), filled(acme, email=somebody()), consent(acme, "email", visitor=new_visitor())])
+    take(acme, [event(acme, "cart", {"currency": "JPY", "value": 0, "items": []}, visitor=new_visitor())])
+    facts = seen(acme).facts
+    assert (facts.pages_at, facts.heard_at) == ({"product": earlier, "thanks": NOW}, NOW)
+    assert (facts.cart_at, facts.priced_cart_at, facts.linked_cart_at) == (earlier, earlier, earlier)
+    assert (facts.form_at, facts.email_at, facts.phone_at, facts.consent_at) == (NOW, NOW, None, NOW)
+
+
+def test_a_cart_without_a_price_is_no_priced_one(world: World) -> None:
+    take(world.acme, [cart(world.acme, visitor=new_visitor(), value=0, url=None)])
+    facts = seen(world.acme).facts
+    assert (facts.cart_at, facts.priced_cart_at, facts.linked_cart_at) == (NOW, None, None)
+
+
+def test_a_word_about_capture_is_no_consent_to_be_written_to(world: World) -> None:
+    sent = {"channel": "capture", "granted": True, "text": "同意します"}
+    take(world.acme, [event(world.acme, "consent", sent, visitor=new_visitor())])
+    assert seen(world.acme).facts.consent_at is None
+
+
+def test_the_tags_versions_and_health_come_from_its_pages(world: World) -> None:
+    acme = world.acme
+    take(acme, [page(acme), page(acme, at=NOW)])
+    bodies = ('{"sdk": "1.0.0", "health": {"errors": 0, "queued": 2, "dropped": 0}}', '{"health": {"errors": 3}}')
+    for body in bodies:
+        change(
+            acme.tenant_id,
+            "update event set body = cast(:body as jsonb) where event_id ="
+            " (select event_id from event where body = '{}' order by event_id limit 1)",
+            body=body,
+        )
+    facts = seen(acme).facts
+    assert facts.versions == ("1.0.0",)
+    assert (facts.pages_with_errors, facts.pages_with_drops, facts.most_queued) == (1, 0, 2)
+
+
+def test_pages_stand_by_how_often_they_were_seen_and_without_their_query(world: World) -> None:
+    acme = world.acme
+    cart_page = {"page": {"url": f"{acme.origin}/cart?utm_source=mail", "title": ""}}
+    take(acme, [page(acme), page(acme, "cart") | cart_page, page(acme, "cart") | cart_page])
+    found = seen(acme).pages
+    assert [(one.url, one.kind, one.count) for one in found] == [
+        (f"{acme.origin}/cart", "cart", 2),
+        (f"{acme.origin}/checkout", None, 1),
+    ]
+
+
+def test_what_no_person_did_is_listed_and_counts_for_nothing(world: World) -> None:
+    take(world.acme, [page(world.acme, "product")])
+    change(world.acme.tenant_id, "update event set mark = 'bot'")
+    assert seen(world.acme).facts == SiteFacts()
+    assert [one.mark for one in listed(world.acme)] == ["bot"]
+
+
+def test_a_server_that_reports_an_order_is_told_from_a_browser(world: World) -> None:
+    order = {"id": "B-1", "currency": "JPY", "value": 100}
+    take(world.acme, [event(world.acme, "order", order, visitor=new_visitor())])
+    facts = seen(world.acme).facts
+    assert (facts.claimed_order_at, facts.proven_order_at) == (NOW, None)
+
+
+def test_a_walk_that_ends_early_says_how_far_it_came(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(world.acme, [page(world.acme)], now=NOW - timedelta(hours=2))
+    assert seen(world.acme).walked_back_to is None
+
+
+def test_events_are_paged_by_key_each_once_and_of_this_site_alone(world: World) -> None:
+    acme = world.acme
+    for minutes in range(7):
+        take(acme, [page(acme), cart(acme, visitor=new_visitor())], now=NOW - timedelta(minutes=minutes))
+    other = _second_site(acme)
+    take(TenantWorld(**(vars(acme) | {"site_id": other})), [page(acme)])
+    take(world.stranger, [page(world.stranger)])
+    everything = listed(acme)
+    paged: list[queries.EventRow] = []
+    after: Cursor | None = None
+    while rows := listed(acme, after=after, limit=3):
+        paged += rows
+        after = Cursor(rows[-1].received_at, rows[-1].event_id)
+    assert paged == everything
+    assert len({one.event_id for one in everything}) == 14
+    assert everything == sorted(everything, key=lambda one: (one.received_at, one.event_id), reverse=True)
+    assert {one.type for one in listed(acme, kind="cart")} == {"cart"}
+    assert len(listed(acme, kind="cart")) == 7
+
+
+def _second_site(tenant: TenantWorld) -> SiteId:
+    site_id = SiteId(new_id())
+    with tenant_transaction(tenant.tenant_id) as session:
+        policy = SiteChange(name="acme second", origins=[tenant.origin], capture_mode="notice", notice_text="x")
+        tenants.make_site(session, tenant_id=tenant.tenant_id, site_id=site_id, change=policy, now=NOW)
+    return site_id
+
+
+def test_a_form_tells_which_inputs_it_has_and_why_some_are_not_taken(world: World) -> None:
+    acme = world.acme
+    take(acme, [filled(acme, survey=SURVEY, email=somebody())], now=NOW - timedelta(hours=1))
+    renamed = [{"field": "mail", "token": None, "why": "unknown"}]
+    take(acme, [filled(acme, survey=renamed), filled(acme, tel="090-1234-5678")])
+    found = forms(acme)
+    (used,) = found.forms
+    assert (used.form, used.people, used.submitted, used.taken) == ("checkout", 3, 0, {"email": 1, "tel": 1})
+    fields = {one.field: (one.token, one.why, one.people) for one in found.fields}
+    assert fields == {"mail": (None, "unknown", 2), "card_no": (None, "card", 1)}, "the newest survey's word counts"
+    assert forms(world.stranger) == queries.SeenForms([], [])
+
+
+def test_people_who_left_are_counted_by_the_field_that_they_touched_last(world: World) -> None:
+    acme = world.acme
+    spent = (("tel", 4000, 1), ("tel", 8000, 0), ("email", 3000, 0))
+    for last, ms, edits in spent:
+        made = filled(acme, last=last, times={last: {"ms": ms, "edits": edits}}, email=somebody())
+        take(acme, [made])
+        _leave(acme, made["visitor"])
+    bought = filled(acme, last="tel", email=somebody())
+    take(acme, [bought, event(acme, "order", {"id": "1", "currency": "JPY", "value": 1}, visitor=bought["visitor"])])
+    take(acme, [filled(acme, last="tel", email=somebody())])  # still at it
+    take(world.stranger, [filled(world.stranger, last="tel", email=somebody())])
+    with read_transaction([acme.tenant_id]) as session:
+        rows = queries.list_left_fields(session, tenant_id=acme.tenant_id, site_id=acme.site_id, since=WEEK_AGO)
+    assert rows == [LeftField("checkout", "tel", 2, 6000, 1), LeftField("checkout", "email", 1, 3000, 0)]
+
+
+def _leave(tenant: TenantWorld, visitor: str) -> None:
+    episode = the_episode(tenant, visitor)
+    with tenant_transaction(tenant.tenant_id) as session:
+        settle_episode(
+            session,
+            tenant_id=tenant.tenant_id,
+            episode_id=episode.episode_id,  # type: ignore[arg-type]  # a row's id is a plain UUID
+            now=NOW + timedelta(hours=1),
+        )
+
+
+def test_sightings_are_counted_by_day_and_subject_and_written_seldom(world: World) -> None:
+    acme = world.acme
+    counts = Counts()
+    counts.note(acme.tenant_id, acme.site_id, "foreign_origin", now=NOW, subject="https://staging.example")
+    assert counts.write_if_due(now=NOW) == 1
+    for _ in range(4):
+        counts.note(acme.tenant_id, acme.site_id, "foreign_origin", now=NOW, subject="https://staging.example")
+    assert counts.write_if_due(now=NOW + timedelta(seconds=1)) == 0, "not yet"
+    counts.note(acme.tenant_id, acme.site_id, POLICY_ASKED, now=NOW)
+    counts.note(world.stranger.tenant_id, world.stranger.site_id, "rate_limited", now=NOW)
+    assert counts.write_if_due(now=NOW + timedelta(seconds=9)) == 3
+    with read_transaction([acme.tenant_id]) as session:
+        rows = queries.list_refusals(
+            session, tenant_id=acme.tenant_id, site_id=acme.site_id, since=(NOW - timedelta(days=1)).date()
+        )
+    assert [(one.code, one.subject, one.count, one.last_at) for one in rows] == [
+        ("foreign_origin", "https://staging.example", 5, NOW)
+    ]
+    assert seen(acme).facts.asked_at == NOW
+
+
+def test_made_up_origins_do_not_fill_the_table(world: World) -> None:
+    acme = world.acme
+    counts = Counts()
+    for number in range(5000):
+        counts.note(acme.tenant_id, acme.site_id, "foreign_origin", now=NOW, subject=f"https://x{number}.example")
+    assert counts.write_if_due(now=NOW) <= 21
+    with read_transaction([acme.tenant_id]) as session:
+        rows = queries.list_refusals(session, tenant_id=acme.tenant_id, site_id=acme.site_id, since=NOW.date())
+    assert sum(one.count for one in rows) == 5000
+
+
+def test_leaks_are_listed_newest_first(world: World) -> None:
+    acme = world.acme
+    for days, kind in ((1, "card"), (0, "password"), (40, "card")):
+        change(
+            acme.tenant_id,
+            "insert into capture_leak (tenant_id, site_id, leaked_on, kind, field, count)"
+            " values (:tenant_id, :site_id, :on, :kind, 'memo', 2)",
+            tenant_id=acme.tenant_id,
+            site_id=acme.site_id,
+            on=(NOW - timedelta(days=days)).date(),
+            kind=kind,
+        )
+    with read_transaction([acme.tenant_id]) as session:
+        rows = queries.list_leaks(session, tenant_id=acme.tenant_id, site_id=acme.site_id, since=WEEK_AGO.date())
+        theirs = queries.list_leaks(
+            session, tenant_id=world.stranger.tenant_id, site_id=world.stranger.site_id, since=WEEK_AGO.date()
+        )
+    assert [(one.kind, one.field, one.count) for one in rows] == [("password", "memo", 2), ("card", "memo", 2)]
+    assert theirs == []
