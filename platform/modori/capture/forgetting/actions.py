@@ -154,7 +154,7 @@ def promise_forgetting(
     """Promise a round of deleting, which looks once more for episodes that were just being written meanwhile."""
     outbox.promise(
         session,
-        "capture.refused",
+        "visitor.refused",
         key=f"refused:{site_id}:{visitor}:{until.isoformat()}:{round_number}",
         at=now,
         tenant_id=tenant_id,
