@@ -7,17 +7,24 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from modori.capture.actions import mark_episode_ordered, mark_visitor_ordered
-from modori.capture.batch.actions import Apart, Overtaken, take_batch
+from modori.capture.batch.actions import take_batch
 from modori.capture.batch.visits import Posted, may_share
-from modori.capture.model import EpisodeState
 from modori.capture.queries import list_attached
 from modori.capture.reading import Reading, read_event
 from modori.capture.rules import ReadEvent
 from modori.people import actions as people
 from modori.people.model import ContactKind
 from modori.storage.db import plain_transaction, tenant_transaction
-from tests.captureworld import cart, consent, current, event, form, new_visitor, site_context, somebody, take, the_episode
+from tests.captureworld import (
+    cart,
+    event,
+    form,
+    new_visitor,
+    site_context,
+    somebody,
+    take,
+    the_episode,
+)
 from tests.world import NOW, TenantWorld, World
 
 S = timedelta(seconds=1)

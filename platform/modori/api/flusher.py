@@ -91,7 +91,7 @@ class Flusher:
         try:
             self._keep(batch, tries=MOST_TRIES)
         except Exception as error:  # whoever waits must be told, whatever it was
-            log.error("ingest.flush_failed", exc_info=error)
+            log.error("ingest.flush_failed", error=type(error).__name__)
             _tell(batch, GoAlone)
 
     def _keep(self, batch: Sequence[_Waiting], *, tries: int) -> None:
@@ -177,7 +177,8 @@ class _News:
 
     def _run(self) -> None:
         while sites := self._next():
-            live.publish([live.News(tenant_id, "event", str(site_id)) for tenant_id, site_id in sites])
+            for tenant_id, site_id in sites:
+                live.publish(live.News(tenant_id, "event", str(site_id)))
             sleep(NEWS_EVERY_S)
 
     def _next(self) -> set[SiteKey]:

@@ -6,7 +6,7 @@ All of it is best effort. A page that misses a hint is told to look again when t
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -49,18 +49,10 @@ class _Publisher:
         self._client = client_of(url)
         self._rested = Rested()
 
-    def publish(self, every: Collection[News]) -> None:
-        """Tell the news, all of them in one way to the server and back."""
-
-        def send() -> None:
-            with self._client.pipeline(transaction=False) as pipeline:
-                for news in every:
-                    text = json.dumps({"topic": news.topic, "subject": news.subject})
-                    pipeline.publish(f"{PREFIX}{news.tenant_id}", text)
-                pipeline.execute()
-
-        is_sent = self._rested.attempt(send)
-        counts.LIVE.labels("sent" if is_sent else "lost").inc(len(every))
+    def publish(self, news: News) -> None:
+        text = json.dumps({"topic": news.topic, "subject": news.subject})
+        is_sent = self._rested.attempt(lambda: self._client.publish(f"{PREFIX}{news.tenant_id}", text))
+        counts.LIVE.labels("sent" if is_sent else "lost").inc()
 
     def close(self) -> None:
         self._client.close()
@@ -103,15 +95,15 @@ def announce(session: Session, *, tenant_id: TenantId, topic: str, subject: str)
     def tell() -> None:
         told.discard(news)
         if _publisher is not None:
-            _publisher.publish([news])
+            _publisher.publish(news)
 
     on_commit(session, tell)
 
 
-def publish(every: Collection[News]) -> None:
+def publish(news: News) -> None:
     """Tell live pages at once that something has changed, which the caller has committed."""
-    if _publisher is not None and every:
-        _publisher.publish(every)
+    if _publisher is not None:
+        _publisher.publish(news)
 
 
 class Hub:
