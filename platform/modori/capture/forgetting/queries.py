@@ -122,10 +122,10 @@ def delete_events(
             " select v.received_at, v.event_id, v.type, v.body from episode e"
             "  join event v on v.tenant_id = e.tenant_id and v.episode_id = e.episode_id and v.at <= :until"
             "  where e.tenant_id = :tenant_id and e.site_id = :site_id and e.visitor = :visitor"
-            "), some as (select received_at, event_id from found"
+            "), chosen as (select received_at, event_id from found"
             "  where type <> 'consent' or body ->> 'channel' is distinct from 'capture' limit :limit)"
-            " delete from event v using some where v.tenant_id = :tenant_id and v.received_at = some.received_at"
-            "  and v.event_id = some.event_id"
+            " delete from event v using chosen c where v.tenant_id = :tenant_id and v.received_at = c.received_at"
+            "  and v.event_id = c.event_id"
         ),
         {"tenant_id": tenant_id, "site_id": site_id, "visitor": visitor, "until": until, "limit": limit},
     )
