@@ -6,8 +6,8 @@ from pathlib import Path
 from playwright.async_api import Browser
 
 from tests.forms.pages import FormPage, recording, site_of
-from tests.forms.scoring import Score, TypedField
-from tests.forms.typist import type_into
+from tests.forms.scoring import Score
+from tests.forms.typist import Filled, type_into
 
 
 async def score_pages(browser: Browser, pages: list[FormPage], *, sdk: Path, at_once: int) -> Score:
@@ -16,7 +16,7 @@ async def score_pages(browser: Browser, pages: list[FormPage], *, sdk: Path, at_
     places = asyncio.Semaphore(at_once)
     with recording(sdk) as recorder, site_of(pages, recorder) as site:
 
-        async def fill(page: FormPage) -> list[TypedField]:
+        async def fill(page: FormPage) -> Filled:
             async with places:
                 try:
                     return await type_into(browser, site, page)
@@ -24,7 +24,7 @@ async def score_pages(browser: Browser, pages: list[FormPage], *, sdk: Path, at_
                     failure.add_note(page.name)
                     raise
 
-        filled = await asyncio.gather(*(fill(page) for page in pages))
-        for page, typed in zip(pages, filled, strict=True):
-            score.add(page.name, typed, recorder.requests(page.key))
+        done = await asyncio.gather(*(fill(page) for page in pages))
+        for page, filled in zip(pages, done, strict=True):
+            score.add(page.name, filled.fields, recorder.requests(page.key), awake=filled.awake)
     return score

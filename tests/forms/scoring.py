@@ -51,9 +51,15 @@ class Score:
     def missed(self, label: str) -> int:
         return self.fields[label] - self.found[label]
 
-    def add(self, page: str, typed: list[TypedField], requests: list[str]) -> None:
-        """Count one page. requests: each request's path, or its body as text."""
+    def add(self, page: str, typed: list[TypedField], requests: list[str], *, awake: bool = True) -> None:
+        """Count one page.
+
+        requests   each request's path, or its body as text
+        awake      whether the tag watched before the first key; where it did not, what is missed is no surprise
+        """
         self.pages += 1
+        if not awake:
+            self.faults.append(f"asleep  {'':18} {page}  the tag did not watch the page's fields in time")
         taken = list(dict.fromkeys(found for request in requests for found in taken_in(request)))
         for one in typed:
             self._judge(page, one, taken)
