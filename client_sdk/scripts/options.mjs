@@ -5,8 +5,8 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 // Long names of our own members, which are neither on the wire, nor in storage, nor the browser's. A late part sees
 // the core's members, so each name is short in the same way in every script.
 const INNER_NAMES = (
-  "batch bytes changes collect explain flushOnHide forgetVisitor getConfig heartbeatMs hooks noticeSelector permitted " +
-  "readQueue resume retryAfterS safely sending soon told visitor writeQueue"
+  "batch bytes changes collect debugging explain flushOnHide forgetVisitor getConfig heartbeatMs hooks knownVisitor " +
+  "noticeSelector permitted readQueue resume retryAfterS safely sending soon told writeQueue"
 ).split(" ");
 
 /** How the SDK is compiled, for the page and for the tests alike. */

@@ -2,7 +2,7 @@ import type { Report } from "./commands";
 import type { Listen, Safely } from "./safely";
 import type { Store } from "./store";
 import type { Answer } from "./transport";
-import type { EventType, Page, SiteConfig, WireEvent } from "./wire";
+import type { EventType, Page, PageKind, SiteConfig, WireEvent } from "./wire";
 
 /** The scripts that are fetched only where they are needed. Each calls `window.modori.part(name, start)`. */
 export interface Parts {
@@ -46,8 +46,6 @@ export interface Core {
   /** After the carts part has started. */
   carts: CartWatch | null;
   on: Listen;
-  /** What the page told Google's Consent Mode: `default` or `update`, and its parameters. */
-  consentMode(word: unknown, said: unknown): void;
   health(): Health;
   /** Called with each event as it is made; the debug part sets it. */
   told: ((event: WireEvent) => void) | null;
@@ -97,13 +95,11 @@ export type Why =
   | "unknown"
   | "value";
 
-/** What a page is, as its e-commerce events and its markup say; "" where they say nothing. */
-export type PageKind = "product" | "cart" | "checkout" | "thanks" | "";
-
 export interface CartWatch {
   /** See what the page has told others since the last look. To be called before the forms are read. */
   look(): void;
-  kind(): PageKind;
+  /** As its e-commerce events and its markup say; "" where they say nothing. */
+  kind(): PageKind | "";
 }
 
 export interface FieldReport {

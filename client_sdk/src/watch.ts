@@ -1,5 +1,5 @@
 import { watchAddress } from "./address";
-import { watchCarts } from "./carts";
+import { ECOMMERCE, makeLayer, shimOf } from "./carts/layer";
 import { reportOf, type Report } from "./commands";
 import { CONFIG_MAX_AGE_MS, parseConfig } from "./config";
 import { makeDelivery } from "./delivery";
@@ -44,6 +44,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   const transport = makeTransport(page, host, site);
   const delivery = makeDelivery(page, transport, store, site);
   const load = makeLoader(page, tag, host);
+  const listen = makeLayer(page, tag.getAttribute("data-layer") || "dataLayer");
   const now = () => page.Date.now();
 
   const commands: ArrayLike<unknown>[] = []; // given before the config was known
@@ -52,7 +53,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   let configText = "";
   let configAt = 0;
   let choice = parseChoice("");
-  let ads: AdConsent = {};
+  let ads: AdConsent = {}; // what the page told Google since we last acted on it
+  let trades = false; // the page told others of a cart
   let held: Dated[] = [];
   let began = false; // capture was permitted once on this page
   let spotSeen = ""; // where the last page event was
@@ -94,7 +96,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if (!visible()) return;
     pageSeenAt = now();
     spotSeen = spotOf(page.location.href);
-    const data = { kind: carts.kind() || kindOfPath(page.location.pathname), health: core.health() };
+    const kind = (core.carts && core.carts.kind()) || kindOfPath(page.location.pathname);
+    const data = { kind, health: core.health() };
     const seen = dated({ type: "page", data, key: "" }, pageSeenAt);
     emit({ ...seen, key: "page " + seen.on.url });
   }
@@ -116,7 +119,11 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
 
   /** Where capture is permitted, turn all that waits into events. */
   function collect(): void {
-    carts.look();
+    listen().forEach(([command, word, given]) => {
+      // A default is the site's word; only an update is the person's.
+      if (command === "consent" && word === "update") ads = { ...ads, ...given };
+      trades = trades || ECOMMERCE.test(word as string);
+    });
     const agreed = config.mode === "after-consent" && adsGranted(ads);
     if (typeof agreed === "boolean") {
       ads = {};
@@ -125,6 +132,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if (ready && (config.mode === "off" || isRefused(choice))) forget();
     if (!permitted()) return;
     if (!began) begin();
+    if (core.carts) core.carts.look();
+    else if (trades || shimOf(page)) load("carts");
     if (spotSeen !== spotOf(page.location.href)) emitPage();
     held.splice(0).forEach(emit);
     if (!core.forms) return lookForFields();
@@ -191,7 +200,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if (name === "restore") core.hooks.push(given);
     else if (!ready) commands.push([name, given]);
     else if (config.mode !== "off") {
-      const said = reportOf(name, given, document.baseURI);
+      const said = core.read(name, given);
       if (!said) throw Error("unknown: " + name);
       if (said.type === "consent") {
         const { data } = said;
@@ -199,7 +208,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
         if (control) data.text = clip(((control.labels || "")[0] || control).textContent.replace(/\s+/g, " ").trim(), 2000);
         consent(said);
       } else {
-        carts.heard(said);
+        core.own[said.type] = said;
         report(said);
       }
       collect();
@@ -247,6 +256,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   const part = safely((name: PartName, start: Parts[PartName]) => {
     const started = start(core);
     if (name === "forms") core.forms = started as Core["forms"];
+    if (name === "carts") core.carts = started as Core["carts"];
     soon();
   });
 
@@ -278,19 +288,17 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     soon,
     collect,
     report,
-    consentMode(command, said) {
-      // A default is the site's word; only an update is the person's.
-      if (command === "update") ads = { ...ads, ...(said as AdConsent) };
-    },
+    read: (command, given) => reportOf(command, given, document.baseURI),
+    own: {},
     ask: transport.ask,
     load,
     forms: null,
+    carts: null,
     on,
     health: () => ({ ...failed, ...delivery.health() }),
     told: null,
     hooks: [],
   };
-  const carts = watchCarts(core);
 
   takeOver();
   on(document, "focusin", (event: Event) => {
@@ -303,6 +311,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     else if (permitted() && now() - pageSeenAt >= config.heartbeatMs) emitPage();
     soon();
   });
+  on(document, "click", soon);
   on(document, "DOMContentLoaded", collect);
   on(page, "load", soon);
   on(page, "pagehide", leave);

@@ -6,7 +6,8 @@ import { parseConfig } from "../src/config";
 import { fieldMeaning, keepableValue, readableType } from "../src/fields";
 import { randomHex, uuid } from "../src/ids";
 import { holdsCardNumber } from "../src/luhn";
-import { choose, mayCapture, parseChoice } from "../src/permission";
+import { kindOfPath } from "../src/kind";
+import { adsGranted, choose, mayCapture, parseChoice } from "../src/permission";
 import { enqueue, type Item, mergeStored, takeBatch } from "../src/queue";
 import { mayRetry, retryWaitMs } from "../src/retry";
 import { clip, utf8Bytes } from "../src/text";
@@ -115,7 +116,7 @@ test("a config that is not understood means off", () => {
     assert.equal(parseConfig(text).mode, "off", text);
   }
   const config = parseConfig('{"mode":"notice","notice_selector":"#n","heartbeat_s":0}');
-  assert.deepEqual(config, { mode: "notice", noticeSelector: "#n", heartbeatMs: 15_000 });
+  assert.deepEqual(config, { mode: "notice", noticeSelector: "#n", heartbeatMs: 15_000, gpc: false });
   assert.equal(parseConfig('{"heartbeat_s":20}').heartbeatMs, 20_000);
 });
 
@@ -134,8 +135,53 @@ const PERMISSION: [string, string, () => boolean, boolean][] = [
 for (const [mode, choice, notice, expected] of PERMISSION) {
   test(`mode ${mode}, choice "${choice}", notice ${notice()}: capture ${expected}`, () => {
     const config = parseConfig(JSON.stringify({ mode, notice_selector: "x" }));
-    assert.equal(mayCapture(config, parseChoice(choice), notice), expected);
+    assert.equal(mayCapture(config, parseChoice(choice), undefined, notice), expected);
   });
+}
+
+const SIGNALS: [boolean, unknown, boolean][] = [
+  [false, true, true], // Japan's law knows no such signal
+  [true, true, false],
+  [true, false, true],
+  [true, undefined, true], // a browser without it
+];
+for (const [counts, signal, expected] of SIGNALS) {
+  test(`a site where the privacy signal counts ${counts}, and it says ${signal}: capture ${expected}`, () => {
+    for (const [mode, choice] of [["notice", ""], ["after-consent", "capture"]] as const) {
+      const config = parseConfig(JSON.stringify({ mode, gpc: counts }));
+      assert.equal(mayCapture(config, parseChoice(choice), signal, yes), expected);
+    }
+  });
+}
+
+const AD_CONSENTS: [object, boolean | undefined][] = [
+  [{}, undefined],
+  [{ ad_storage: "granted" }, undefined], // the person's data has not been spoken of
+  [{ ad_user_data: "denied" }, undefined],
+  [{ ad_storage: "granted", ad_user_data: "granted" }, true],
+  [{ ad_storage: "granted", ad_user_data: "denied" }, false],
+  [{ ad_storage: "denied", ad_user_data: "granted" }, false],
+  [{ ad_storage: true, ad_user_data: "granted" }, false],
+];
+for (const [said, expected] of AD_CONSENTS) {
+  test(`Consent Mode ${JSON.stringify(said)}: granted ${expected}`, () => {
+    assert.equal(adsGranted(said), expected);
+  });
+}
+
+const KINDS: [string, string][] = [
+  ["/", "other"],
+  ["/cart", "cart"],
+  ["/shopping/Cart/index.php", "cart"],
+  ["/products/detail/12", "product"],
+  ["/item/A-1", "product"],
+  ["/checkout/contact", "checkout"],
+  ["/order/confirm", "checkout"],
+  ["/order/complete", "thanks"],
+  ["/thank-you", "thanks"],
+];
+for (const [path, kind] of KINDS) {
+  test(`a page at ${path} seems to be of the kind ${kind}`, () => assert.equal(kindOfPath(path), kind));
 }
 
 const CHOICES: [string, string, boolean, string][] = [
