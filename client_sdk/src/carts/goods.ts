@@ -24,16 +24,16 @@ const plain = (amount: unknown) => String(amount).normalize("NFKC").replace(/[^\
  * refuse the whole cart for: a link that leaves `origin`, and lines that are none, such as discounts.
  */
 export function readItems(given: unknown, read: Read, origin: string): Item[] {
-  const lines = Array.from(Object(given) as ArrayLike<any>, (line) => {
-    const { item_id: id, item_name: name, count: quantity, page: url } = Object(line);
+  const lines = Array.from(Object(given) as ArrayLike<any>, (given) => {
+    const line = Object(given);
+    const { item_id: id, item_name: name, count: quantity, page: url } = line;
     return { id, name, quantity, url, ...line, price: plain(line.price), stock: plain(line.stock) };
   });
   // As JSON, so that what is not said has no member.
   const items = JSON.parse(JSON.stringify(read("cart", { items: lines })!.data.items)) as Item[];
   return items.filter((item) => {
-    const { member_id: harmless } = read("identify", { member_id: item.id })!.data;
-    item.id = (harmless || item.name || "") as string;
-    item.id = item.id.slice(0, 200);
+    const harmless = read("identify", { member_id: item.id })!.data.member_id || item.name || "";
+    item.id = (harmless as string).slice(0, 200);
     item.quantity = Math.round(item.quantity);
     if (!item.url?.startsWith(origin + "/")) delete item.url;
     if (!/^\d+$/.test(String(item.stock))) delete item.stock;

@@ -1,5 +1,6 @@
 import type { Report } from "../commands";
-import type { CartWatch, Core, PageKind } from "../parts";
+import type { CartWatch, Core } from "../parts";
+import type { PageKind } from "../wire";
 import { change, complete, type Item, priced, readItems } from "./goods";
 import { ECOMMERCE, makeLayer, type Said, shimOf } from "./layer";
 import { readProducts } from "./products";
@@ -16,18 +17,18 @@ interface Known {
 
 const KEPT_MS = 7 * 86_400_000;
 
-/** The kind of page that tells of GA4's e-commerce events: developers.google.com/analytics, "Measure ecommerce" */
-const KINDS: [RegExp, PageKind][] = [
-  [/^view_item/, "product"],
-  [/^view_cart/, "cart"],
-  [/checkout|info$/, "checkout"],
-  [/^purchase/, "thanks"],
-];
+/** The kind of page that tells each of GA4's events: developers.google.com/analytics, "Measure ecommerce" */
+function kindOf(word: string): PageKind | "" {
+  if (/checkout|info/.test(word)) return "checkout";
+  if (/view/.test(word)) return /item/.test(word) ? "product" : "cart";
+  return word === "purchase" ? "thanks" : "";
+}
 
 /** Watch what the page says of its cart to others: GA4's `dataLayer`, a compatible tag's `contx`, schema.org. */
 export function startCarts(core: Core): CartWatch {
   const { page, store, safely, read, own } = core;
   const { document } = page;
+
   const listen = makeLayer(page, core.tag.getAttribute("data-layer") || "dataLayer");
 
   let known: Known = { at: 0, items: [] };
@@ -37,8 +38,8 @@ export function startCarts(core: Core): CartWatch {
   let ownOrder: Report | undefined;
   let shim = ""; // the compatible tag's cart as last seen
   let member = "";
-  let kind: PageKind = "";
-  let kindOf = ""; // the address that it was found at
+  let kind: PageKind | "" = "";
+  let kindAt = ""; // the address that it was found at
 
   const lines = (given: unknown) => readItems(given, read, page.location.origin);
   const send = (type: string, given: object) => core.report(read(type, given)!);
@@ -47,7 +48,7 @@ export function startCarts(core: Core): CartWatch {
   function recall(): Known {
     try {
       const stored = JSON.parse(store.read("cart")!) as Known;
-      if (stored.at > Math.max(known.at, page.Date.now() - KEPT_MS)) known = stored;
+      if (stored.items.length >= 0 && stored.at > Math.max(known.at, page.Date.now() - KEPT_MS)) known = stored;
     } catch {
       // Nothing is stored.
     }
@@ -82,20 +83,20 @@ export function startCarts(core: Core): CartWatch {
   }
 
   const heed = safely(([command, word, given]: Said) => {
-    if (command !== "event" || !ECOMMERCE.test(word as string)) return;
-    const found = KINDS.find(([words]) => words.test(word as string));
+    if (command !== "event" || !ECOMMERCE.test(word)) return;
+    const found = kindOf(word);
     if (found) {
-      kind = found[1];
-      kindOf = page.location.href;
+      kind = found;
+      kindAt = page.location.href;
     }
-    if (!given || !Array.isArray(given.items) || word === "view_item") return;
-    const { items, transaction_id: id } = given;
+    const { items, transaction_id: id } = Object(given);
+    if (word === "view_item" || !Array.isArray(items)) return;
     if (word === "purchase") {
       if (id && !own.order && String(id) !== recall().order) tell(readLines(items), given, String(id));
     } else if (!own.cart && !shim) {
-      const sign = word === "add_to_cart" ? 1 : word === "remove_from_cart" ? -1 : 0;
-      if (sign) tell(change(recall().items, readLines(items), sign), { ...given, value: 0 });
-      else tell(readLines(items), given);
+      const sign = /_cart/.test(word) ? Number(/^add/.test(word)) - Number(/^remove/.test(word)) : 0;
+      const read = readLines(items);
+      tell(sign ? change(recall().items, read, sign) : read, { ...given, value: !sign && given.value });
     }
   });
 
@@ -136,8 +137,8 @@ export function startCarts(core: Core): CartWatch {
     }),
     kind() {
       const { href } = page.location;
-      if (kindOf !== href) kind = "";
-      kindOf = href;
+      if (kindAt !== href) kind = "";
+      kindAt = href;
       return (kind = kind || (readProducts(document).length ? "product" : ""));
     },
   };

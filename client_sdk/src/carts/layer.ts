@@ -1,7 +1,7 @@
 import type { Page } from "../wire";
 
 /** What a page told Google's tags: gtag's command, its word, and its parameters. */
-export type Said = readonly [command: unknown, word: unknown, parameters: any];
+export type Said = readonly [command: unknown, word: any, parameters: any];
 
 /** The words of GA4 that tell of a cart. */
 export const ECOMMERCE = /^(view_(item|cart)|(add_to|remove_from)_cart|begin_checkout|add_\w+_info|purchase)$/;
