@@ -8,7 +8,7 @@ import { minify } from "terser";
 import { compile, version } from "./options.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const LATE_PARTS = { forms: 6 * 1024, carts: 2304, restore: Infinity, debug: Infinity }; // gzip bytes
+const LATE_PARTS = { forms: 6 * 1024, carts: 2.5 * 1024, restore: Infinity, debug: Infinity }; // gzip bytes
 const CORE_LIMIT = 5 * 1024;
 const integrity = {};
 let tooLarge = false;
