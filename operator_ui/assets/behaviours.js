@@ -80,7 +80,15 @@
   const busy = (element) =>
     element.dataset.calm && element.querySelector("[data-row]") &&
     (element.matches(":hover") || element.contains(document.activeElement));
+  // data-pace="2000": a site that is busy has news all the time; the element reads itself at most that often, ms.
+  const paced = new WeakMap();
   const hear = (element) => {
+    const wait = Number(element.dataset.pace || 0) - (Date.now() - (paced.get(element)?.at ?? -Infinity));
+    if (wait > 0) {
+      if (!paced.get(element).timer) paced.get(element).timer = setTimeout(() => element.isConnected && hear(element), wait);
+      return;
+    }
+    paced.set(element, { at: Date.now(), timer: 0 });
     if (!busy(element)) return reread(element);
     const news = document.getElementById(element.dataset.calm);
     if (news) news.hidden = false;

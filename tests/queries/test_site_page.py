@@ -3,8 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from modori.capture.sightings.counts import POLICY_ASKED, Counts
 from modori.kernel.ids import SiteId, new_id
 from modori.leads.actions import settle_episode
@@ -25,10 +23,10 @@ SURVEY = [
 ]
 
 
-def seen(tenant: TenantWorld, *, now: Any = NOW) -> queries.SeenSite:
+def seen(tenant: TenantWorld, *, walked: int = queries.WALKED) -> queries.SeenSite:
     with read_transaction([tenant.tenant_id]) as session:
         return queries.look_at_site(
-            session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, since=now - timedelta(days=7), now=now
+            session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, since=WEEK_AGO, now=NOW, walked=walked
         )
 
 
@@ -52,7 +50,8 @@ def page(tenant: TenantWorld, kind: str | None = None, *, visitor: str | None = 
 def filled(
     tenant: TenantWorld, *, survey: Any = None, times: Any = None, last: str | None = None, **fields: str
 ) -> dict[str, Any]:
-    made: dict[str, Any] = form(tenant, visitor=new_visitor(), **fields)
+    made: dict[str, Any] = form(tenant, visitor=new_visitor())
+    made["data"]["fields"] = fields
     told = {"survey": survey, "times": times, "last_field": last}
     made["data"] |= {name: value for name, value in told.items() if value is not None}
     return made
@@ -129,9 +128,12 @@ def test_a_server_that_reports_an_order_is_told_from_a_browser(world: World) -> 
     assert (facts.claimed_order_at, facts.proven_order_at) == (NOW, None)
 
 
-def test_a_walk_that_ends_early_says_how_far_it_came(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    take(world.acme, [page(world.acme)], now=NOW - timedelta(hours=2))
-    assert seen(world.acme).walked_back_to is None
+def test_a_walk_that_ends_early_says_how_far_it_came(world: World) -> None:
+    for hours in (1, 2, 3):
+        take(world.acme, [page(world.acme)], now=NOW - timedelta(hours=hours))
+    whole, part = seen(world.acme), seen(world.acme, walked=2)
+    assert (whole.events, whole.walked_back_to) == (3, None)
+    assert (part.events, part.walked_back_to) == (2, NOW - timedelta(hours=2))
 
 
 def test_events_are_paged_by_key_each_once_and_of_this_site_alone(world: World) -> None:
@@ -240,8 +242,8 @@ def test_leaks_are_listed_newest_first(world: World) -> None:
         change(
             acme.tenant_id,
             "insert into capture_leak (tenant_id, site_id, leaked_on, kind, field, count)"
-            " values (:tenant_id, :site_id, :on, :kind, 'memo', 2)",
-            tenant_id=acme.tenant_id,
+            " values (:of, :site_id, :on, :kind, 'memo', 2)",
+            of=acme.tenant_id,
             site_id=acme.site_id,
             on=(NOW - timedelta(days=days)).date(),
             kind=kind,

@@ -1,13 +1,17 @@
 """What the views of one site share: its address, its frame with tabs, and the audit of what is done to it."""
 
+from datetime import timedelta
 from typing import Any, Final
 
 from fastapi.responses import Response
 from sqlmodel import Session
 
+from modori.console.site_words import LEAKS
 from modori.console.visit import Visit
 from modori.console.words import say
 from modori.kernel.ids import SiteId, TenantId
+from modori.reports.sites.queries import Leak, list_leaks
+from modori.storage.db import ReadSession
 from modori.tenants import actions
 from modori.tenants.model import KeyKind, Site, SiteKey
 
@@ -19,6 +23,7 @@ TABS: Final = (
     ("/settings", say("Settings")),
 )
 """The ways within a site's page: the end of the address, and its name."""
+LEAKS_SHOWN: Final = timedelta(days=30)
 
 
 def here(site: Site) -> str:
@@ -44,6 +49,13 @@ def tab(visit: Visit, template: str, site: Site, *, end: str, status: int = 200,
         tab=end,
         **given,
     )
+
+
+def leaks_of(visit: Visit, session: ReadSession, tenant_id: TenantId, site_id: SiteId) -> list[tuple[Leak, str]]:
+    """List what the server took out lately, with the kind in words: an alert on every tab."""
+    found = list_leaks(session, tenant_id=tenant_id, site_id=site_id, since=(visit.now - LEAKS_SHOWN).date())
+    named = {kind.value: visit.word(said) for kind, said in LEAKS.items()}
+    return [(one, named.get(one.kind, one.kind)) for one in found]
 
 
 def audit(

@@ -15,7 +15,7 @@ from modori.capture import notices
 from modori.console import site_words as words
 from modori.console.door import ConsoleRoute
 from modori.console.site_story import EventLine, field_name, tell_events
-from modori.console.views.site_frame import audit, here, tab, tag_key
+from modori.console.views.site_frame import audit, here, leaks_of, tab, tag_key
 from modori.console.visit import Visit, Visiting
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import SiteId, TenantId
@@ -47,7 +47,7 @@ def show(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
         stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
         keys = tenants.list_site_keys(session, tenant_id=tenant, site_id=site)
         state = _state(visit, session, stored, keys)
-        leaks = _leaks(visit, session, tenant, site)
+        leaks = leaks_of(visit, session, tenant, site)
     release = visit.config.sdk_integrity()
     return tab(
         visit,
@@ -81,7 +81,7 @@ def events(visit: Visiting, tenant_id: UUID, site_id: UUID, kind: str = "", afte
     with read_transaction([tenant]) as session:
         stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
         listed = _events(visit, session, stored, kind=kind, after=read_cursor(after))
-        leaks = _leaks(visit, session, tenant, site)
+        leaks = leaks_of(visit, session, tenant, site)
         refusals = queries.list_refusals(
             session, tenant_id=tenant, site_id=site, since=(visit.now - LOOKED_BACK).date()
         )
@@ -121,7 +121,7 @@ def fields(visit: Visiting, tenant_id: UUID, site_id: UUID, days: int = PERIODS_
         left = queries.list_left_fields(
             session, tenant_id=tenant, site_id=site, since=visit.now - timedelta(days=period)
         )
-        leaks = _leaks(visit, session, tenant, site)
+        leaks = leaks_of(visit, session, tenant, site)
     return tab(
         visit,
         "sites/fields.html",
@@ -143,12 +143,14 @@ def notice(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
     with read_transaction([tenant]) as session:
         stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
         facts, is_measured = _notice_facts(visit, session, stored)
+        leaks = leaks_of(visit, session, tenant, site)
     not_listed, unsaid = notices.what_is_unsaid(stored.notice_text or "", facts)
     return tab(
         visit,
         "sites/notice.html",
         stored,
         end="/notice",
+        leaks=leaks,
         written=[notices.write_notice(facts, locale) for locale in notices.LOCALES],
         is_measured=is_measured,
         not_listed=[visit.word(words.SENT[one]) for one in not_listed],
@@ -228,15 +230,6 @@ def _events(visit: Visit, session: ReadSession, site: Site, *, kind: str, after:
 
 LATE_FROM_S: Final = 60
 """An event that came this long after it happened was waiting in a queue: offline, or a busy network."""
-
-
-def _leaks(visit: Visit, session: ReadSession, tenant_id: TenantId, site_id: SiteId) -> list[tuple[queries.Leak, str]]:
-    """List what the server took out in the last 30 days, with the kind in words."""
-    found = queries.list_leaks(
-        session, tenant_id=tenant_id, site_id=site_id, since=(visit.now - timedelta(days=30)).date()
-    )
-    named = {kind.value: visit.word(said) for kind, said in words.LEAKS.items()}
-    return [(one, named.get(one.kind, one.kind)) for one in found]
 
 
 @dataclass(frozen=True, slots=True)

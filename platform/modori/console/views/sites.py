@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from modori.console.door import ConsoleRoute
 from modori.console.forms import FormProblem, Posted, read_form
-from modori.console.views.site_frame import audit, tab
+from modori.console.views.site_frame import audit, leaks_of, tab
 from modori.console.visit import Visit, Visiting
 from modori.console.words import say
 from modori.kernel.errors import BadInput
@@ -174,12 +174,14 @@ def _settings(
     with read_transaction([tenant_id]) as session:
         site = queries.get_site(session, tenant_id=tenant_id, site_id=site_id)
         keys = queries.list_site_keys(session, tenant_id=tenant_id, site_id=site_id)
+        leaks = leaks_of(visit, session, tenant_id, site_id)
     return tab(
         visit,
         "sites/settings.html",
         site,
         end="/settings",
         status=422 if problem else 200,
+        leaks=leaks,
         keys=keys,
         issued=issued,
         problem=problem,

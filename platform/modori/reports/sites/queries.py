@@ -154,7 +154,13 @@ from mine
 
 
 def look_at_site(
-    session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: datetime, now: datetime
+    session: ReadSession,
+    *,
+    tenant_id: TenantId,
+    site_id: SiteId,
+    since: datetime,
+    now: datetime,
+    walked: int = WALKED,
 ) -> SeenSite:
     """Read what the newest events of a site say, those of people alone (no declared bot, no prefetch)."""
     row = (
@@ -167,7 +173,7 @@ def look_at_site(
                 "since": since,
                 "since_on": since.date(),
                 "now": now,
-                "walked": WALKED,
+                "walked": walked,
             },
         )
         .one()
@@ -197,7 +203,7 @@ def look_at_site(
         most_queued=row.most_queued,
     )
     pages = [SeenPage(url, kind, count, datetime.fromisoformat(at)) for url, kind, count, at in row.pages]
-    return SeenSite(facts, row.events, pages, row.walked_back_to if row.walked >= WALKED else None)
+    return SeenSite(facts, row.events, pages, row.walked_back_to if row.walked >= walked else None)
 
 
 def list_events(
