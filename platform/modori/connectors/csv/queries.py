@@ -260,15 +260,18 @@ def list_old_uploads(session: Session, *, before: datetime, limit: int) -> list[
     return [OldUpload(TenantId(row[0]), row[1]) for row in found]
 
 
-_LISTED = (
-    "select u.*, t.name as client, s.name as site_name, m.name as made_by_name, a.name as approved_by_name,"
-    " coalesce((select jsonb_object_agg(outcome, rows) from (select r.outcome, count(*) as rows from upload_row r where r.tenant_id = u.tenant_id and r.upload_id = u.upload_id"
-    "   group by 1) counted), '{}'::jsonb) as counts"
-    " from (%s) u join tenant t on t.tenant_id = u.tenant_id"
-    " join site s on s.tenant_id = u.tenant_id and s.site_id = u.site_id"
-    " left join user_account m on m.user_id = u.made_by left join user_account a on a.user_id = u.approved_by"
-    " order by u.made_at desc, u.upload_id desc"
-)
+_LISTED = """
+    select u.*, t.name as client, s.name as site_name, m.name as made_by_name, a.name as approved_by_name,
+      coalesce((select jsonb_object_agg(counted.outcome, counted.rows) from (
+        select r.outcome, count(*) as rows from upload_row r
+        where r.tenant_id = u.tenant_id and r.upload_id = u.upload_id group by 1) counted), '{}'::jsonb) as counts
+    from (%s) u
+    join tenant t on t.tenant_id = u.tenant_id
+    join site s on s.tenant_id = u.tenant_id and s.site_id = u.site_id
+    left join user_account m on m.user_id = u.made_by
+    left join user_account a on a.user_id = u.approved_by
+    order by u.made_at desc, u.upload_id desc
+    """
 
 
 def list_uploads(

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -282,7 +282,7 @@ def read_instant(cell: str, *, zone: str, needs_time: bool) -> datetime | CellFa
 
     cell        2026-11-22T09:05:00+09:00, 2026-11-22 09:05, 2026/11/22 9:05:30, 2026年11月22日 9時5分, 2026/11/22
     needs_time  a day alone is a fault: an order's minute decides what it ends and whose it is; else the day's first
-    Of a time that a zone's clocks show twice the first is meant.
+    Of a time that a zone's clocks show twice the first is meant. Returned in UTC.
     """
     text = narrow(cell)
     if not text.isascii() and not re.search("[年時]", text):
@@ -290,9 +290,9 @@ def read_instant(cell: str, *, zone: str, needs_time: bool) -> datetime | CellFa
     if re.search(r"(?:Z|z|[+-]\d{2}:?\d{2})$", text) and ("T" in text.upper() or ":" in text):
         try:
             aware = datetime.fromisoformat(re.sub(r"\s+(?=[+-]\d{2}:?\d{2}$)", "", text).upper())
-        except ValueError:
+            return aware.astimezone(UTC) if aware.tzinfo is not None else CellFault.BAD_INSTANT
+        except (ValueError, OverflowError):
             return CellFault.BAD_INSTANT
-        return aware if aware.tzinfo is not None else CellFault.BAD_INSTANT
     found = _WALL.fullmatch(text)
     if found is None:
         return CellFault.BAD_INSTANT
@@ -300,8 +300,8 @@ def read_instant(cell: str, *, zone: str, needs_time: bool) -> datetime | CellFa
     if found[4] is None and needs_time:
         return CellFault.TIME_MISSING
     try:
-        return datetime(year, month, day, hour, minute, second, tzinfo=ZoneInfo(zone))
-    except ValueError:
+        return datetime(year, month, day, hour, minute, second, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return CellFault.BAD_INSTANT
 
 
