@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field
 
 from modori.api.keys import site_keys
 from modori.api.problems import ProblemRoute
+from modori.capture.sightings.counts import POLICY_ASKED, counts
+from modori.kernel import clock
 from modori.kernel.errors import NotFound
 from modori.tenants.model import CaptureMode
 from modori.tenants.policy import rules_of
@@ -47,6 +49,8 @@ def make_router() -> APIRouter:
         site = site_keys.find(publishable_key)
         if site is None or site.is_secret:
             raise UnknownSite()
+        counts.note(site.tenant_id, site.site_id, POLICY_ASKED, now=clock.now())
+        counts.write_if_due()
         response.headers["Cache-Control"] = f"public, max-age={MAX_AGE_S}"
         response.headers["Access-Control-Allow-Origin"] = "*"
         return SiteConfig(

@@ -22,7 +22,10 @@ from modori.api.keys import SiteKeys, site_keys
 from modori.api.rates import Rates
 from modori.capture.batch.visits import Posted, may_share
 from modori.capture.context import SiteContext
+from modori.capture.protection.marks import mark_of
 from modori.capture.reading import Reading, Refusal, read_event
+from modori.capture.rules import Mark
+from modori.capture.sightings.counts import Counts, counts
 from modori.capture.wire import MAX_BODY_BYTES, BadEnvelope, Envelope, TooLarge, read_envelope
 from modori.kernel import clock
 from modori.kernel.errors import BadInput, Forbidden, Limited, ModoriError, Unavailable
@@ -98,6 +101,7 @@ class _Asked:
     client_ip: str
     body: bytes
     received_at: datetime
+    mark: Mark | None
 
 
 class IngestApp:
@@ -108,9 +112,17 @@ class IngestApp:
     pool of threads. What comes while too much is in hand is answered 503 at once.
     """
 
-    def __init__(self, config: ApiConfig, *, keys: SiteKeys = site_keys, rates: Rates | None = None) -> None:
+    def __init__(
+        self,
+        config: ApiConfig,
+        *,
+        keys: SiteKeys = site_keys,
+        rates: Rates | None = None,
+        sightings: Counts = counts,
+    ) -> None:
         self._keys = keys
         self._rates = rates or Rates()
+        self._sightings = sightings
         self._proxies = ProxyTrust(config.trusted_proxies)
         self._threads = ThreadPoolExecutor(max_workers=config.ingest_threads, thread_name_prefix="ingest")
         self._flusher = Flusher()
@@ -165,6 +177,7 @@ class IngestApp:
             client_ip=self._proxies.client_ip(peer, forwarded.decode("latin-1") if forwarded else None),
             body=body,
             received_at=clock.now(),
+            mark=mark_of(headers),
         )
         answer = await self._take(asked)
         await _answer(send, 202, answer, _cors(origin) if origin is not None else [])
@@ -183,6 +196,8 @@ class IngestApp:
             return await self._keep(asked, site, envelope)
         finally:
             self._in_hand -= 1
+            if self._sightings.is_due():
+                self._threads.submit(self._sightings.write_if_due)
 
     async def _refuse_early(self, asked: _Asked) -> None:
         """Refuse what its site's buckets would not let pass anyway, before anything is parsed. raises Limited
@@ -198,6 +213,7 @@ class IngestApp:
         for key, per_s, burst in _buckets(site, asked):
             wait_s = self._rates.look(key, count, per_s=per_s, burst=burst)
             if wait_s:
+                self._note(site, Limited.code, asked, times=count)
                 raise _limited(wait_s)
 
     async def _read(self, asked: _Asked) -> tuple[SiteContext, Envelope]:
@@ -221,15 +237,21 @@ class IngestApp:
             sent_at=envelope.sent_at,
             received_at=asked.received_at,
             sdk=envelope.sdk,
+            mark=asked.mark,
+            secrets=site.signing_secrets,
         )
         if site.is_secret or len(envelope.events) > MOST_READ_IN_LOOP:
             read = await self._in_thread(lambda: [read_event(raw, reading) for raw in envelope.events])
         else:
             read = [read_event(raw, reading) for raw in envelope.events]
         ip_index = None if site.is_secret else _ip_index(site, asked.client_ip)
+        for one in read:
+            if isinstance(one, Refusal):
+                self._note(site, one.code, asked)
         events = tuple(one for one in read if not isinstance(one, Refusal))
         posted = Posted(site, events, asked.received_at, ip_index)
-        if may_share(posted):
+        has_leak = any(isinstance(one, Refusal) and one.leak is not None for one in read)
+        if may_share(posted) and not has_leak:  # a leak is counted in the request's own transaction
             try:
                 if events:
                     await self._flusher.keep(posted)
@@ -249,8 +271,10 @@ class IngestApp:
         if site is None or site.is_secret:
             raise UnknownSiteKey()
         if asked.origin is None:
+            self._note(site, OriginRequired.code, asked)
             raise OriginRequired()
         if not _is_among(asked.origin, site.origins):
+            self._note(site, ForeignOrigin.code, asked, subject=origin_of(asked.origin) or "")
             raise ForeignOrigin()
         return site
 
@@ -275,6 +299,11 @@ class IngestApp:
         wait_s = self._rates.take(key, cost, per_s=per_s, burst=burst)
         if wait_s:
             raise _limited(wait_s)
+
+    def _note(self, site: SiteContext, code: str, asked: _Asked, *, subject: str = "", times: int = 1) -> None:
+        """Count a refusal for the page of the site."""
+        now, times = asked.received_at, max(times, 1)
+        self._sightings.note(site.tenant_id, site.site_id, code, now=now, subject=subject, times=times)
 
     async def _grants(self, origin: str) -> bool:
         if self._in_hand >= self._most_in_hand:

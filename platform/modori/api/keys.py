@@ -9,6 +9,7 @@ from modori.capture.context import SiteContext, context_of
 from modori.kernel.ids import SiteId, TenantId
 from modori.storage.db import agency_transaction, tenant_transaction
 from modori.tenants import queries as tenants
+from modori.tenants.actions import signing_secrets
 from modori.tenants.model import KeyKind
 
 KEPT_S = 3.0
@@ -61,7 +62,8 @@ def _look_up(key_hash: bytes, *, is_secret: bool) -> SiteContext | None:
     tenant_id = TenantId(key.tenant_id)
     with tenant_transaction(tenant_id) as session:
         site = tenants.get_site(session, tenant_id=tenant_id, site_id=SiteId(key.site_id))
-        return context_of(site, key_id=str(key.key_id), is_secret=is_secret)
+        secrets = signing_secrets(session, site)
+        return context_of(site, key_id=str(key.key_id), is_secret=is_secret, signing_secrets=secrets)
 
 
 site_keys = SiteKeys()

@@ -11,6 +11,7 @@ from modori.api.retrying import retry_deadlocks
 from modori.background import live
 from modori.capture.actions import BrowserOrder, Taken, take_events
 from modori.capture.context import SiteContext
+from modori.capture.protection.queries import count_leaks
 from modori.capture.reading import Refusal
 from modori.capture.rules import ReadEvent
 from modori.channels.actions import confirm_click
@@ -22,6 +23,7 @@ from modori.outcomes.actions import record_order
 from modori.outcomes.model import OrderSource
 from modori.outcomes.wire import OrderIn, OrderItem
 from modori.outreach.actions import end_lead
+from modori.outreach.forgetting import heed_choice
 from modori.storage.db import tenant_transaction
 
 
@@ -60,9 +62,20 @@ def _take(
                     because=f"converted:{episode_id}",
                     now=received_at,
                 )
+        for choice in taken.choices:
+            heed_choice(session, tenant_id=site.tenant_id, choice=choice, now=received_at)
         for seen in taken.tokens:
             confirm_click(session, tenant_id=site.tenant_id, token=seen.token, event_id=seen.event_id, at=seen.at)
-        if taken.touched_episode_ids:
+        leaks = [(one.leak.kind, one.leak.field) for one in taken.refused if one.leak is not None]
+        if leaks:
+            count_leaks(
+                session,
+                tenant_id=site.tenant_id,
+                site_id=site.site_id,
+                leaked_on=received_at.date(),
+                leaks=leaks,
+            )
+        if taken.touched_episode_ids or taken.choices:
             live.announce(session, tenant_id=site.tenant_id, topic="event", subject=str(site.site_id))
         hit("ingest.before_commit")
     hit("ingest.after_commit")

@@ -13,13 +13,28 @@ from sqlmodel import Session
 from modori.capture import contacts, queries, rules, scrubbing
 from modori.capture.bodies import event_body
 from modori.capture.context import SiteContext
+from modori.capture.forgetting.actions import Choice
+from modori.capture.forgetting.rules import Permission
 from modori.capture.model import Episode, EpisodeState
 from modori.capture.reading import Refusal
-from modori.capture.rules import CartSeen, ConsentSeen, Draft, FormSeen, IdentifySeen, OrderSeen, PageSeen, ReadEvent
+from modori.capture.rules import (
+    CaptureSeen,
+    CartSeen,
+    ConsentSeen,
+    Draft,
+    FormSeen,
+    IdentifySeen,
+    OrderSeen,
+    PageSeen,
+    ReadEvent,
+)
 from modori.kernel.ids import TenantId, new_id
 from modori.people import actions as people
 from modori.people.model import Channel, EvidenceSource
 from modori.storage import crypto
+
+NEVER_REFUSED: Final = (OrderSeen, ConsentSeen, CaptureSeen)
+"""What is heard even of a visitor who refused capture: it only stops, or is evidence (RULES 15, G11)."""
 
 LEAD_MADE: Final = "lead_made"
 """An episode's settled_reason once it has its lead; any other names why there is none."""
@@ -47,11 +62,12 @@ class SeenToken:
 
 @dataclass
 class Taken:
-    """What came of a batch. The edge hands `orders` and `tokens` to the rooms above."""
+    """What came of a batch. The edge hands `orders`, `choices` and `tokens` to the rooms above."""
 
     accepted: int = 0
     refused: list[Refusal] = field(default_factory=list)
     orders: list[BrowserOrder] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
     tokens: list[SeenToken] = field(default_factory=list)
     ordered_episode_ids: list[UUID] = field(default_factory=list)
     """Episodes that turned out to be ordered because a contact point of theirs had: their leads must end."""
@@ -93,14 +109,29 @@ def take_events(
     )
     events = sorted((by_id[one] for one in seen.fresh), key=lambda event: (event.visitor, event.at, event.id))
     rows: list[dict[str, Any]] = []
-    for visitor, batch in groupby(events, key=lambda event: event.visitor):
+    for visitor, group in groupby(events, key=lambda event: event.visitor):
+        batch = list(group)
+        permission = _heard(seen.permissions.get(visitor, Permission()), batch)
         folding = _Folding(session, site, visitor, seen.ordered_at.get(visitor), received_at, ip_index, taken)
         for event in batch:
-            rows.append(event_row(event, site, received_at, folding.take(event)))
+            is_forbidden = permission.forbids(event.at)
+            if is_forbidden and not isinstance(event.seen, NEVER_REFUSED):
+                taken.accepted -= 1
+                taken.refused.append(Refusal(str(event.id), "capture_refused"))
+            else:
+                rows.append(event_row(event, site, received_at, folding.take(event, is_forbidden=is_forbidden)))
         folding.close()
     if rows:
         queries.insert_events(session, tenant_id=site.tenant_id, rows=rows)
     return taken
+
+
+def _heard(permission: Permission, batch: Iterable[ReadEvent]) -> Permission:
+    """Return a visitor's permission with what the batch itself says of it: a refusal counts for its neighbours, too."""
+    for event in batch:
+        if isinstance(event.seen, CaptureSeen):
+            permission = permission.after(granted=event.seen.granted, at=event.at)
+    return permission
 
 
 class _Folding:
@@ -132,14 +163,23 @@ class _Folding:
         self._member_id: str | None = None
         self._is_renewed = False
 
-    def take(self, event: ReadEvent) -> UUID | None:
-        """Fold one event; return the episode that it belongs to, if any."""
+    def take(self, event: ReadEvent, *, is_forbidden: bool) -> UUID | None:
+        """Fold one event; return the episode that it belongs to, if any.
+
+        is_forbidden  the visitor refused capture: an order still stops, a consent is evidence, and neither folds
+        What nobody's act is behind folds into nothing either, and confirms no click (RULES 30).
+        """
+        if isinstance(event.seen, CaptureSeen):
+            self._taken.choices.append(self._choice(event, event.seen))
+            return None
+        if isinstance(event.seen, OrderSeen):
+            return self._order(event, event.seen)
+        if event.mark is not None:
+            return None
         token = scrubbing.link_token(event.page_url)
         if token is not None:
             self._taken.tokens.append(SeenToken(token, event.id, event.at))
-        if isinstance(event.seen, OrderSeen):
-            return self._order(event, event.seen)
-        if rules.is_settled_by_order(event.at, last_ordered_at=self._ordered_at):
+        if is_forbidden or rules.is_settled_by_order(event.at, last_ordered_at=self._ordered_at):
             if isinstance(event.seen, ConsentSeen):
                 self._consent(event, event.seen, None)
             return None
@@ -192,7 +232,7 @@ class _Folding:
             self._session,
             site=self._site,
             episode=episode,
-            new_points=result.new_points,
+            brought=result,
             ip_index=self._ip_index,
             now=self._received_at,
         )
@@ -249,6 +289,17 @@ class _Folding:
         cart_id = episode.cart_id if episode is not None else None
         self._taken.orders.append(BrowserOrder(event.id, event.visitor, cart_id, event.at, order))
         return None if episode is None else episode.episode_id
+
+    def _choice(self, event: ReadEvent, seen: CaptureSeen) -> Choice:
+        return Choice(
+            site_id=self._site.site_id,
+            visitor=event.visitor,
+            granted=seen.granted,
+            text=seen.text,
+            control=seen.control,
+            page_url=event.page_url,
+            at=event.at,
+        )
 
     def _consent(self, event: ReadEvent, seen: ConsentSeen, episode_id: UUID | None) -> None:
         people.record_consent(
@@ -307,7 +358,7 @@ def episode_facts(episode: Episode, *, has_contact: bool) -> rules.EpisodeFacts:
     return rules.EpisodeFacts(
         ordered_at=episode.ordered_at,
         last_activity_at=episode.last_activity_at,
-        is_expired=episode.state is EpisodeState.EXPIRED,
+        is_expired=episode.state in (EpisodeState.EXPIRED, EpisodeState.REFUSED),
         is_settled=episode.settled_reason is not None,
         has_substance=bool(episode.items) or episode.form is not None or has_contact,
     )
@@ -374,6 +425,7 @@ def event_row(event: ReadEvent, site: SiteContext, received_at: datetime, episod
         "page_title": event.page_title,
         "body": event_body(event.seen, tenant_id=site.tenant_id, country=site.country),
         "episode_id": None if episode_id is None else str(episode_id),
+        "mark": event.mark,
     }
 
 

@@ -12,18 +12,22 @@ from modori.capture import queries, rules
 from modori.capture.bodies import CONTACT_KINDS, member_index
 from modori.capture.context import SiteContext
 from modori.capture.model import Episode
+from modori.capture.protection.lookalikes import shared_by
+from modori.capture.protection.queries import count_lookalikes
 from modori.capture.queries import Attached
-from modori.capture.rules import IdentifySeen
+from modori.capture.rules import IdentifySeen, ProofVerdict
 from modori.kernel.errors import ModoriError
 from modori.kernel.ids import TenantId
 from modori.people import actions as people
 from modori.people import queries as people_queries
 from modori.people.model import ContactKind
 from modori.people.values import ContactValue, read_value, value_index
+from modori.storage import crypto
 
 FORM, IDENTIFY, SIGNED = "form", "identify", "signed"
 HELD_BY_VISITOR: Final = "contact_points_per_visitor"
 HELD_BY_ADDRESS: Final = "contact_points_per_address"
+HELD_BY_PREFIX: Final = "contact_points_per_prefix"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,12 @@ class Attachment:
 
     new_points  how many contact points the visitor has brought for the first time
     ordered_at  when one of the episode's contact points ordered, if that was since the episode began
+    prefixes    what the new ones share with others that were made up in a row, once for each that does
     """
 
     new_points: int = 0
     ordered_at: datetime | None = None
+    prefixes: Sequence[bytes] = ()
 
 
 def typed_in_form(
@@ -66,9 +72,14 @@ def typed_in_form(
 
 
 def typed_in_identify(seen: IdentifySeen, *, at: datetime, is_signed: bool) -> list[Typed]:
-    source = SIGNED if is_signed else IDENTIFY
+    """Return the contact points of an identify: signed are all of a server's, and of a browser's the proven one."""
+    proven = seen.proof.member if seen.proof is not None and seen.proof.verdict is ProofVerdict.VALID else None
     given = {"email": seen.email, "tel": seen.tel, "line": seen.line}
-    return [Typed(kind, text, source, at) for name, kind in CONTACT_KINDS.items() if (text := given[name])]
+    return [
+        Typed(kind, text, SIGNED if is_signed or name == proven else IDENTIFY, at)
+        for name, kind in CONTACT_KINDS.items()
+        if (text := given[name])
+    ]
 
 
 def attach_typed(
@@ -93,6 +104,9 @@ def attach_typed(
     replaced = replaced_of(wanted, attached)
     if replaced:
         queries.detach(session, tenant_id=site.tenant_id, episode_id=episode.episode_id, contact_point_ids=replaced)
+    vouched = _vouched_since(wanted, attached)
+    if vouched:
+        queries.mark_signed(session, tenant_id=site.tenant_id, episode_id=episode.episode_id, contact_point_ids=vouched)
     points = people.meet_all(
         session,
         tenant_id=site.tenant_id,
@@ -103,7 +117,13 @@ def attach_typed(
     met = {point.contact_point_id: (one.typed.source, one.typed.at) for point, one in zip(points, missing, strict=True)}
     if episode.person_id is None and points:
         episode.person_id = min(points, key=lambda point: point.kind.value).person_id
-    new_points = _count_new(session, site, episode, list(met))
+    new = _new_to_visitor(session, site, episode, list(met))
+    prefixes = [
+        prefix
+        for point, one in zip(points, missing, strict=True)
+        if point.contact_point_id in new
+        for prefix in prefixes_of(site.tenant_id, one.value)
+    ]
     for contact_point_id in sorted(met):
         source, at = met[contact_point_id]
         queries.attach(
@@ -116,7 +136,7 @@ def attach_typed(
         )
     if not met:
         return Attachment()
-    return Attachment(new_points, _ordered_since(session, site, episode, list(met)))
+    return Attachment(len(new), _ordered_since(session, site, episode, list(met)), prefixes)
 
 
 def name_person(
@@ -143,11 +163,12 @@ def hold_beyond_limits(
     *,
     site: SiteContext,
     episode: Episode,
-    new_points: int,
+    brought: Attachment,
     ip_index: bytes | None,
     now: datetime,
 ) -> None:
     """Count what a browser brings, and hold the lead of one that brings too many (RULES 36). Nothing is refused."""
+    new_points = brought.new_points
     if not new_points or site.is_secret or episode.visitor is None:
         return
     by_visitor = queries.count_visitor_contact_points(
@@ -158,11 +179,30 @@ def hold_beyond_limits(
         by_address = queries.count_address_contact_points(
             session, tenant_id=site.tenant_id, site_id=site.site_id, ip_index=ip_index, new=new_points, now=now
         )
-    if by_visitor > site.contact_points_per_visitor_day:
-        episode.held_reason = episode.held_reason or HELD_BY_VISITOR
-    elif by_address > site.contact_points_per_ip_hour:
-        episode.held_reason = episode.held_reason or HELD_BY_ADDRESS
+    by_prefix = 0
+    if brought.prefixes:
+        by_prefix = count_lookalikes(
+            session, tenant_id=site.tenant_id, site_id=site.site_id, prefixes=brought.prefixes, now=now
+        )
+    reason = held_because(site, by_visitor=by_visitor, by_address=by_address, by_prefix=by_prefix)
+    episode.held_reason = episode.held_reason or reason
     queries.save(session, episode)
+
+
+def held_because(site: SiteContext, *, by_visitor: int, by_address: int, by_prefix: int) -> str | None:
+    """Say why a lead must wait for somebody's look, by how many new contact points there were; None: it need not."""
+    if by_visitor > site.contact_points_per_visitor_day:
+        return HELD_BY_VISITOR
+    if by_address > site.contact_points_per_ip_hour:
+        return HELD_BY_ADDRESS
+    if by_prefix > site.contact_points_per_prefix_hour:
+        return HELD_BY_PREFIX
+    return None
+
+
+def prefixes_of(tenant_id: TenantId, value: ContactValue) -> list[bytes]:
+    """Return keyed hashes of what a contact value shares with others that were made up in a row."""
+    return [crypto.blind_index(tenant_id, "prefix", one) for one in shared_by(value.kind, value.key)]
 
 
 def newest(typed: Iterable[Typed], *, tenant_id: TenantId, country: str) -> dict[tuple[str, ContactKind], Wanted]:
@@ -195,10 +235,16 @@ def replaced_of(wanted: Mapping[tuple[str, ContactKind], Wanted], attached: Sequ
     ]
 
 
-def _count_new(session: Session, site: SiteContext, episode: Episode, contact_point_ids: list[UUID]) -> int:
+def _vouched_since(wanted: Mapping[tuple[str, ContactKind], Wanted], attached: Sequence[Attached]) -> list[UUID]:
+    """Return contact points that somebody typed first, and the shop's server has signed for now."""
+    signed = {one.index for one in wanted.values() if one.typed.source == SIGNED}
+    return [one.contact_point_id for one in attached if one.source != SIGNED and one.value_index in signed]
+
+
+def _new_to_visitor(session: Session, site: SiteContext, episode: Episode, contact_point_ids: list[UUID]) -> set[UUID]:
     if not contact_point_ids or site.is_secret or episode.visitor is None:
-        return 0
-    return len(
+        return set()
+    return set(
         queries.list_new_to_visitor(
             session,
             tenant_id=site.tenant_id,

@@ -1,6 +1,6 @@
 """The site on whose behalf something is reported, as its key says, with the policy that judges the report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modori.kernel.ids import SiteId, TenantId
 from modori.tenants.model import CaptureMode, Site
@@ -25,9 +25,12 @@ class SiteContext:
     site_events_per_s: int
     contact_points_per_ip_hour: int
     contact_points_per_visitor_day: int
+    contact_points_per_prefix_hour: int
+    signing_secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    """With which the shop's server signs who a visitor is (docs/signed-mode.md): two while one is changed."""
 
 
-def context_of(site: Site, *, key_id: str, is_secret: bool) -> SiteContext:
+def context_of(site: Site, *, key_id: str, is_secret: bool, signing_secrets: tuple[bytes, ...] = ()) -> SiteContext:
     """Copy what ingest needs of a site out of its row, so that it may be kept for some seconds."""
     return SiteContext(
         tenant_id=TenantId(site.tenant_id),
@@ -45,4 +48,6 @@ def context_of(site: Site, *, key_id: str, is_secret: bool) -> SiteContext:
         site_events_per_s=site.site_events_per_s,
         contact_points_per_ip_hour=site.contact_points_per_ip_hour,
         contact_points_per_visitor_day=site.contact_points_per_visitor_day,
+        contact_points_per_prefix_hour=site.contact_points_per_prefix_hour,
+        signing_secrets=signing_secrets,
     )

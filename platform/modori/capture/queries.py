@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
+from modori.capture.forgetting.rules import Permission
 from modori.capture.model import Episode, EpisodeState
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import SiteId, TenantId
@@ -20,10 +21,11 @@ CURRENT_STATES = (EpisodeState.OPEN, EpisodeState.ABANDONED)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Which events of a batch are new, and when their visitors last ordered, where they have."""
+    """Which events of a batch are new, when their visitors last ordered, and what they said about capture."""
 
     fresh: set[UUID]
     ordered_at: dict[str, datetime]
+    permissions: dict[str, Permission]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,10 @@ def insert_seen(
             "with seen as (insert into event_seen (tenant_id, event_id, seen_on)"
             " select :tenant_id, cast(one as uuid), :seen_on from jsonb_array_elements_text(:ids) as one order by one"
             " on conflict do nothing returning event_id)"
-            " select event_id, null, null from seen union all"
-            " select null, v.visitor, v.last_ordered_at from visitor v where v.tenant_id = :tenant_id"
-            " and v.site_id = :site_id and v.last_ordered_at is not null"
+            " select event_id, null, null, null, null from seen union all"
+            " select null, v.visitor, v.last_ordered_at, v.capture_refused_at, v.capture_granted_at from visitor v"
+            " where v.tenant_id = :tenant_id and v.site_id = :site_id"
+            " and (v.last_ordered_at is not null or v.capture_refused_at is not null)"
             " and v.visitor in (select jsonb_array_elements_text(:visitors))"
         ),
         {
@@ -72,7 +75,8 @@ def insert_seen(
     found = rows.all()
     return Seen(
         fresh={row[0] for row in found if row[0] is not None},
-        ordered_at={row[1]: row[2] for row in found if row[1] is not None},
+        ordered_at={row[1]: row[2] for row in found if row[1] is not None and row[2] is not None},
+        permissions={row[1]: Permission(row[3], row[4]) for row in found if row[1] is not None},
     )
 
 
@@ -81,10 +85,10 @@ def insert_events(session: Session, *, tenant_id: TenantId, rows: Sequence[dict[
     session.connection().execute(
         text(
             "insert into event (tenant_id, received_at, event_id, site_id, visitor, type, at, page_url, page_title,"
-            " body, episode_id) select :tenant_id, e.received_at, e.event_id, e.site_id, e.visitor, e.type, e.at,"
-            " e.page_url, e.page_title, e.body, e.episode_id from jsonb_to_recordset(:rows) as e(received_at"
+            " body, episode_id, mark) select :tenant_id, e.received_at, e.event_id, e.site_id, e.visitor, e.type, e.at,"
+            " e.page_url, e.page_title, e.body, e.episode_id, e.mark from jsonb_to_recordset(:rows) as e(received_at"
             " timestamptz, event_id uuid, site_id uuid, visitor text, type text, at timestamptz, page_url text,"
-            " page_title text, body jsonb, episode_id uuid)"
+            " page_title text, body jsonb, episode_id uuid, mark text)"
         ),
         {"tenant_id": tenant_id, "rows": Jsonb(list(rows))},
     )
@@ -280,6 +284,17 @@ def attach(
             "source": source,
             "at": at,
         },
+    )
+
+
+def mark_signed(session: Session, *, tenant_id: TenantId, episode_id: UUID, contact_point_ids: Sequence[UUID]) -> None:
+    """Say of contact points that an episode holds already that the shop's server has vouched for them since."""
+    session.connection().execute(
+        text(
+            "update episode_contact set source = 'signed' where tenant_id = :tenant_id and episode_id = :episode_id"
+            " and contact_point_id = any(:ids) and source <> 'signed'"
+        ),
+        {"tenant_id": tenant_id, "episode_id": episode_id, "ids": list(contact_point_ids)},
     )
 
 

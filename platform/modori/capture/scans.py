@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from modori.capture import queries
+from modori.capture.protection.queries import delete_old_lookalikes
 from modori.capture.rules import MOST_AHEAD, OLDEST_EVENT
 from modori.kernel import clock
 from modori.storage.db import scan_transaction, tenant_transaction
@@ -22,13 +23,15 @@ def forget_seen_events() -> int:
 
 
 def forget_contact_velocity() -> int:
-    """Purge the hourly counts of contact points per network address. Returns how many rows."""
+    """Purge the hourly counts of contact points per network address and per prefix. Returns how many rows."""
     with scan_transaction() as session:
         tenant_ids = queries.list_tenants_for_scan(session)
     forgotten = 0
     for tenant_id in tenant_ids:
         with tenant_transaction(tenant_id) as session:
-            forgotten += queries.delete_old_velocity(session, tenant_id=tenant_id, before=clock.now() - KEEP_VELOCITY)
+            before = clock.now() - KEEP_VELOCITY
+            forgotten += queries.delete_old_velocity(session, tenant_id=tenant_id, before=before)
+            forgotten += delete_old_lookalikes(session, tenant_id=tenant_id, before=before)
     return forgotten
 
 

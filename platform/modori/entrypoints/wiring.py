@@ -43,7 +43,7 @@ FOLLOWERS: Final[Mapping[str, tuple[Job, ...]]] = {
     "lead.expired": (outreach.clear_expired_lead_now,),
     "stop.recorded": (outreach.end_stopped_leads_now,),
     "contact.erased": (outreach.end_erased_leads_now,),
-    "capture.refused": (outreach.forget_visitor_now,),
+    "visitor.refused": (outreach.forget_visitor_now,),
     "order.recorded": (outcomes.settle_order_now, billing.attribute_order_now),
     "order.proven": (billing.attribute_order_now,),
     "contact.proven": (billing.attribute_lead_now,),

@@ -90,7 +90,7 @@ def _read(
         ],
     )
     current = queries.lock_current_episodes(connection, visitors=visitors)
-    ordered = queries.list_ordered_at(connection, visitors=visitors)
+    marks = queries.list_marks(connection, visitors=visitors)
     if wanted:
         held = queries.list_attached(connection, visitors=visitors)
         met = people.list_known_points(
@@ -101,11 +101,21 @@ def _read(
             ],
         )
     fresh = [every[row[0]] for row in seen.fetchall()]
+    ordered_at: dict[VisitorKey, datetime] = {}
+    refusing: set[VisitorKey] = set()
+    for i, at, has_refused in marks.fetchall():
+        if at is not None:
+            ordered_at[keys[i]] = at
+        if has_refused:
+            refusing.add(keys[i])
     visits = fold_visits(
         fresh,
         episodes={keys[row[0]]: CurrentEpisode(*row[1:]) for row in current.fetchall()},
-        ordered_at={keys[i]: at for i, at in ordered.fetchall()},
+        ordered_at=ordered_at,
     )
+    apart = _requests_of([visit for visit in visits if visit.key in refusing])
+    if apart:  # what may be taken of somebody who ever refused capture is told event by event
+        raise Apart(apart)
     if not wanted and not any(visit.name for visit in visits):
         return fresh, visits, Meeting()
     attached: dict[VisitorKey, list[Attached]] = {}

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from modori.capture.batch.visits import Arrived, Visit, VisitorKey
 from modori.capture.contacts import (
-    HELD_BY_ADDRESS,
-    HELD_BY_VISITOR,
     Typed,
     Wanted,
+    held_because,
     missing_of,
     newest,
+    prefixes_of,
     replaced_of,
     typed_in_form,
 )
@@ -40,6 +40,7 @@ class Brought(NamedTuple):
     visit: Visit
     contact_point_id: UUID
     typed: Typed
+    prefixes: Sequence[bytes]
 
 
 @dataclass(slots=True)
@@ -70,6 +71,7 @@ class Meeting:
                 "visitor": one.visit.key[2],
                 "contact_point_id": str(one.contact_point_id),
                 "ip_index": one.typed.ip_index and one.typed.ip_index.hex(),
+                "prefixes": [prefix.hex() for prefix in one.prefixes],
                 "now": now.isoformat(),
             }
             for i, one in enumerate(self.brought)
@@ -95,16 +97,12 @@ class Meeting:
             if is_settled_by_order(_started(self.brought[i].visit), last_ordered_at=at)
         ]
 
-    def held(self, counts: Sequence[tuple[int, int, int]]) -> list[dict[str, Any]]:
+    def held(self, counts: Sequence[tuple[int, int, int, int]]) -> list[dict[str, Any]]:
         """Return the episodes whose lead must wait, since too many new contact points came (RULES 36)."""
         found: dict[tuple[UUID, UUID | None], dict[str, Any]] = {}
-        for i, by_visitor, by_address in counts:
+        for i, by_visitor, by_address, by_prefix in counts:
             visit = self.brought[i].visit
-            reason = None
-            if by_visitor > visit.site.contact_points_per_visitor_day:
-                reason = HELD_BY_VISITOR
-            elif by_address > visit.site.contact_points_per_ip_hour:
-                reason = HELD_BY_ADDRESS
+            reason = held_because(visit.site, by_visitor=by_visitor, by_address=by_address, by_prefix=by_prefix)
             if reason is not None:
                 row = {"tenant_id": str(visit.tenant_id), "episode_id": str(visit.episode_id), "reason": reason}
                 found[(visit.tenant_id, visit.episode_id)] = row
@@ -115,7 +113,7 @@ def wanted_points(arrived: Sequence[Arrived]) -> dict[PointKey, Wanted]:
     """Return every contact point that the forms of a batch name, folded or not: what must be looked up."""
     found: dict[PointKey, Wanted] = {}
     for event, posted in arrived:
-        if isinstance(event.seen, FormSeen):
+        if isinstance(event.seen, FormSeen) and event.mark is None:
             site = posted.site
             named = newest(
                 typed_in_form(event.seen.fields, at=event.at, is_signed=False),
@@ -165,7 +163,10 @@ def meet(
         if visit.person_id is None and found:
             visit.person_id, is_named = found[0][0].person_id, found[0][0].has_name
         meeting.brought += sorted(
-            (Brought(visit, point.contact_point_id, one.typed) for point, one in found),
+            (
+                Brought(visit, point.contact_point_id, one.typed, prefixes_of(visit.tenant_id, one.value))
+                for point, one in found
+            ),
             key=lambda brought: brought.contact_point_id,
         )
         meeting.replaced += [

@@ -3,7 +3,8 @@
 Each takes its rows as one jsonb parameter, since what a list of parameters costs is Python's time, and answers a cursor
 that is read once the pipeline has been filled. `i` is a row's number in the list that was given.
 Lock order (G2): event ids in their order, all episodes by id, new episodes by visitor, contact points by id, visitors'
-rows, addresses' counts. Two batches, or a batch and a request of its own, so wait for each other and not in a circle.
+rows, addresses' and prefixes' counts. Two batches, or a batch and a request of its own, so wait for each other and not
+in a circle.
 """
 
 import json
@@ -46,13 +47,16 @@ def lock_current_episodes(connection: Plain, *, visitors: str) -> Cursor[tuple[A
     )
 
 
-def list_ordered_at(connection: Plain, *, visitors: str) -> Cursor[tuple[int, datetime]]:
-    """Read when the visitors last ordered, those who have. Read it under the episodes' locks."""
+def list_marks(connection: Plain, *, visitors: str) -> Cursor[tuple[int, datetime | None, bool]]:
+    """Read when the visitors last ordered, and whether one ever refused capture; those who did either.
+
+    Read it under the episodes' locks.
+    """
     return connection.execute(
-        "select n.i, v.last_ordered_at"
+        "select n.i, v.last_ordered_at, v.capture_refused_at is not null"
         " from jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid, site_id uuid, visitor text)"
         " join visitor v on v.tenant_id = n.tenant_id and v.site_id = n.site_id and v.visitor = n.visitor"
-        " where v.last_ordered_at is not null",
+        " where v.last_ordered_at is not null or v.capture_refused_at is not null",
         (visitors,),
         binary=True,
     )
@@ -116,16 +120,18 @@ def hold_episodes(connection: Plain, *, rows: Rows) -> None:
     )
 
 
-def count_contact_points(connection: Plain, *, brought: Rows) -> Cursor[tuple[int, int, int]]:
+def count_contact_points(connection: Plain, *, brought: Rows) -> Cursor[tuple[int, int, int, int]]:
     """Count what visitors and addresses bring (RULES 36), those points that no episode of the visitor has held yet.
 
-    brought  {"i", "tenant_id", "site_id", "visitor", "contact_point_id", "ip_index" (hex or null), "now"}
-    rows     `i` of each that was new to its visitor, the visitor's count of the day (UTC), and the address's of the
-             hour as it was once this one had been counted
+    brought  {"i", "tenant_id", "site_id", "visitor", "contact_point_id", "ip_index" (hex or null), "prefixes" (hex:
+             what it shares with others that were made up in a row), "now"}
+    rows     `i` of each that was new to its visitor, the visitor's count of the day (UTC), the address's of the hour
+             as it was once this one had been counted, and in the same way the largest of its prefixes
     """
     return connection.execute(
         "with n as materialized (select b.*, decode(b.ip_index, 'hex') as ip from jsonb_to_recordset(%s::jsonb) as"
-        " b(i int, tenant_id uuid, site_id uuid, visitor text, contact_point_id uuid, ip_index text, now timestamptz)"
+        " b(i int, tenant_id uuid, site_id uuid, visitor text, contact_point_id uuid, ip_index text, prefixes jsonb,"
+        " now timestamptz)"
         " where not exists (select from episode_contact c join episode e on e.tenant_id = c.tenant_id"
         " and e.episode_id = c.episode_id where c.tenant_id = b.tenant_id and c.contact_point_id = b.contact_point_id"
         " and e.site_id = b.site_id and e.visitor = b.visitor)"
@@ -142,8 +148,19 @@ def count_contact_points(connection: Plain, *, brought: Rows) -> Cursor[tuple[in
         " on conflict (tenant_id, site_id, ip_index, hour_at)"
         " do update set new_points = contact_velocity.new_points + excluded.new_points"
         " returning tenant_id, site_id, ip_index, new_points"
+        "), alike as materialized (select n.i, n.tenant_id, n.site_id, decode(one, 'hex') as prefix_index, n.now"
+        " from n cross join lateral jsonb_array_elements_text(n.prefixes) as one"
+        "), p as (insert into prefix_velocity (tenant_id, site_id, prefix_index, hour_at, new_points)"
+        " select tenant_id, site_id, prefix_index, date_trunc('hour', min(now)), count(*) from alike"
+        " group by tenant_id, site_id, prefix_index order by tenant_id, site_id, prefix_index"
+        " on conflict (tenant_id, site_id, prefix_index, hour_at)"
+        " do update set new_points = prefix_velocity.new_points + excluded.new_points"
+        " returning tenant_id, site_id, prefix_index, new_points"
+        "), nth as (select alike.i, p.new_points - count(*) over one + row_number() over (one order by alike.i) as nth"
+        " from alike join p using (tenant_id, site_id, prefix_index) window one as (partition by alike.tenant_id,"
+        " alike.site_id, alike.prefix_index)"
         ") select n.i, v.contact_points_count, coalesce(a.new_points - count(*) over ip + row_number() over (ip"
-        " order by n.i), 0) from n"
+        " order by n.i), 0), coalesce((select max(nth) from nth where nth.i = n.i), 0) from n"
         " join v using (tenant_id, site_id, visitor)"
         " left join a on a.tenant_id = n.tenant_id and a.site_id = n.site_id and a.ip_index = n.ip"
         " window ip as (partition by n.tenant_id, n.site_id, n.ip)",
@@ -176,9 +193,9 @@ def attach(connection: Plain, *, rows: Rows) -> None:
 def insert_events(connection: Plain, *, rows: Rows) -> None:
     connection.execute(
         "insert into event (tenant_id, received_at, event_id, site_id, visitor, type, at, page_url, page_title, body,"
-        " episode_id) select tenant_id, received_at, event_id, site_id, visitor, type, at, page_url, page_title, body,"
-        " episode_id from jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, received_at timestamptz, event_id uuid,"
-        " site_id uuid, visitor text, type text, at timestamptz, page_url text, page_title text, body jsonb,"
-        " episode_id uuid)",
+        " episode_id, mark) select tenant_id, received_at, event_id, site_id, visitor, type, at, page_url, page_title,"
+        " body, episode_id, mark from jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, received_at timestamptz,"
+        " event_id uuid, site_id uuid, visitor text, type text, at timestamptz, page_url text, page_title text,"
+        " body jsonb, episode_id uuid, mark text)",
         (json.dumps(rows, ensure_ascii=False),),
     )

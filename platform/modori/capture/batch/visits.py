@@ -191,7 +191,7 @@ def _fold(visit: Visit, *, last_ordered_at: datetime | None) -> None:
     if before is not None:
         visit.draft, visit.episode_id, visit.person_id = before.draft(), before.episode_id, before.person_id
     for event, posted in visit.arrived:
-        if rules.is_settled_by_order(event.at, last_ordered_at=last_ordered_at):
+        if event.mark is not None or rules.is_settled_by_order(event.at, last_ordered_at=last_ordered_at):
             continue
         if visit.draft is None:
             if not rules.starts_episode(event, last_ordered_at=last_ordered_at):

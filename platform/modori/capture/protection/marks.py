@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from modori.capture.rules import Mark
@@ -18,6 +19,7 @@ _DECLARED: Final = re.compile(
 """What crawlers and link previews say of themselves. A headless browser is judged by its page (decision 0019)."""
 
 _PURPOSE_HEADERS: Final = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
+_LONGEST: Final = 1000
 _EARLY: Final = re.compile(r"\b(?:prefetch|prerender|preview)\b", re.IGNORECASE)
 
 
@@ -28,12 +30,14 @@ def mark_of(headers: Mapping[bytes, bytes]) -> Mark | None:
     source   HTML, section "prefetch" and Nav Speculation: `Sec-Purpose: prefetch;prerender`; older browsers say
              `Purpose` or `X-Moz`
     """
-    if _DECLARED.search(_text(headers, b"user-agent")):
+    if _is_declared(headers.get(b"user-agent", b"")[:_LONGEST]):
         return Mark.BOT
-    if any(_EARLY.search(_text(headers, name)) for name in _PURPOSE_HEADERS):
-        return Mark.PREFETCH
+    for name in _PURPOSE_HEADERS:
+        if name in headers and _EARLY.search(headers[name][:_LONGEST].decode("latin-1")):
+            return Mark.PREFETCH
     return None
 
 
-def _text(headers: Mapping[bytes, bytes], name: bytes) -> str:
-    return headers.get(name, b"")[:1000].decode("latin-1")
+@lru_cache(maxsize=2000)
+def _is_declared(user_agent: bytes) -> bool:
+    return _DECLARED.search(user_agent.decode("latin-1")) is not None

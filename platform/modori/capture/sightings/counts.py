@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
+from time import monotonic
 from typing import Final
 
+from modori.background import live
 from modori.capture.sightings import queries
 from modori.kernel.ids import SiteId, TenantId
 from modori.storage.db import tenant_transaction
@@ -40,7 +42,7 @@ class Counts:
         self._write_every_s = write_every_s
         self._lock = Lock()
         self._waiting: dict[Sighting, tuple[int, datetime]] = {}
-        self._written_at: datetime | None = None
+        self._not_before = 0.0
 
     def note(
         self, tenant_id: TenantId, site_id: SiteId, code: str, *, now: datetime, subject: str = "", times: int = 1
@@ -52,16 +54,19 @@ class Counts:
             if count or len(self._waiting) < MOST_KEYS:
                 self._waiting[seen] = (count + times, max(at, now))
 
-    def write_if_due(self, *, now: datetime) -> int:
+    def is_due(self) -> bool:
+        """Say whether something waits that may be written now: to be asked before a thread is troubled with it."""
+        return bool(self._waiting) and monotonic() >= self._not_before
+
+    def write_if_due(self) -> int:
         """Write what waits, unless that was done moments ago. Returns how many rows. No transaction may be open.
 
         Whoever notes something calls this; a database that is away costs the counts, and fails nobody's request.
         """
         with self._lock:
-            last = self._written_at
-            if not self._waiting or (last is not None and 0 <= (now - last).total_seconds() < self._write_every_s):
+            if not self.is_due():
                 return 0
-            self._written_at, taken, self._waiting = now, self._waiting, {}
+            self._not_before, taken, self._waiting = monotonic() + self._write_every_s, self._waiting, {}
         with _whatever_the_database_does():
             for tenant_id in sorted({seen.tenant_id for seen in taken}):
                 mine = {seen: counted for seen, counted in taken.items() if seen.tenant_id == tenant_id}
@@ -74,6 +79,8 @@ class Counts:
                             for seen, (count, at) in mine.items()
                         ],
                     )
+                    for site_id in {seen.site_id for seen in mine}:
+                        live.announce(session, tenant_id=tenant_id, topic="event", subject=str(site_id))
         return len(taken)
 
     def _kept_subject(self, site_id: SiteId, code: str, subject: str) -> str:
