@@ -130,7 +130,7 @@ def recording(sdk: Path) -> Iterator[Recorder]:
             path = urlsplit(self.path).path
             name = path.rpartition("/")[2]
             if path.startswith("/sdk/") and name in scripts:
-                self.answer(200, "text/javascript", scripts[name], Access_Control_Allow_Origin="*")
+                self.answer(200, "text/javascript; charset=utf-8", scripts[name], Access_Control_Allow_Origin="*")
                 return
             site = re.fullmatch(r"/v1/sites/(\w+)/config", path)
             if site:
