@@ -45,7 +45,7 @@ def codes_of_events() -> set[tuple[str, int]]:
         for part in ast.walk(call)
         if isinstance(part, ast.Constant) and isinstance(part.value, str)
     }
-    named |= set(reading._FIELD_CODES.values())
+    named |= set(reading._FIELD_CODES.values()) | {reading.CAPTURE_REFUSED}
     named |= {Clock.TOO_OLD.value, Clock.FROM_THE_FUTURE.value, BadEmail.code, BadPhone.code, BadLineUser.code}
     return {(str(code), 202) for code in named}
 

@@ -61,6 +61,7 @@ def make_client(now: datetime, *, delays_s: tuple[int, int, int]) -> world.Tenan
         site_events_per_s=100_000,
         contact_points_per_ip_hour=100_000,
         contact_points_per_visitor_day=100,
+        contact_points_per_prefix_hour=100_000,
     )
     with db.tenant_transaction(tenant.tenant_id) as session:
         scenario_id = outreach.make_scenario(session, tenant_id=tenant.tenant_id, name="seconds", now=now)

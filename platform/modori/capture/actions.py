@@ -16,7 +16,7 @@ from modori.capture.context import SiteContext
 from modori.capture.forgetting.actions import Choice
 from modori.capture.forgetting.rules import Permission
 from modori.capture.model import Episode, EpisodeState
-from modori.capture.reading import Refusal
+from modori.capture.reading import CAPTURE_REFUSED, Refusal
 from modori.capture.rules import (
     CaptureSeen,
     CartSeen,
@@ -117,7 +117,7 @@ def take_events(
             is_forbidden = permission.forbids(event.at)
             if is_forbidden and not isinstance(event.seen, NEVER_REFUSED):
                 taken.accepted -= 1
-                taken.refused.append(Refusal(str(event.id), "capture_refused"))
+                taken.refused.append(Refusal(str(event.id), CAPTURE_REFUSED))
             else:
                 rows.append(event_row(event, site, received_at, folding.take(event, is_forbidden=is_forbidden)))
         folding.close()

@@ -57,6 +57,9 @@ _FIELD_CODES: Final = {"id": "bad_id", "type": "bad_type", "at": "bad_at", "visi
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,30}")
 _LONGEST_FIELD: Final = 40
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+CAPTURE_REFUSED: Final = "capture_refused"
+"""The code of what is not taken since its visitor refused capture; only the transaction that would keep it knows."""
+
 OFF_MODE_TYPES: Final = frozenset({"order", "consent"})
 """What is taken from browsers even of a site whose capture is off: it only stops, or is evidence (RULES 15)."""
 

@@ -53,6 +53,7 @@ ENDED_BY: Final[Mapping[str, str]] = {
     "plan": say("nothing is left to do"),
     "user": say("somebody at the agency ended it"),
     "episode": say("it grew too old"),
+    "capture": say("the person refused capture"),
 }
 
 SUBJECTS: Final[Mapping[str, str]] = {

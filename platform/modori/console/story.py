@@ -121,6 +121,7 @@ HELD: Final[Mapping[str, str]] = {
     "quarantine": say("the site is new, and somebody must approve its first leads"),
     "contact_points_per_address": say("unusually many new contacts from one network address"),
     "contact_points_per_visitor": say("unusually many new contacts from one browser"),
+    "contact_points_per_prefix": say("unusually many new contacts that look alike"),
 }
 
 

@@ -126,6 +126,7 @@ def _policy(name: str, urls: DemoUrls, now: datetime, origin: str | None) -> Sit
         site_events_per_s=2000,
         contact_points_per_ip_hour=100_000,
         contact_points_per_visitor_day=100,
+        contact_points_per_prefix_hour=100_000,
         **where.model_dump(exclude_unset=True),
     )
 
