@@ -5,6 +5,10 @@ import type { Clues, Field } from "./clues";
 export interface Known extends Meaning {
   field: Field;
   clues: Clues;
+  /** Time with the focus that was not told yet, and how often it was changed again after it had been left. */
+  ms: number;
+  edits: number;
+  left: boolean;
 }
 
 /** One thing that a form asks for, in one field or in several. */

@@ -9,7 +9,7 @@ export interface Clues {
   label: string;
   /** Its placeholder and its title. */
   placeholder: string;
-  /** The text right before the field: in its row's head, if nowhere nearer; or its fieldset's legend. */
+  /** The text right before the field: in its row's head or its fieldset's legend, if nowhere nearer. */
   near: string;
   /** What stands between the field before it and this one: "-", "@". */
   before: string;
@@ -23,8 +23,8 @@ export type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 export const FIELDS = "input,select,textarea";
 
 const NO_FIELD = /^(hidden|button|submit|reset|image|file|range|color|checkbox|radio)$/;
-const SILENT = /^(SCRIPT|STYLE|TEMPLATE|SELECT|TEXTAREA|BUTTON)$/;
-const WITHIN_A_WORD = /^([BIU]|EM|FONT|SMALL|STRONG)$/;
+const SILENT = /comment|SCRIPT|STYLE|SELECT|TEXTAREA|BUTTON/;
+const WITHIN_A_WORD = /^([BIU]|EM|FONT|STRONG|#text)$/;
 const NEAR_LIMIT = 60;
 const TEXT_LIMIT = 200;
 
@@ -35,9 +35,9 @@ export function isField(node: unknown): node is Field {
 }
 
 /** The text in a node, but for what scripts, buttons and lists of choices hold. */
-function textOf(node: Node | null | undefined): string {
+function textOf(node: Node | null): string {
   if (!node || SILENT.test(node.nodeName)) return "";
-  let text = (node.nodeType === 3 && node.nodeValue) || "";
+  let text = node.nodeValue || "";
   for (let child = node.firstChild; child && text.length < TEXT_LIMIT; child = child.nextSibling) text += textOf(child);
   return WITHIN_A_WORD.test(node.nodeName) ? text : " " + text + " ";
 }
@@ -49,16 +49,16 @@ function textBefore(field: Field): [near: string, before: string] {
   let before = "";
   let text = "";
   let node: Node | null = field;
-  for (let level = 0; node && level < 6 && !/^(FORM|BODY|FIELDSET)$/.test(node.nodeName); level++) {
+  for (let level = 0; node && level < 6 && !/FORM|BODY/.test(node.nodeName); level++) {
     for (let sibling = node.previousSibling; sibling; sibling = sibling.previousSibling) {
-      const inside = (sibling as Element).querySelectorAll;
-      if (isField(sibling) || (inside && Array.from((sibling as Element).querySelectorAll(FIELDS)).some(isField))) {
-        if (level > 1) return ["", before];
+      const inside = sibling.nodeType === 1 ? (sibling as Element).querySelectorAll(FIELDS) : [];
+      if ([sibling, ...Array.from(inside)].some(isField)) {
+        if (level > 2) return ["", before];
         before = before || trimmed(text);
         text = "";
       } else {
         text = textOf(sibling) + text;
-        if (/\p{L}/u.test(text.replace(/必須|任意|required|optional/gi, ""))) return [trimmed(text).slice(-NEAR_LIMIT), before];
+        if (/\p{L}/u.test(text.replace(/必須|任意|required|optional/i, ""))) return [trimmed(text).slice(-NEAR_LIMIT), before];
       }
     }
     node = node.parentNode;
@@ -70,16 +70,16 @@ function textBefore(field: Field): [near: string, before: string] {
 export function cluesOf(field: Field): Clues {
   const said = (name: string) => field.getAttribute(name) || "";
   const root = field.getRootNode() as Document;
-  const pointed = said("aria-labelledby").split(/\s+/).map((id) => id && textOf(root.getElementById(id)));
+  const pointed = said("aria-labelledby").split(/\s+/).map((id) => textOf(root.getElementById(id)));
   const [near, before] = textBefore(field);
   return {
     autocomplete: said("autocomplete").toLowerCase(),
     type: field.type,
     name: field.name,
     id: field.id,
-    label: trimmed([...Array.from(field.labels || []).map(textOf), said("aria-label"), ...pointed].join(" ")),
+    label: trimmed([...Array.from(field.labels || [], textOf), said("aria-label"), ...pointed].join(" ")),
     placeholder: said("placeholder") + " " + said("title"),
-    near: near || trimmed(textOf(field.closest("fieldset")?.querySelector("legend"))),
+    near,
     before,
     room: (field as HTMLInputElement).maxLength,
   };

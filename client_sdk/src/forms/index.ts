@@ -1,28 +1,26 @@
-import type { Core, FieldReport, FormState, FormWatch } from "../parts";
+import type { Core, FormState, FormWatch } from "../parts";
 import { clip } from "../text";
 import type { Known } from "./arrange";
 import { classify } from "./classify";
 import { cluesOf, type Field, isField } from "./clues";
-import { documentOf, fieldsOf, type Group, groupOf, isAlive, reach, type Root } from "./reach";
-import { isReadable, read, type Reading } from "./reading";
-import { fill } from "./writing";
+import { documentOf, fieldsOf, type Group, groupOf, reach, type Root } from "./reach";
+import { read, whyNot } from "./reading";
 
-/** A form as a person sees it: it outlives its elements, which single-page apps replace. */
+/** A form as a person sees it: it outlives its elements, which single-page apps replace by others of the same name. */
 interface Watched {
   group: Group;
-  name: string;
-  /** The last touch, ms, or 0 where it was told. */
+  /** The last touch, ms, and the field that it was in. */
   at: number;
   touched: Field | null;
-  submitted: boolean;
-  state: FormState | null;
+  state: FormState;
+  /** What was said last, as JSON. */
+  said: string;
   survey: string;
 }
 
 const NAME_LIMIT = 64;
 const SURVEY_LIMIT = 80;
-const SLICE_MS = 8;
-const FIRST_LOOK = 300; // fields
+const FIRST_LOOK = 200; // fields
 const HEARD = ["input", "change", "submit", "focusin", "focusout", "compositionstart", "compositionend", "load"];
 
 /** Watch the page's forms. Events are only noted; what was typed is read when changes are asked for. */
@@ -30,15 +28,13 @@ export function startForms(core: Core): FormWatch {
   const { page, safely } = core;
   const now = () => page.Date.now();
   const knowns = new WeakMap<Field, Known>();
+  const names = new WeakMap<Group, string>();
   const shadowed = new Map<Group, Set<Field>>(); // fields in shadow roots, which no form lists
-  const left = new WeakSet<Field>();
-  let spent = new WeakMap<Field, { ms: number; edits: number }>();
-  let watched: Watched[] = [];
-  let unseen: Field[] = [];
-  let looking = false;
-  let focus: Field | null = null;
+  const watched = new Map<string, Watched>();
+  let focus: Known | null = null;
   let focusAt = 0;
-  let composing: Field | null = null;
+  let composing: Group | null = null;
+  let looked = 0;
 
   /** What a field means, found out once, and again where a framework has changed what it is called. */
   function know(field: Field): Known {
@@ -48,76 +44,44 @@ export function startForms(core: Core): FormWatch {
       if (type === "password" || (type === field.type && name === field.name && id === field.id)) return known;
     }
     const clues = cluesOf(field);
-    const fresh = { ...classify(clues), field, clues };
+    const fresh = { ...classify(clues), field, clues, ms: 0, edits: 0, left: false };
     knowns.set(field, fresh);
     return fresh;
   }
 
-  function watchedOf(group: Group): Watched {
-    let form = watched.find((each) => each.group === group);
-    if (form) return form;
-    let name = "page";
-    if (group.nodeType !== 9) {
-      const { ownerDocument } = group as HTMLFormElement;
-      const said = (attribute: string) => (group as HTMLFormElement).getAttribute(attribute);
-      name = clip(said("id") || said("name") || "form-" + [].indexOf.call(ownerDocument.forms, group as never), NAME_LIMIT);
+  function nameOf(group: Group): string {
+    let name = names.get(group);
+    if (!name) {
+      name = "page";
+      if ("elements" in group) {
+        const index = Array.from(group.ownerDocument.forms).indexOf(group);
+        name = clip(group.getAttribute("id") || group.getAttribute("name") || "form-" + index, NAME_LIMIT);
+      }
+      names.set(group, name);
     }
-    // Where a form has gone and one of its name appears, it is the same one.
-    while ((form = watched.find((each) => each.name === name)) && isAlive(form.group)) name += "+";
-    if (!form) {
-      form = { group, name, at: 0, touched: null, submitted: false, state: null, survey: "" };
-      watched.push(form);
-    }
-    form.group = group;
-    return form;
-  }
-
-  function readForm(group: Group, earlier?: FormState | null): Reading {
-    const fields = fieldsOf(group);
-    (shadowed.get(group) || []).forEach((field) => {
-      if (field.isConnected && !fields.includes(field)) fields.push(field);
-    });
-    return read(fields.map(know), earlier ? earlier.fields : {}, composing);
-  }
-
-  /** Add to what a field has cost its person. */
-  function spend(field: Field, ms: number, edits: number): void {
-    const sum = spent.get(field) || { ms: 0, edits: 0 };
-    spent.set(field, { ms: sum.ms + ms, edits: sum.edits + edits });
-  }
-  function lap(): void {
-    const at = now();
-    if (focus) spend(focus, at - focusAt, 0);
-    focusAt = at;
+    return name;
   }
 
   /** A form's new state, or null where it says nothing new. */
   function changeOf(form: Watched): FormState | null {
-    const earlier = form.state;
-    const { fields, progress, reports } = readForm(form.group, earlier);
-    if (!earlier && (progress === null || !Object.keys(fields).length)) return null;
-    const times: NonNullable<FormState["times"]> = { ...earlier?.times };
-    let last = earlier?.last_field;
-    reports.forEach(({ element, token }) => {
-      if (!token) return;
-      if (element === form.touched) last = token;
-      const more = spent.get(element as Field);
-      const sum = times[token] || { ms: 0, edits: 0 };
-      if (more) times[token] = { ms: sum.ms + more.ms, edits: sum.edits + more.edits };
-      spent.delete(element as Field);
-    });
-    const state: FormState = {
-      form: form.name,
-      fields,
-      progress: progress === null && earlier ? earlier.progress : progress || 0,
-      submitted: form.submitted,
-      ...(last && { last_field: last }),
-      times,
-    };
-    const same = (a: FormState) => JSON.stringify([a.fields, a.progress, a.submitted, a.last_field]);
-    const news = !earlier || (form.at ? same(state) !== same(earlier) : same({ ...earlier, fields }) !== same(earlier));
-    form.state = state;
-    if (!news) return null;
+    const { group, state } = form;
+    const all = new Set(fieldsOf(group).concat(...(shadowed.get(group) || [])));
+    const { fields, progress, reports, slots } = read(Array.from(all, know), state.fields, core);
+    state.fields = fields;
+    if (progress >= 0) state.progress = progress;
+    const times = state.times!;
+    for (const { token, parts } of slots) {
+      for (const part of parts) {
+        const time = (times[token] = times[token] || { ms: 0, edits: 0 });
+        time.ms += part.ms;
+        time.edits += part.edits;
+        part.ms = part.edits = 0;
+        if (part.field === form.touched) state.last_field = token;
+      }
+    }
+    const said = JSON.stringify({ ...state, times: 0 });
+    if (said === form.said || !(form.said || Object.keys(fields).length)) return null;
+    form.said = said;
     const survey = reports.slice(0, SURVEY_LIMIT).map(({ field, token, why }) => ({ field, token, why }));
     const surveyed = JSON.stringify(survey);
     if (surveyed === form.survey) return state;
@@ -125,100 +89,78 @@ export function startForms(core: Core): FormWatch {
     return { ...state, survey };
   }
 
-  function touch(field: Field, submitted = false): void {
-    const form = watchedOf(groupOf(field));
+  /** Count the time that the field with the focus has cost until now. */
+  function lap(): void {
+    const since = focusAt;
+    focusAt = now();
+    if (focus) focus.ms += focusAt - since;
+  }
+
+  function touch(group: Group, touched: Field | null): void {
+    const name = nameOf(group);
+    const blank = { form: name, fields: {}, progress: 0, submitted: false, times: {} };
+    const form = watched.get(name) || { group, at: 0, touched, state: blank, said: "", survey: "" };
+    watched.set(name, form);
+    form.group = group;
     form.at = now();
-    form.touched = field;
-    form.submitted = submitted;
+    form.touched = touched || form.touched;
+    form.state.submitted = !touched;
     core.soon();
   }
 
-  /** Take note of a field that may be new: those in shadow roots are remembered, all are looked at before long. */
-  function meet(field: Field): void {
-    const root = field.getRootNode();
-    if (root !== field.ownerDocument) {
-      const group = groupOf(field);
-      shadowed.set(group, (shadowed.get(group) || new Set()).add(field));
-    }
-    if (!knowns.has(field)) unseen.push(field);
-    if (!looking && unseen.length) page.setTimeout(look, 0);
-    looking = unseen.length > 0;
+  /** Remember a field in a shadow root, and say what it belongs to. */
+  function meet(field: Field): Group {
+    const group = groupOf(field);
+    if (field.getRootNode() !== field.ownerDocument) shadowed.set(group, (shadowed.get(group) || new Set()).add(field));
+    return group;
   }
 
-  /** Find out what the next fields mean, a few ms at a time, and which were filled in before this script came. */
-  const look = safely(() => {
-    const until = now() + SLICE_MS;
-    while (unseen.length && now() < until) {
-      const field = unseen.shift() as Field;
-      const known = know(field);
-      if (isReadable(known) && "defaultValue" in field && field.value !== field.defaultValue) touch(field);
-    }
-    looking = false;
-    if (unseen.length) meet(unseen[0] as Field);
-  });
+  /** Look at a field for the first time: was it filled in before this script came? */
+  function look(field: Field): void {
+    const group = meet(field);
+    if (looked++ > FIRST_LOOK || whyNot(know(field)) !== "taken") return;
+    if ("defaultValue" in field && field.value !== field.defaultValue) touch(group, field);
+  }
 
   const hear = safely((event: Event) => {
     const { type } = event;
-    let target = event.target as Element | null;
-    if (target && target.shadowRoot) {
-      const path = event.composedPath() as Element[];
-      target = path[0] as Element;
-      path.forEach((node) => node.nodeType === 11 && listen(node as unknown as Root));
-    }
+    const path = event.composedPath();
+    const target = path[0] as Element;
     if (type === "load") {
-      const within = target && /FRAME$/.test(target.tagName) && documentOf(target);
-      if (within) reach(within, meet, listen);
+      const within = documentOf(target);
+      if (within) reach(within, look, listen);
     } else if (type === "submit") {
-      const form = watchedOf(target as HTMLFormElement);
-      form.at = now();
-      form.submitted = true;
+      touch(target as HTMLFormElement, null);
       core.collect();
-      core.soon();
     } else if (isField(target)) {
-      const field = target;
-      if (type === "focusin") {
+      if (/^focus/.test(type)) {
         lap();
-        focus = field;
-        fieldsOf(groupOf(field)).forEach(meet);
-        meet(field);
-      } else if (type === "focusout") {
-        lap();
-        left.add(field);
-        focus = composing = null;
-        core.soon();
+        const known = know(target);
+        focus = type === "focusin" ? known : null;
+        if (!focus) known.left = true;
+        // What does not cross a shadow root is heard within it.
+        for (const node of path) if ("host" in node) listen(node as ShadowRoot);
+        meet(target);
       } else {
-        if (type === "compositionstart") composing = field;
-        if (type === "compositionend") composing = null;
-        if (left.delete(field)) spend(field, 0, 1);
-        touch(field);
+        const group = groupOf(target);
+        const known = knowns.get(target);
+        if (/^comp/.test(type)) composing = /start/.test(type) ? group : null;
+        if (known && known.left) known.edits++;
+        if (known) known.left = false;
+        touch(group, target);
         if (type === "change") core.collect();
       }
     }
   });
 
   function listen(root: Root): void {
-    // The same listener twice is one. What crosses a shadow root is heard outside it.
-    const heard = root.nodeType === 9 ? HEARD : ["change", "submit"];
-    heard.forEach((type) => root.addEventListener(type, hear, { capture: true, passive: true }));
-  }
-
-  /** Every form in reach. */
-  function groups(): Group[] {
-    const found = new Set<Group>();
-    const note = (field: Field) => {
-      meet(field);
-      found.add(groupOf(field));
-    };
-    reach(page.document, note, listen);
-    return Array.from(found);
+    const heard = "host" in root ? ["change", "submit"] : HEARD;
+    for (const type of heard) root.addEventListener(type, hear, { capture: true, passive: true });
   }
 
   listen(page.document);
   page.setTimeout(
-    safely(() => {
-      groups();
-      unseen.length = Math.min(unseen.length, FIRST_LOOK);
-    }),
+    safely(() => reach(page.document, look, listen)),
     0,
   );
 
@@ -227,18 +169,11 @@ export function startForms(core: Core): FormWatch {
       const changed: { state: FormState; at: number }[] = [];
       lap();
       watched.forEach((form) => {
-        if (!form.at && !form.state) return;
-        const state = changeOf(form);
-        if (state) changed.push({ state, at: form.at || now() });
-        form.at = 0;
+        const state = form.group !== composing && changeOf(form);
+        if (state) changed.push({ state, at: form.at });
       });
       return changed;
     },
-    clear() {
-      watched = [];
-      spent = new WeakMap();
-    },
-    explain: () => groups().reduce<FieldReport[]>((all, group) => all.concat(readForm(group).reports), []),
-    fill: (fields) => groups().reduce((sum, group) => sum + fill(readForm(group).slots, fields), 0),
+    clear: () => watched.clear(),
   };
 }

@@ -7,34 +7,33 @@ export type Root = Document | ShadowRoot;
 
 const PAYMENT_FRAME = /pay|card|credit|stripe|決済|カード/i;
 
-/** The shadow root's host, or null for a node of the document itself. */
-const hostOf = (node: Node) => (node.getRootNode() as ShadowRoot).host || null;
-
-/** The form that a field is in, past the shadow roots around it. */
-export function groupOf(field: Field): Group {
-  for (let node: Element | null = field; node; node = hostOf(node)) {
-    const form = (node as Field).form || node.closest("form");
-    if (form) return form;
+/** The first that `seek` finds from a node on outwards, through the shadow roots around it. */
+function outwards<Found>(node: Element, seek: (node: Element) => Found): Found | null {
+  for (let each: Element | null = node; each; each = (each.getRootNode() as ShadowRoot).host) {
+    const found = seek(each);
+    if (found) return found;
   }
-  return field.ownerDocument;
+  return null;
+}
+
+/** The form that a field is in. */
+export function groupOf(field: Field): Group {
+  return outwards(field, (node) => (node as Field).form || node.closest("form")) || field.ownerDocument;
 }
 
 export function isIgnored(field: Field): boolean {
-  for (let node: Element | null = field; node; node = hostOf(node)) {
-    if (node.closest("[data-modori-ignore]")) return true;
-  }
-  return false;
+  return !!outwards(field, (node) => node.closest("[data-modori-ignore]"));
 }
 
 /** Is this document in a frame whose own attributes speak of paying? (A foreign one cannot be reached at all.) */
-export function isPayment(document: Document): boolean {
-  const frame = document.defaultView && document.defaultView.frameElement;
-  return !!frame && ["name", "id", "title", "src"].some((name) => PAYMENT_FRAME.test(frame.getAttribute(name) || ""));
+export function isPayment({ defaultView }: Document): boolean {
+  const frame = defaultView && (defaultView.frameElement as HTMLIFrameElement | null);
+  return !!frame && PAYMENT_FRAME.test([frame.name, frame.id, frame.title, frame.src].join());
 }
 
 /** Shown to the person: a browser's autofill may also fill what a page hides. Asks for style, so ask seldom. */
 export function isShown(field: Field): boolean {
-  if (!field.checkVisibility) return field.offsetParent !== null;
+  if (!field.checkVisibility) return !!field.offsetParent;
   return field.checkVisibility({ visibilityProperty: true, opacityProperty: true });
 }
 
@@ -43,15 +42,15 @@ export function reach(root: Root, found: (field: Field) => void, entered: (root:
   entered(root);
   root.querySelectorAll("*").forEach((node) => {
     if (isField(node)) found(node);
-    const within = node.shadowRoot || (/FRAME$/.test(node.tagName) && documentOf(node));
+    const within = node.shadowRoot || documentOf(node);
     if (within) reach(within, found, entered);
   });
 }
 
-/** The document in a frame, or null where it is another origin's. */
-export function documentOf(frame: Element): Document | null {
+/** The document in a frame; nothing where it is another origin's or the node is no frame. */
+export function documentOf(node: Element): Document | null | undefined {
   try {
-    return (frame as HTMLIFrameElement).contentDocument;
+    return (node as HTMLIFrameElement).contentDocument;
   } catch {
     return null;
   }
@@ -59,11 +58,6 @@ export function documentOf(frame: Element): Document | null {
 
 /** The fields of one form that its own tree holds. */
 export function fieldsOf(group: Group): Field[] {
-  const nodes: ArrayLike<Element> = group.nodeType === 9 ? group.querySelectorAll(FIELDS) : (group as HTMLFormElement).elements;
+  const nodes: ArrayLike<Element> = "elements" in group ? group.elements : group.querySelectorAll(FIELDS);
   return Array.from(nodes).filter((node): node is Field => isField(node) && groupOf(node) === group);
-}
-
-/** Is a form still part of a page? */
-export function isAlive(group: Group): boolean {
-  return group.nodeType === 9 ? !!(group as Document).defaultView : group.isConnected;
 }
