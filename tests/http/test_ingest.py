@@ -1,7 +1,7 @@
 """`/v1/events` over HTTP: who may post, what is refused and by which name, and that a 202 is on disk."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier, Event
@@ -19,9 +19,11 @@ from modori.api.ingest import IngestApp
 from modori.api.keys import SiteKeys
 from modori.api.rates import Rates
 from modori.api.routes import make_router
+from modori.capture.sightings.counts import Counts
 from modori.kernel import clock
 from modori.kernel.ids import new_id
-from modori.storage.db import tenant_transaction
+from modori.reports.sites.queries import list_refusals
+from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants.actions import change_site, revoke_site_key
 from modori.tenants.queries import list_site_keys
 from modori.tenants.wire import SiteChange
@@ -426,3 +428,30 @@ def test_keys_are_found_for_the_openapi_document_too(world: World) -> None:
         client = Asker(app)
         visitor = new_visitor()
         assert post(client, world.acme, [cart(world.acme, visitor=visitor)]).json()["accepted"] == 1
+
+
+def test_what_is_refused_is_counted_for_the_page_of_the_site(world: World) -> None:
+    app = IngestApp(CONFIG, keys=SiteKeys(kept_s=0), sightings=Counts(write_every_s=0))
+    client, acme = Asker(app), world.acme
+    one = event(acme, "page", visitor=new_visitor())
+    with clock.moved_to(NOW):
+        assert post(client, acme, [one], origin="https://Staging.example").status_code == 403
+        assert post(client, acme, [one | {"data": 7}, one | {"at": "yesterday"}]).json()["accepted"] == 0
+        expected = {("foreign_origin", "https://staging.example"), ("bad_data", ""), ("bad_at", "")}
+        assert _eventually(lambda: _refusals(acme) >= expected)
+    assert _refusals(world.stranger) == set()
+
+
+def _refusals(tenant: TenantWorld) -> set[tuple[str, str]]:
+    with read_transaction([tenant.tenant_id]) as session:
+        rows = list_refusals(session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, since=NOW.date())
+    return {(row.code, row.subject) for row in rows}
+
+
+def _eventually(is_so: Callable[[], bool]) -> bool:
+    ends_at = monotonic() + 10
+    while not is_so():
+        if monotonic() > ends_at:
+            return False
+        sleep(0.02)
+    return True

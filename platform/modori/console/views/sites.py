@@ -40,7 +40,7 @@ NUMBERS = {
 }
 CHANNELS = ("email", "sms", "line", "call")
 DAYS = ("weekday", "holiday")
-REASON_MISSING = say("No reason was given.")
+REASON_MISSING = say("Stopped from the console")
 
 
 @router.get("/tenants/{tenant_id}/sites/new", name="sites.new")
