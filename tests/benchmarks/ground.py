@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -47,6 +47,7 @@ UNLIMITED: Final[dict[str, object]] = {
     "site_events_per_s": 1_000_000,
     "contact_points_per_ip_hour": 1_000_000,
     "contact_points_per_visitor_day": 1_000_000,
+    "contact_points_per_prefix_hour": 1_000_000,
 }
 """A site's limits, raised in its row: the product under measurement knows of no benchmark."""
 
@@ -81,31 +82,15 @@ class Ground:
         world.connect(urls)
         return Place(urls, superuser.rpartition("/")[0] + f"/{name}", self.engines.redis_url)
 
-    @contextmanager
     def processes(
         self, place: Place, programs: Mapping[str, Sequence[str]], *, site: world.TenantWorld, **settings: str
-    ) -> Iterator["Running"]:
+    ) -> AbstractContextManager["Running"]:
         """Run programs (name → arguments of this Python) until the block ends.
 
         site      whose keys the sandbox knows
         settings  further MODORI_… variables, without the prefix, in lower case
         """
-        ports: list[int] = []
-        for _ in range(4):
-            ports.append(choose_port(None, avoid=frozenset(ports)))
-        web_url, world_url = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
-        environment = _environment(place, site, ports, self.folder / "sandbox")
-        environment |= {f"MODORI_{name.upper()}": value for name, value in settings.items()}
-        ready = {"web": (f"{web_url}/healthz",), "sandbox": (f"{world_url}/healthz",)}
-        logs = Path(tempfile.mkdtemp(dir=self.folder, prefix="logs-"))
-        supervisor = Supervisor(logs=logs, environment=environment, say=say)
-        try:
-            for name, arguments in programs.items():
-                supervisor.start(Program(name, (sys.executable, *arguments), ready.get(name, ())))
-            supervisor.wait_until_ready(within_s=READY_S)
-            yield Running(web_url, world_url, ports[0], logs)
-        finally:
-            supervisor.stop()
+        return running(self.folder, place, programs, site=site, **settings)
 
 
 @dataclass(frozen=True)
@@ -116,6 +101,29 @@ class Running:
     world_url: str
     web_port: int
     logs: Path
+
+
+@contextmanager
+def running(
+    folder: Path, place: Place, programs: Mapping[str, Sequence[str]], *, site: world.TenantWorld, **settings: str
+) -> Iterator[Running]:
+    """Run programs as `Ground.processes` does; their logs and the sandbox's state go under `folder`."""
+    ports: list[int] = []
+    for _ in range(4):
+        ports.append(choose_port(None, avoid=frozenset(ports)))
+    web_url, world_url = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
+    environment = _environment(place, site, ports, folder / "sandbox")
+    environment |= {f"MODORI_{name.upper()}": value for name, value in settings.items()}
+    ready = {"web": (f"{web_url}/healthz",), "sandbox": (f"{world_url}/healthz",)}
+    logs = Path(tempfile.mkdtemp(dir=folder, prefix="logs-"))
+    supervisor = Supervisor(logs=logs, environment=environment, say=say)
+    try:
+        for name, arguments in programs.items():
+            supervisor.start(Program(name, (sys.executable, *arguments), ready.get(name, ())))
+        supervisor.wait_until_ready(within_s=READY_S)
+        yield Running(web_url, world_url, ports[0], logs)
+    finally:
+        supervisor.stop()
 
 
 def modori(command: str) -> tuple[str, ...]:
