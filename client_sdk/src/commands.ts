@@ -23,9 +23,10 @@ const longText =
   (value) =>
     typeof value === "string" || typeof value === "number" ? clip(String(value), limit) || undefined : undefined;
 const text = longText(TEXT_LIMIT);
-const amount: Reader = (value) => (text(value) && isFinite(Number(value)) ? Number(value) : undefined);
+const amount: Reader = (value) => (text(value) && isFinite(value as number) ? Number(value) : undefined);
 const flag: Reader = (value) => (typeof value === "boolean" ? value : undefined);
 const personal: Reader = (value) => (holdsCardNumber(String(value)) ? undefined : text(value));
+const proof: Reader = (value) => value && take(value, { at: text, mac: text });
 
 /** Take from what the page gave only the members that are named. */
 function take(given: unknown, readers: Record<string, Reader>): Record<string, unknown> {
@@ -43,21 +44,23 @@ function take(given: unknown, readers: Record<string, Reader>): Record<string, u
  */
 export function reportOf(command: unknown, given: unknown, base: string): Report | undefined {
   const link: Reader = (value) => absoluteUrl(value, base);
-  const quantity: Reader = (value) => amount(value === undefined ? 1 : value);
+  const quantity: Reader = (value) => amount(value ?? 1);
   const item = { id: text, name: text, price: amount, quantity, url: link, image: link, stock: amount };
   const items: Reader = (value) =>
     Array.isArray(value) ? value.slice(0, ITEM_LIMIT).map((entry) => take(entry, item)) : undefined;
   const order = { id: text, currency: text, value: amount, items };
-  const readers: Record<string, Record<string, Reader>> = {
+  const readers: Record<string, any> = {
+    __proto__: null, // "constructor" is no command
     cart: { ...order, url: link },
     order,
-    identify: { email: personal, tel: personal, line: personal, name: personal, member_id: personal },
+    identify: { email: personal, tel: personal, line: personal, name: personal, member_id: personal, proof },
     consent: { channel: text, granted: flag, text: longText(CONSENT_TEXT_LIMIT), control: text },
   };
   const type = String(command) as EventType;
-  const members = Object.keys(readers).includes(type) && readers[type];
+  const members: Record<string, Reader> | undefined = readers[type];
   if (!members) return undefined;
   const data = take(given, members);
-  const key = type === "cart" ? type : type === "consent" ? type + " " + data.channel : "";
+  // Every grant is evidence, so each one counts; of withdrawals the last says all.
+  const key = type === "cart" ? type : type === "consent" && !data.granted ? type + " " + data.channel : "";
   return { type, data, key };
 }

@@ -2,7 +2,7 @@ import type { SiteConfig } from "./wire";
 
 const HEARTBEAT_S = 15;
 
-/** How long the config counts before it is asked for again. */
+/** How old the config of an open page grows; a new page has the browser's own copy, which is kept as long. */
 export const CONFIG_MAX_AGE_MS = 300_000;
 
 /** Read the config route's answer, JSON. What is not understood permits nothing, as `off` does. */
@@ -13,11 +13,10 @@ export function parseConfig(json: string): SiteConfig {
   } catch {
     // Not JSON: off.
   }
-  const heartbeatS = Number(given.heartbeat_s);
   return {
-    mode: /^(notice|after-consent)$/.test(String(given.mode)) ? (given.mode as SiteConfig["mode"]) : "off",
+    mode: given.mode === "notice" || given.mode === "after-consent" ? given.mode : "off",
     noticeSelector: String(given.notice_selector || ""),
     gpc: !!given.gpc,
-    heartbeatMs: 1000 * (heartbeatS >= 1 && heartbeatS <= 3600 ? heartbeatS : HEARTBEAT_S),
+    heartbeatMs: 1000 * (Number(given.heartbeat_s) || HEARTBEAT_S),
   };
 }

@@ -34,10 +34,16 @@ export interface Core {
   collect(): void;
   /** Say something of the page; it waits in memory for permission. */
   report(said: Report): void;
+  /** How card numbers are known: the runs of digits in a text, and whether one of them could be a card's. */
+  digitRuns(text: string): string[];
+  holdsCardNumber(text: string): boolean;
   /** Read a command as the wire wants it, taking only what it names; undefined for one that is unknown. */
   read(command: string, given: unknown): Report | undefined;
   /** What the page itself said last, by type: it counts before what the page tells others. */
   own: Partial<Record<EventType, Report>>;
+  /** See luhn.ts. */
+  digitRuns(text: string): string[];
+  holdsCardNumber(text: string): boolean;
   /** The transport, under the server's `/v1/`. Never rejects. */
   ask(path: string, init: RequestInit): Promise<Answer>;
   load(part: PartName): void;
@@ -114,8 +120,4 @@ export interface FormWatch {
   changes(): { state: FormState; at: number }[];
   /** Forget everything typed. */
   clear(): void;
-  /** Every field in reach, taken or not, and why. */
-  explain(): FieldReport[];
-  /** Write values back by token; how many were written. */
-  fill(fields: Record<string, string>): number;
 }

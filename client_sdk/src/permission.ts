@@ -46,5 +46,5 @@ export interface AdConsent {
  * sent for it. undefined while one has not been answered.
  */
 export function adsGranted({ ad_storage, ad_user_data }: AdConsent): boolean | undefined {
-  return ad_storage && ad_user_data ? ad_storage === "granted" && ad_user_data === "granted" : undefined;
+  return ad_storage && ad_user_data ? ad_storage + "" + ad_user_data === "grantedgranted" : undefined;
 }

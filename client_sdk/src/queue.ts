@@ -9,8 +9,6 @@ export interface Keyed {
 /** An event as it will be sent, word for word each time, so that its id never names two bodies. */
 export interface Item extends Keyed {
   id: string;
-  /** When it was made, ms since the epoch. */
-  made: number;
   json: string;
 }
 
@@ -22,9 +20,9 @@ export function enqueue<Kind extends Keyed>(queue: Kind[], item: Kind): Kind[] {
   return [...queue.filter((old) => !item.key || old.key !== item.key || old.sending), item].slice(-QUEUE_EVENTS);
 }
 
-/** What this page and other tabs left in storage, one of each id, neither too old nor too many. */
-export function mergeStored(stored: Item[], mine: Item[], notBefore: number): Item[] {
-  return [...without(stored, mine).filter(({ made }) => made >= notBefore), ...mine].slice(-QUEUE_EVENTS);
+/** What this page and other tabs left in storage, one of each id, and not too many. */
+export function mergeStored(stored: Item[], mine: Item[]): Item[] {
+  return [...without(stored, mine), ...mine].slice(-QUEUE_EVENTS);
 }
 
 /** Those whose ids are not among the others'. */

@@ -26,7 +26,7 @@ export function start(page: Page): void {
     const document: Document & { prerendering?: boolean } = page.document;
     const tag = findTag(document);
     if (!tag) return;
-    debug = tag.hasAttribute("data-debug");
+    debug = "debug" in tag.dataset;
     const begin = safely(() => {
       if (!(page.modori && page.modori.version)) watch(page, tag, safely, failed);
     });

@@ -5,12 +5,12 @@ import type { Page } from "./wire";
 const VISITOR = "modori_v";
 const VISITOR_S = 400 * 86_400; // the longest that browsers keep a cookie
 
-const STORED = ["id", "key", "made", "json"]; // of an item
+const STORED = ["id", "key", "json"]; // of an item
 
 /**
  * The only file that touches cookie and web storage. Each call works, or does nothing, where they are missing.
  *
- * Names in use, all written after permission only: `config`, `choice`, `q` (the queue), `form` (the last form that was
+ * Names in use, all written after permission only: `choice`, `q` (the queue), `form` (the last form that was
  * left unfinished: when, ms, a space, and its state as JSON), `cart` (see carts/), `back` (see restore/).
  */
 export interface Store {
@@ -59,7 +59,7 @@ export function makeStore(page: Page, site: string): Store {
     debugging: () => attempt(() => page.sessionStorage.getItem("modori_debug")),
     read,
     write,
-    readQueue: () => attempt(() => (JSON.parse(read("q") as string) as Item[]).filter((item) => item.json)) || [],
+    readQueue: () => attempt(() => (JSON.parse(read("q") as string) as Item[]).filter(({ json }) => JSON.parse(json))) || [],
     writeQueue: (items) => write("q", items.length ? JSON.stringify(items, STORED) : ""),
     knownVisitor,
     visitor() {

@@ -2,24 +2,20 @@ const URL_LIMIT = 2000;
 
 /** A page's address without fragment and query, but for `utm_*` and our click token. */
 export function pageUrl(href: string): string {
-  const url = new URL(href);
-  const kept = new URLSearchParams();
-  url.searchParams.forEach((value, name) => {
-    if (/^(utm_\w+|modori_t)$/.test(name)) kept.append(name, value);
-  });
-  const query = kept.toString();
-  return (url.origin + url.pathname + (query && "?" + query)).slice(0, URL_LIMIT);
+  const { origin, pathname, search } = new URL(href);
+  const kept = search.slice(1).split("&").filter((part) => /^(utm_\w+|modori_t)=/.test(part));
+  return (origin + pathname + (kept[0] ? "?" + kept.join("&") : "")).slice(0, URL_LIMIT);
 }
 
 /** An address that the page gave, made absolute; undefined where it is none that a person could open. */
 export function absoluteUrl(given: unknown, base: string): string | undefined {
-  if (typeof given !== "string" || !given) return undefined;
   try {
-    const url = new URL(given, base).href;
-    return /^https?:/.test(url) && url.length <= URL_LIMIT ? url : undefined;
+    const { href } = new URL(given as string, base);
+    if (given && typeof given === "string" && /^https?:/.test(href) && href.length <= URL_LIMIT) return href;
   } catch {
-    return undefined;
+    // No address.
   }
+  return undefined;
 }
 
 /** Where in a site a page is: another one is another page. A fragment counts where it is an address ("#/cart"). */

@@ -1,11 +1,11 @@
 import { watchAddress } from "./address";
-import { ECOMMERCE, makeLayer, shimOf } from "./carts/layer";
+import { shimOf } from "./carts/layer";
 import { reportOf, type Report } from "./commands";
 import { CONFIG_MAX_AGE_MS, parseConfig } from "./config";
 import { makeDelivery } from "./delivery";
 import { uuid } from "./ids";
-import { kindOfPath } from "./kind";
 import { makeLoader } from "./loader";
+import { digitRuns, holdsCardNumber } from "./luhn";
 import type { Core, PartName, Parts } from "./parts";
 import { ADS, type AdConsent, adsGranted, CAPTURE, choose, isRefused, mayCapture, parseChoice } from "./permission";
 import { enqueue } from "./queue";
@@ -27,7 +27,10 @@ const TITLE_LIMIT = 300;
 const KEPT_FORM_MS = 7 * 86_400_000;
 
 /** Inputs that somebody might write a name into: where one is, the forms part is worth its bytes. */
-const FIELD = "input:not([type]),input[type=text],input[type=email],input[type=tel]";
+const FIELD = "input:not([type]),[type=text],[type=email],[type=tel]";
+
+/** Events of GA4's e-commerce, and names like theirs. */
+const TRADE = /cart|checkout|purchase|view_item/;
 
 /** A report with the moment and the page that it is about. Waits in memory for permission. */
 interface Dated extends Report {
@@ -38,23 +41,22 @@ interface Dated extends Report {
 /** Join the page's signals, the visitor's permission and the delivery. Everything that the page calls is `safely`. */
 export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed: { errors: number }): void {
   const { document } = page;
-  const site = tag.getAttribute("data-site") as string;
+  const site = tag.dataset.site as string;
   const host = new URL(tag.src).origin;
   const store = makeStore(page, site);
   const transport = makeTransport(page, host, site);
   const delivery = makeDelivery(page, transport, store, site);
   const load = makeLoader(page, tag, host);
-  const listen = makeLayer(page, tag.getAttribute("data-layer") || "dataLayer");
   const now = () => page.Date.now();
 
   const commands: ArrayLike<unknown>[] = []; // given before the config was known
   let ready = false; // the config is known
   let config = parseConfig("");
-  let configText = "";
   let configAt = 0;
   let choice = parseChoice("");
   let ads: AdConsent = {}; // what the page told Google since we last acted on it
-  let trades = false; // the page told others of a cart
+  let lastSaid: unknown; // the last that the page told Google
+  let trades = false; // it told of a cart
   let held: Dated[] = [];
   let began = false; // capture was permitted once on this page
   let spotSeen = ""; // where the last page event was
@@ -71,7 +73,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   const permitted = () =>
     mayCapture(config, choice, (page.navigator as any).globalPrivacyControl, () => !!find(config.noticeSelector));
   const visible = () => document.visibilityState !== "hidden";
-  const dated = (report: Report, at: number): Dated => {
+  const dated = (report: Report, at = now()): Dated => {
     return { ...report, at, on: { url: pageUrl(page.location.href), title: clip(document.title, TITLE_LIMIT) } };
   };
 
@@ -86,26 +88,24 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
       items.length >>= 1;
       json = JSON.stringify(event);
     }
-    delivery.add({ id, key, made: at, json });
+    delivery.add({ id, key, json });
     if (type === "form") store.write(type, data.submitted ? "" : at + " " + JSON.stringify(data));
     if (type === "order") store.write("form", "");
-    if (core.told) core.told(event);
+    core.told?.(event);
   }
 
-  function emitPage(): void {
-    if (!visible()) return;
+  /** Say that the page is open and seen, unless that was said within `quietMs`. */
+  function emitPage(quietMs: number): void {
+    if (!visible() || !permitted() || now() - pageSeenAt < quietMs) return;
     pageSeenAt = now();
     spotSeen = spotOf(page.location.href);
-    const kind = (core.carts && core.carts.kind()) || kindOfPath(page.location.pathname);
-    const data = { kind, health: core.health() };
-    const seen = dated({ type: "page", data, key: "" }, pageSeenAt);
-    emit({ ...seen, key: "page " + seen.on.url });
+    const data = { kind: core.carts?.kind() || undefined, health: core.health() };
+    emit(dated({ type: "page", data, key: "page " + spotSeen }));
   }
 
   /** Where capture is permitted for the first time on this page, take up what earlier pages left. */
   function begin(): void {
     began = true;
-    store.write("config", configText);
     delivery.resume();
     if (!(parseInt(store.read("form") || "") > now() - KEPT_FORM_MS)) store.write("form", "");
     if (/[?&]modori_t=/.test(page.location.search) || store.read("back")) load("restore");
@@ -117,13 +117,25 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if ([document, ...frames].some((inner) => inner && inner.querySelector(FIELD))) load("forms");
   }
 
+  /** Hear what the page tells Google: that it trades, and by Consent Mode what the person answered. */
+  function listen(): void {
+    const layer = (page as any)[tag.dataset.layer || "dataLayer"];
+    if (!Array.isArray(layer)) return;
+    // Other tags wrap `push` and shorten the array: what was heard last is found again by itself.
+    layer.slice(layer.lastIndexOf(lastSaid) + 1).forEach(
+      safely((entry) => {
+        const { 0: command, 1: word, 2: said, event = word } = entry;
+        // A default is the site's word; only an update is the person's.
+        if (command === "consent" && word === "update") ads = { ...ads, ...said };
+        trades = trades || TRADE.test(event);
+      }),
+    );
+    lastSaid = layer[layer.length - 1];
+  }
+
   /** Where capture is permitted, turn all that waits into events. */
-  function collect(): void {
-    listen().forEach(([command, word, given]) => {
-      // A default is the site's word; only an update is the person's.
-      if (command === "consent" && word === "update") ads = { ...ads, ...given };
-      trades = trades || ECOMMERCE.test(word as string);
-    });
+  const collect = safely(() => {
+    listen();
     const agreed = config.mode === "after-consent" && adsGranted(ads);
     if (typeof agreed === "boolean") {
       ads = {};
@@ -134,40 +146,40 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if (!began) begin();
     if (core.carts) core.carts.look();
     else if (trades || shimOf(page)) load("carts");
-    if (spotSeen !== spotOf(page.location.href)) emitPage();
+    if (spotSeen !== spotOf(page.location.href)) emitPage(0);
     held.splice(0).forEach(emit);
     if (!core.forms) return lookForFields();
     core.forms.changes().forEach(({ state, at }) => {
-      emit(dated({ type: "form", data: { ...state }, key: state.submitted ? "" : "form " + state.form }, at));
+      emit(dated({ type: "form", data: { ...state }, key: state.submitted || state.survey ? "" : "form " + state.form }, at));
     });
-  }
+  });
 
   function soon(): void {
     if (soonTimer) return;
     soonTimer = true;
     const work = () => {
       soonTimer = false;
-      safely(collect)();
+      collect();
       delivery.flush();
     };
-    page.setTimeout(safely(work), SOON_MS);
+    page.setTimeout(work, SOON_MS);
   }
 
   function report(said: Report): void {
-    held = enqueue(held, dated(said, now()));
+    held = enqueue(held, dated(said));
     soon();
   }
 
   /** Forget what the page said and everything typed. */
   function forget(): void {
     held = [];
-    if (core.forms) core.forms.clear();
+    core.forms?.clear();
   }
 
-  /** Forget that, and what was not sent, but for the keys that `kept` matches. */
-  function stop(kept: RegExp): void {
+  /** Forget that, and what was not sent, but for withdrawals. */
+  function stop(): void {
     forget();
-    delivery.forget(kept);
+    delivery.forget();
   }
 
   /** The visitor granted or withdrew a channel. */
@@ -175,10 +187,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     const before = permitted();
     choice = choose(choice, channel, granted);
     const after = permitted();
-    if (isRefused(choice)) {
-      stop(/^consent capture/);
-      store.forgetVisitor();
-    } else if (before && !after) stop(/^consent/);
+    if (before && !after) stop();
+    if (isRefused(choice)) store.forgetVisitor();
     if (before || after || config.mode === "notice") store.write("choice", choice.join(" "));
   }
 
@@ -186,14 +196,12 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     const { channel, granted } = said.data as { channel: string; granted: boolean };
     // A withdrawal goes out by the permission that it ends, a grant by the one that it gives. "No thanks" goes to a
     // server that knows this browser, and to no other.
-    if (!granted) {
-      if (channel !== CAPTURE) {
-        report(said);
-        collect();
-      } else if (store.knownVisitor()) emit(dated(said, now()));
-    }
-    decide(channel, !!granted);
-    if (granted) report(said);
+    if (granted) decide(channel, granted);
+    if (granted || channel !== CAPTURE) {
+      report(said);
+      collect();
+    } else if (store.knownVisitor()) emit(dated(said));
+    if (!granted) decide(channel, false);
   }
 
   const handle = safely(([name, given]: any) => {
@@ -216,19 +224,16 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     }
   });
 
-  /** Take the config, written as the instant it was asked for (ms), a space, and the route's JSON. */
-  function configure(text: string): void {
-    configAt = parseInt(text);
-    configText = text;
-    config = parseConfig(text.slice(text.indexOf(" ")));
-    if (began) store.write("config", text);
+  /** Take the config route's JSON. */
+  function configure(json: string): void {
+    config = parseConfig(json);
     const first = !ready;
     if (first) choice = parseChoice(store.read("choice"));
     ready = true;
     if (config.mode === "off" || isRefused(choice)) {
       // A "no thanks" that has not reached the server yet is the one thing that goes without permission.
       delivery.resume();
-      stop(/^consent/);
+      stop();
     }
     if (first) {
       commands.splice(0).forEach(handle);
@@ -242,37 +247,35 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     page.setTimeout(beat, config.heartbeatMs);
     collect();
     if (visible() && now() - configAt >= CONFIG_MAX_AGE_MS) void askConfig(0);
-    if (permitted() && pageSeenAt < now()) emitPage();
+    emitPage(1);
     soon();
   });
 
   async function askConfig(triesLeft: number): Promise<void> {
     configAt = now();
     const { status, text } = await transport.getConfig();
-    if (!mayRetry(status) || !(triesLeft || ready)) safely(configure)(configAt + " " + text);
+    if (!mayRetry(status) || !(triesLeft || ready)) safely(configure)(text);
     else if (triesLeft) page.setTimeout(() => askConfig(triesLeft - 1), CONFIG_RETRY_MS * (1 + Math.random()));
   }
 
   const part = safely((name: PartName, start: Parts[PartName]) => {
-    const started = start(core);
-    if (name === "forms") core.forms = started as Core["forms"];
-    if (name === "carts") core.carts = started as Core["carts"];
+    (core as any)[name] = start(core);
     soon();
   });
 
   /** Answer `modori(…)` from now on, and whatever was said before. */
   function takeOver(): void {
-    const early = page.modori && (page.modori.q as ArrayLike<unknown>[] | undefined);
-    const entry = (...args: unknown[]) => handle(args);
+    const early = page.modori?.q as ArrayLike<unknown>[] | undefined;
     // A page that kept the old function still pushes to `modori.q`.
-    page.modori = Object.assign(entry, { version: SDK_VERSION, q: { push: handle }, part });
+    const members = { version: SDK_VERSION, q: { push: handle }, part };
+    page.modori = Object.assign((...args: unknown[]) => handle(args), members);
     Array.from(early || []).forEach(handle);
   }
 
   const on: Listen = (target, type, work) =>
     target.addEventListener(type, safely(work), { capture: true, passive: true });
   function leave(): void {
-    safely(collect)();
+    collect();
     delivery.flushOnHide();
   }
 
@@ -294,6 +297,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     load,
     forms: null,
     carts: null,
+    digitRuns,
+    holdsCardNumber,
     on,
     health: () => ({ ...failed, ...delivery.health() }),
     told: null,
@@ -303,32 +308,26 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   takeOver();
   on(document, "focusin", (event: Event) => {
     // A field in a shadow root shows itself here.
-    const touched = event.composedPath()[0] as Element;
-    if (!core.forms && touched.matches(FIELD) && permitted()) load("forms");
+    if (!core.forms && (event.composedPath()[0] as Element).matches(FIELD) && permitted()) load("forms");
   });
   on(document, "visibilitychange", () => {
     if (!visible()) leave();
-    else if (permitted() && now() - pageSeenAt >= config.heartbeatMs) emitPage();
+    else emitPage(config.heartbeatMs);
     soon();
   });
   on(document, "click", soon);
-  on(document, "DOMContentLoaded", collect);
-  on(page, "load", soon);
   on(page, "pagehide", leave);
-  on(page, "pageshow", (event: PageTransitionEvent) => {
-    if (event.persisted) spotSeen = "";
+  on(page, "pageshow", ({ persisted }: PageTransitionEvent) => {
+    if (persisted) spotSeen = "";
     soon();
   });
   on(page, "storage", () => {
     // Another tab's "no thanks" is this one's, too.
     choice = parseChoice(store.read("choice"));
-    if (isRefused(choice)) stop(/^consent capture/);
+    if (isRefused(choice)) stop();
   });
   safely(watchAddress)(page, on, soon);
 
   if (/[?&]modori_debug=1/.test(page.location.search) || store.debugging()) load("debug");
-  const stored = store.read("config") || "";
-  const age = now() - parseInt(stored); // NaN where nothing is stored
-  if (age >= 0 && age < CONFIG_MAX_AGE_MS) configure(stored);
-  else void askConfig(CONFIG_TRIES - 1);
+  void askConfig(CONFIG_TRIES - 1);
 }

@@ -39,7 +39,7 @@ test("a page that may be captured says so, in the envelope that the server expec
   assert.equal(event!.at, "2026-11-21T09:00:00.000Z");
   assert.deepEqual(event!.page, { url: "https://shop.example/cart?modori_t=T9", title: "カート" });
   const health = { errors: 0, queued: 0, dropped: 0 };
-  assert.deepEqual([event!.type, event!.data], ["page", { kind: "cart", health }]);
+  assert.deepEqual([event!.type, event!.data], ["page", { health }]);
   const { init } = world.posts[0]!;
   assert.equal(init.credentials, "omit");
   assert.equal(init.keepalive, true);
@@ -170,17 +170,50 @@ test("an unreachable config is asked for again a few times and means off meanwhi
   assert.deepEqual([world.asked.length, world.posts.length, world.stored()], [4, 0, {}]);
 });
 
-test("a stored config serves for five minutes, and no longer", async () => {
-  const first = await open();
-  await first.advance(1000);
-  const second = await open({ after: first, config: "unreachable" });
-  await second.advance(1000);
-  assert.deepEqual([second.asked.length, second.events("page").length], [0, 1]);
-  assert.equal(second.events()[0]!.visitor, first.events()[0]!.visitor);
-  second.now += 300_000;
-  const third = await open({ after: second, config: "unreachable" });
-  await third.advance(1000);
-  assert.deepEqual([third.asked.length, third.posts.length], [1, 0]);
+test("a page that stays open asks for the config again, and obeys it without being touched", async () => {
+  const config = { mode: "notice", notice_selector: "body", heartbeat_s: 15 };
+  const world = await open({ config });
+  await world.advance(1000);
+  config.mode = "off";
+  await world.advance(280_000);
+  assert.equal(world.asked.length, 1);
+  assert.ok(world.events("page").length > 10);
+  await world.advance(30_000);
+  assert.equal(world.asked.length, 2);
+  const before = world.posts.length;
+  world.answers = () => "unreachable";
+  world.say("cart", cart);
+  world.type("#email", "hanako@example.jp");
+  await world.advance(290_000);
+  assert.deepEqual([world.posts.length, world.stored()["modori_q:pk_test"]], [before, undefined]);
+  world.answers = () => ({ status: 202 });
+  config.mode = "notice";
+  await world.advance(30_000);
+  world.say("cart", cart);
+  await world.advance(1000);
+  const sent = world.events().slice(-3).map(({ type }) => type);
+  assert.equal(world.asked.length, 3);
+  assert.ok(sent.includes("cart"), "back on, again without a touch");
+  assert.equal(world.events("form").length, 0, "what was typed while it was off is forgotten");
+});
+
+test("an open page that cannot refresh its config goes by the last one; a hidden page does not ask", async () => {
+  const options: Options = { config: { mode: "notice", notice_selector: "body" } };
+  const world = await open(options);
+  world.setVisible(false);
+  await world.advance(900_000);
+  assert.equal(world.asked.length, 1);
+  world.setVisible(true);
+  options.config = "unreachable";
+  await world.advance(20_000);
+  world.say("cart", cart);
+  await world.advance(1000);
+  assert.deepEqual([world.asked.length, world.events("cart").length], [2, 1]);
+  options.config = "missing"; // the key was revoked: off
+  await world.advance(310_000);
+  world.say("cart", cart);
+  await world.advance(1000);
+  assert.equal(world.events("cart").length, 1);
 });
 
 test("mode notice: captured only while the notice is in the page", async () => {
@@ -351,7 +384,7 @@ test("without its tag the script does nothing", async () => {
 
 test("it prints nothing, but with data-debug says what it did not understand", async () => {
   for (const [debug, lines] of [["", 0], ["data-debug", 1]] as const) {
-    const world = await open({ tag: `<script src="${HOST}/sdk/v1/modori.js" data-site="pk" ${debug}></script>` });
+    const world = await open({ tag: `<script src="${HOST}/sdk/v1/modori.js" data-site="pk_d" ${debug}></script>` });
     world.say("kart", cart);
     assert.equal(world.printed.length, lines);
   }

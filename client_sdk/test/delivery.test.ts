@@ -189,7 +189,7 @@ test("what a closed page could not bring home, the next page does, once", async 
   assert.equal(third.events("order").length, 0);
 });
 
-test("what waits in storage is bounded in number and age, and goes when the site is switched off", async () => {
+test("what waits in storage is bounded in number, and goes when the site is switched off", async () => {
   const world = await open();
   world.answers = () => "unreachable";
   for (let i = 0; i < 130; i++) world.say("order", order(i));
@@ -198,8 +198,7 @@ test("what waits in storage is bounded in number and age, and goes when the site
   world.now += 600_000;
   const off = await open({ after: world, config: { mode: "off" } });
   assert.equal(off.stored()["modori_q:pk_test"], undefined);
-  world.now += 3 * 86_400_000;
-  const late = await open({ after: world });
+});
   await late.advance(5000);
   assert.equal(late.events("order").length, 0);
 });
@@ -208,7 +207,7 @@ test("two tabs keep each other's events", async () => {
   const one = await open();
   one.answers = () => "unreachable";
   one.say("order", order("one"));
-  await one.advance(1000);
+  await one.close();
   const two = await open({ after: one });
   two.answers = () => "unreachable";
   two.say("order", order("two"));
@@ -219,7 +218,7 @@ test("two tabs keep each other's events", async () => {
 });
 
 test("storage that somebody else wrote does no harm", async () => {
-  for (const junk of ["[", "null", "{}", "[null]", '[{"json":"}{","made":1}]']) {
+  for (const junk of ["[", "null", "{}", "[null]", '[{"json":"}{"}]']) {
     const world = await open({ before: (page) => page.localStorage.setItem("modori_q:pk_test", junk) });
     world.say("order", order(1));
     await world.advance(1000);

@@ -6,7 +6,6 @@ import { parseConfig } from "../src/config";
 import { fieldMeaning, keepableValue, readableType } from "../src/fields";
 import { randomHex, uuid } from "../src/ids";
 import { holdsCardNumber } from "../src/luhn";
-import { kindOfPath } from "../src/kind";
 import { adsGranted, choose, mayCapture, parseChoice } from "../src/permission";
 import { enqueue, type Item, mergeStored, takeBatch } from "../src/queue";
 import { mayRetry, retryWaitMs } from "../src/retry";
@@ -169,21 +168,6 @@ for (const [said, expected] of AD_CONSENTS) {
   });
 }
 
-const KINDS: [string, string][] = [
-  ["/", "other"],
-  ["/cart", "cart"],
-  ["/shopping/Cart/index.php", "cart"],
-  ["/products/detail/12", "product"],
-  ["/item/A-1", "product"],
-  ["/checkout/contact", "checkout"],
-  ["/order/confirm", "checkout"],
-  ["/order/complete", "thanks"],
-  ["/thank-you", "thanks"],
-];
-for (const [path, kind] of KINDS) {
-  test(`a page at ${path} seems to be of the kind ${kind}`, () => assert.equal(kindOfPath(path), kind));
-}
-
 const CHOICES: [string, string, boolean, string][] = [
   ["", "email", true, "email"],
   ["email", "email", true, "email"],
@@ -199,7 +183,7 @@ for (const [before, channel, granted, after] of CHOICES) {
   });
 }
 
-const item = (id: string, key = "", json = "{}"): Item => ({ id, key, made: 1000, json });
+const item = (id: string, key = "", json = "{}"): Item => ({ id, key, json });
 const ids = (items: Item[]) => items.map(({ id }) => id).join(" ");
 
 test("a newer state takes an unsent one's place, never that of one on its way", () => {
@@ -218,8 +202,8 @@ test("the queue is bounded and drops the oldest", () => {
   assert.equal(queue[0]!.id, "i20");
 });
 
-test("what is stored is taken up once, unless too old", () => {
-  const merged = mergeStored([item("a"), item("b"), { ...item("old"), made: 1 }], [item("b"), item("c")], 1000);
+test("what is stored is taken up once", () => {
+  const merged = mergeStored([item("a"), item("b")], [item("b"), item("c")]);
   assert.equal(ids(merged), "a b c");
 });
 
