@@ -19,7 +19,7 @@ async def score_pages(browser: Browser, pages: list[FormPage], *, sdk: Path, at_
         async def fill(page: FormPage) -> Filled:
             async with places:
                 try:
-                    return await type_into(browser, site, page)
+                    return await type_into(browser, site, recorder, page)
                 except Exception as failure:
                     failure.add_note(page.name)
                     raise

@@ -8,13 +8,14 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, ElementHandle, JSHandle, Page
 from playwright.async_api import Error as BrowserError
 
-from tests.forms.pages import FormPage, Site
+from tests.forms.pages import FormPage, Recorder, Site
 from tests.forms.scoring import TypedField
 from tests.forms.values import LONGEST_PART, REPEATED, Room, right_tokens, value_for
 
 _FIND = Path(__file__).with_name("fields.js").read_text()
 _DESCRIBE = Path(__file__).with_name("describe.js").read_text()
-_READY_MS, _LATE_SCRIPT_MS, _STEP_MS, _LEFT_MS = 5000, 700, 1200, 400
+_READY_MS, _LATE_SCRIPT_MS, _STEP_MS = 5000, 700, 1200
+_LOOK_MS, _QUIET_MS, _SILENT_MS = 100, 300, 1500  # after leaving: between looks, without news, until the first news
 _WRITABLE = {"text", "email", "tel", "search", "number", "password", "url", "textarea"}
 _PICKED = {"date", "month", "time"}
 _HAS_SDK = """() => {
@@ -96,7 +97,7 @@ def _identity(said: dict[str, Any]) -> tuple[object, ...]:
     return said["tag"], said["type"], said["name"], said["id"]
 
 
-async def type_into(browser: Browser, site: Site, form: FormPage) -> Filled:
+async def type_into(browser: Browser, site: Site, recorder: Recorder, form: FormPage) -> Filled:
     """Fill in one page as a quick person does, leave it, and answer what was typed where.
 
     A form says one value for one meaning. So a second e-mail field of a form is given the same text as the first, as
@@ -107,7 +108,7 @@ async def type_into(browser: Browser, site: Site, form: FormPage) -> Filled:
     while True:
         context = await browser.new_context(locale="ja-JP" if form.collection == "japanese" else "en-US")
         try:
-            last_visit = await _fill(context, site, form, visit, filled)
+            last_visit = await _fill(context, site, recorder, form, visit, filled)
         finally:
             await context.close()
         if visit >= last_visit:
@@ -115,7 +116,9 @@ async def type_into(browser: Browser, site: Site, form: FormPage) -> Filled:
         visit += 1
 
 
-async def _fill(context: BrowserContext, site: Site, form: FormPage, visit: int, filled: Filled) -> int:
+async def _fill(
+    context: BrowserContext, site: Site, recorder: Recorder, form: FormPage, visit: int, filled: Filled
+) -> int:
     """Make one visit, add to `filled` what is to be judged, and answer the number of the last visit that is needed."""
     copies = _Copies(await context.new_page(), await context.new_page())
     await copies.labelled.goto(site.labelled(form))
@@ -145,7 +148,7 @@ async def _fill(context: BrowserContext, site: Site, form: FormPage, visit: int,
         if not await copies.step():
             break
     await copies.tagged.goto("about:blank")
-    await asyncio.sleep(_LEFT_MS / 1000)
+    await _wait_for_quiet(recorder, form)
     return max(done.values(), default=0)
 
 
@@ -179,6 +182,17 @@ async def _wait_for_sdk(page: Page) -> bool:
         return False
     await asyncio.sleep(0.05)
     return True
+
+
+async def _wait_for_quiet(recorder: Recorder, form: FormPage) -> None:
+    """Let what the leaving page sent arrive: the context's end would cut it off."""
+    heard, waited_ms, quiet_ms = -1, 0, 0
+    while quiet_ms < _QUIET_MS or (waited_ms < _SILENT_MS and not recorder.has_form(form.key)):
+        await asyncio.sleep(_LOOK_MS / 1000)
+        waited_ms += _LOOK_MS
+        now = len(recorder.requests(form.key))
+        quiet_ms = quiet_ms + _LOOK_MS if now == heard else 0
+        heard = now
 
 
 async def _write(page: Page, found: JSHandle, control: Control, text: str, serial: int) -> tuple[str, ...] | None:
