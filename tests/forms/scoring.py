@@ -130,7 +130,8 @@ def leaks_of(one: TypedField, requests: list[str]) -> list[str]:
                 here = secret in plain(request) or any(secret in plain(text) for text in _texts(request))
             else:
                 whole = re.compile(rf"(?<![0-9a-z]){re.escape(secret)}(?![0-9a-z])")
-                here = len(secret) > 1 and any(whole.search(plain(text)) for text in _texts(request))
+                words = (word for text in _texts(request) for word in (text, *text.split()))
+                here = len(secret) > 1 and any(whole.search(plain(word)) for word in words)
             if here:
                 seen.append(request[:200])
                 break

@@ -131,6 +131,7 @@ async def _fill(
         handle, controls = await copies.controls()
         waiting = [one for one in controls if one.label and one.said["visible"] and _count(one, controls) not in done]
         if waiting and not done:
+            await handle.evaluate(_FOCUS, waiting[0].index)  # a person looks for the field before the first key
             filled.awake &= await _wait_for_sdk(copies.tagged)
         for control in waiting:
             turn = _turn(control, controls)
