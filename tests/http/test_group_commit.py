@@ -1,0 +1,220 @@
+"""Group commit under adversity: two processes, a bad event, a lock that somebody holds, a database that goes away."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from random import Random
+from threading import Barrier, Event
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from sqlalchemy import text
+
+from modori.api.edge import ApiConfig
+from modori.api.flusher import Flusher, GoAlone
+from modori.api.ingest import IngestApp
+from modori.api.keys import SiteKeys
+from modori.capture.batch.visits import Posted
+from modori.capture.rules import PageSeen, ReadEvent
+from modori.kernel import clock
+from modori.kernel.ids import new_id
+from modori.storage.db import tenant_transaction
+from tests.asgi import Asker
+from tests.captureworld import cart, current, event, form, new_visitor, site_context, somebody, the_episode
+from tests.conftest import Cluster
+from tests.world import NOW, TenantWorld, World, make_tenant
+
+CONFIG = ApiConfig(public_url="https://modori.example", trusted_proxies=("127.0.0.1/32",))
+
+
+def ingest() -> Asker:
+    """A web process's ingest, with a flusher of its own."""
+    return Asker(IngestApp(CONFIG, keys=SiteKeys(kept_s=0)))
+
+
+def post(client: Asker, tenant: TenantWorld, events: Sequence[Any]) -> tuple[int, Any]:
+    body = json.dumps({"site": tenant.site_key, "events": events})
+    with clock.moved_to(NOW):
+        answer = client.post("/v1/events", content=body, headers={"origin": tenant.origin})
+    return answer.status_code, answer.json()
+
+
+def count(tenant: TenantWorld, sql: str, **values: Any) -> int:
+    with tenant_transaction(tenant.tenant_id) as session:
+        return int(session.connection().execute(text(sql), values).scalar_one())
+
+
+def page(visitor: str, *, title: str = "") -> ReadEvent:
+    return ReadEvent(new_id(), "page", NOW, visitor, None, title, PageSeen())
+
+
+def keep_all(flusher: Flusher, requests: Sequence[Posted]) -> list[BaseException | None]:
+    """Hand requests to a flusher at once; return what each was told."""
+
+    async def keep() -> list[BaseException | None]:
+        return await asyncio.gather(*(flusher.keep(one) for one in requests), return_exceptions=True)
+
+    return asyncio.run(keep())
+
+
+@contextmanager
+def held(tenant: TenantWorld, event_id: str | UUID) -> Iterator[None]:
+    """Another transaction has inserted this event's id and neither commits nor rolls back within the block."""
+    is_held, let_go = Event(), Event()
+
+    def hold() -> None:
+        with tenant_transaction(tenant.tenant_id) as session:
+            session.connection().execute(
+                text("insert into event_seen (tenant_id, event_id, seen_on) values (:t, :e, :d)"),
+                {"t": tenant.tenant_id, "e": UUID(str(event_id)), "d": NOW.date()},
+            )
+            is_held.set()
+            let_go.wait(30)
+            session.rollback()
+
+    with ThreadPoolExecutor(1) as thread:
+        holding = thread.submit(hold)
+        try:
+            assert is_held.wait(10)
+            yield
+        finally:
+            let_go.set()
+            holding.result(10)
+
+
+def test_two_processes_that_fold_the_same_visitors_in_any_order_lose_and_double_nothing(world: World) -> None:
+    busy = make_tenant("busy", ip_events_per_s=10_000, ip_events_burst=10_000, site_events_per_s=10_000)
+    visitors = [new_visitor() for _ in range(6)]
+    emails = [somebody() for _ in range(3)]
+    clients, start = [ingest(), ingest()], Barrier(8)
+    chance = Random(7)
+    batches = [
+        [
+            cart(busy, visitor=visitor, value=100 + number, at=NOW - timedelta(seconds=500 - number))
+            if chance.random() < 0.6
+            else form(busy, visitor=visitor, email=chance.choice(emails), at=NOW - timedelta(seconds=500 - number))
+            for visitor in chance.sample(visitors, 3)
+        ]
+        for number in range(120)
+    ]
+
+    def send(thread: int) -> list[tuple[int, Any]]:
+        start.wait(20)
+        return [post(clients[number % 2], busy, batches[number]) for number in range(thread, 120, 8)]
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = [answer for part in threads.map(send, range(8)) for answer in part]
+    assert {(status, told["accepted"]) for status, told in answers} == {(202, 3)}
+    assert count(busy, "select count(*) from event where visitor = any(:v)", v=visitors) == 360
+    for visitor in visitors:
+        sent = [one for batch in batches for one in batch if one["visitor"] == visitor]
+        carts = [one for one in sent if one["type"] == "cart"]
+        newest = max(carts, key=lambda one: str(one["at"]))
+        assert the_episode(busy, visitor).cart_minor == newest["data"]["value"]
+        assert count(busy, "select count(*) from episode where visitor = :v", v=visitor) == 1
+
+
+def test_one_event_that_cannot_be_stored_does_not_fail_its_neighbours(world: World) -> None:
+    """A NUL passes no reading; here it stands for whatever PostgreSQL refuses."""
+    site, first = site_context(world.acme), page(new_visitor())
+    neighbours = [Posted(site, (page(new_visitor()),), NOW) for _ in range(9)]
+    bad = Posted(site, (page(new_visitor(), title="a\x00b"),), NOW)
+    with held(world.acme, first.id), ThreadPoolExecutor(1) as thread:
+        flusher = Flusher()
+        waiting = thread.submit(keep_all, flusher, [Posted(site, (first,), NOW), *neighbours[:4], bad, *neighbours[4:]])
+    told = waiting.result(20)
+    assert [type(one) for one in told[1:] if one is not None] == [GoAlone]
+    assert isinstance(told[5], GoAlone)
+    stored = count(
+        world.acme,
+        "select count(*) from event where visitor = any(:v)",
+        v=[one.events[0].visitor for one in neighbours],
+    )
+    assert stored == 9
+
+
+def test_a_lock_that_somebody_holds_does_not_hold_the_neighbours(world: World) -> None:
+    client, mine, other = ingest(), new_visitor(), new_visitor()
+    waits = cart(world.acme, visitor=mine)
+    with ThreadPoolExecutor(2) as threads:
+        with held(world.acme, waits["id"]):
+            waiting = threads.submit(post, client, world.acme, [waits])
+            since = monotonic()
+            assert post(client, world.acme, [cart(world.acme, visitor=other)])[0] == 202
+            assert monotonic() - since < 10
+            assert not waiting.done()
+        assert waiting.result(20) == (202, {"accepted": 1, "refused": []})
+    assert count(world.acme, "select count(*) from event where visitor = any(:v)", v=[mine, other]) == 2
+
+
+def test_g1_a_database_that_goes_away_under_a_flush_is_503_and_the_next_try_counts_once(
+    world: World, engines: Cluster
+) -> None:
+    client, visitor = ingest(), new_visitor()
+    one = cart(world.acme, visitor=visitor)
+    with ThreadPoolExecutor(1) as threads:
+        with held(world.acme, one["id"]):
+            waiting = threads.submit(post, client, world.acme, [one])
+            ended = 0
+            until = monotonic() + 10
+            with psycopg.connect(engines.superuser_url, autocommit=True) as superuser:
+                while not ended and monotonic() < until:
+                    ended = superuser.execute(
+                        "select count(pg_terminate_backend(pid)) from pg_stat_activity where wait_event_type = 'Lock'"
+                        " and query like '%event_seen%' and usename = 'modori_app'"
+                    ).fetchone()[0]  # type: ignore[index]  # count(*) has a row
+        status, told = waiting.result(20)
+    assert ended
+    assert (status, told["code"]) == (503, "unavailable")
+    assert count(world.acme, "select count(*) from event where visitor = :v", v=visitor) == 0
+    assert post(client, world.acme, [one]) == (202, {"accepted": 1, "refused": []})
+    assert post(client, world.acme, [one]) == (202, {"accepted": 1, "refused": []})
+    assert count(world.acme, "select count(*) from event where visitor = :v", v=visitor) == 1
+
+
+def test_what_queues_while_a_flush_commits_is_kept_by_the_next_ones(world: World) -> None:
+    """More than one transaction takes, of two clients, from two event loops at once."""
+    requests = [
+        Posted(site_context(tenant), tuple(page(new_visitor()) for _ in range(3)), NOW)
+        for tenant in (world.acme, world.stranger)
+        for _ in range(20)
+    ]
+    flusher = Flusher(most_events=10)
+    with ThreadPoolExecutor(2) as threads:
+        told = list(threads.map(lambda part: keep_all(flusher, part), (requests[0::2], requests[1::2])))
+    assert told == [[None] * 20, [None] * 20]
+    for tenant in (world.acme, world.stranger):
+        assert count(tenant, "select count(*) from event") == 60
+
+
+def test_a_form_with_a_bought_address_ends_the_episode_although_its_neighbours_shared(world: World) -> None:
+    client, visitor, email = ingest(), new_visitor(), somebody()
+    assert post(client, world.acme, [cart(world.acme, visitor=visitor, at=NOW - timedelta(seconds=60))])[0] == 202
+    order = {"id": "A-7", "currency": "JPY", "value": 4980}
+    buyer = new_visitor()
+    bought = [
+        form(world.acme, visitor=buyer, email=email, at=NOW - timedelta(seconds=40)),
+        event(world.acme, "order", order, visitor=buyer, at=NOW - timedelta(seconds=30)),
+    ]
+    assert post(client, world.acme, bought)[1]["accepted"] == 2
+    assert post(client, world.acme, [form(world.acme, visitor=visitor, email=email)])[1]["accepted"] == 1
+    assert current(world.acme, visitor) is None
+
+
+def test_rules_36_a_flood_is_refused_without_being_parsed(world: World) -> None:
+    """What a full bucket refuses costs no parsing: rubbish after the key is answered 429, not 400."""
+    slow = make_tenant("slow", ip_events_per_s=1, ip_events_burst=5)
+    client = ingest()
+    five = [event(slow, "page", visitor=new_visitor()) for _ in range(5)]
+    assert post(client, slow, five)[0] == 202
+    rubbish = f'{{"site": "{slow.site_key}", "events": [{{"visitor"'
+    with clock.moved_to(NOW):
+        answer = client.post("/v1/events", content=rubbish, headers={"origin": slow.origin})
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) >= 1
+    assert post(client, slow, five[:1])[0] == 429
