@@ -21,7 +21,8 @@ from modori.capture import actions
 from modori.capture.model import Episode, Event
 from modori.sandbox.chromium import launch_options
 from modori.storage import db
-from tests.world import TenantWorld
+from tests.benchmarks.ground import UNLIMITED, Place, modori, running
+from tests.world import NOW, TenantWorld, make_tenant
 
 PAGE: Final = Path(__file__).with_name("visit_page.html")
 KEY_MS: Final = 20
@@ -78,6 +79,10 @@ class Failing:
     passed: int = 0
     over: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def asked(self) -> int:
+        return self.failed + self.passed
 
     def next(self) -> str | None:
         """Return how the next request fails: refused, cut, unanswered (it was taken all the same), hung; or None."""
@@ -195,7 +200,7 @@ class Crowd:
     shop: Shop
     at_once: int
     permitted: int = 0
-    """Visitors whose browser heard within the visit that it may be captured."""
+    """How many browsers heard while their visitor was there that they may report."""
 
     def visit(self, visitors: Sequence[Visitor], *, come_again: bool) -> None:
         """Let each visit once and close the tab; and, where asked, look in once more. Each has a browser of its own."""
@@ -260,6 +265,20 @@ class Crowd:
         ):
             await asyncio.sleep(0.2)
         await page.close()
+
+
+@contextmanager
+def visiting(folder: Path, place: Place, failing: Failing, *, at_once: int) -> Iterator[tuple[Crowd, TenantWorld]]:
+    """Run the web process, and a shop of another origin with the tag in it, until the block ends."""
+    shop = Shop()
+    with shop.open():
+        site = make_tenant("visited", now=NOW, **UNLIMITED | {"origins": [shop.url]})
+        with (
+            running(folder, place, {"web": modori("web")}, site=site) as web,
+            failing_front(web.web_port, failing) as front_url,
+        ):
+            shop.install(sdk_host=front_url if failing.share else web.web_url, site_key=site.site_key)
+            yield Crowd(shop, at_once), site
 
 
 @dataclass(frozen=True)
