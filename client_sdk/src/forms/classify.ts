@@ -9,20 +9,15 @@ export interface Meaning {
   why: Why;
   /** Asks for the same once more. */
   again?: boolean;
-  /** Takes an e-mail address or a phone number, as one likes. */
-  either?: boolean;
   /** Somebody's shipping address, which need not be the buyer's. */
   theirs?: boolean;
   /** Asks for what comes after an "@". */
   domain?: boolean;
 }
 
-const UNREADABLE = /^(date|month|week|time|url|select-m)/;
+const UNREADABLE = /^(date|month|week|time|url)/;
 const TAKEN =
   /^(email|tel|(family|given)-name(-kana)?|postal-code|address-l(evel|ine)[12]|street-address|organization)$/;
-/** Tokens of other fields. Any other word (off, username, new-password, nope) says nothing about the field. */
-const OTHERS = /^(tel-|bday|country|addi|hono|nick|org|address-l)/;
-
 /** Lower case, accents off, words and numbers apart: "shippingAddress[line1]" is " shipping address line 1 ". */
 export function plain(text: string): string {
   const split = text.replace(/([a-z])(?=[A-Z\d])/g, "$1 ").normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
@@ -37,64 +32,60 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   if (/^cc-/.test(hint)) return no("card");
   if (hint === "one-time-code") return no(hint);
   if (UNREADABLE.test(type)) return no("type");
-  const given = /^tel-[nal]/.test(hint) ? "tel" : TAKEN.test(hint) && hint;
-  if ((!given && OTHERS.test(hint)) || /fax|pager/.test(autocomplete)) return no("unknown");
+  if (/fax|pager|tel-[ce]/.test(autocomplete)) return no("unknown");
+  // Any other word (off, username, new-password, nope) says nothing about the field.
+  const given = /^tel-/.test(hint) ? "tel" : TAKEN.test(hint) && hint;
 
   // From the most telling to the least; of a name like "order[address][city]" the last part.
   const last = /([^.[\]]*[a-z][^.[\]]*)[^a-z]*$/i.exec(name) || name;
   const texts = [last[1] || name, id, label, placeholder, near].map(plain);
   const own = texts.slice(0, 4);
   const captions = own.slice(2);
-  const bare = [label, placeholder].map((text) => plain(text.replace(/[(（【].*?([)）】]|$)/g, " ")));
+  const bare = [label, placeholder].map((text) => plain(text.replace(/[(（].*?([)）]|$)/g, " ")));
   const firm = [plain(name), own[1]!, ...bare];
   const say = (regexp: RegExp, among = own) => among.some((text) => regexp.test(text));
 
-  let kind: words.Kind | undefined = type === "email" ? type : hint === "name" ? hint : undefined;
-  texts.forEach((text, at) => {
-    const found = words.KINDS.find(
+  const found = texts.map((text, at) =>
+    words.KINDS.find(
       ([kind, yes, not = /^$/]) =>
         yes.test(text) && !not.test(text) && !(at > 3 && say(not)) && !(kind === "email" && /tel|number/.test(type)),
-    );
-    if (!kind && found) kind = found[0];
-  });
+    ),
+  );
+  const [first = ""] = found.find(Boolean) || [];
+  let kind = given || (type === "email" ? type : hint === "name" ? hint : first);
   const mail = say(words.EMAIL, captions);
-  const either = type === "text" && mail && say(words.TEL, captions);
   // An attribute's "address" or "name" is doubtful beside a caption that says more.
-  if (either || (mail && /address|name/.test(kind || ""))) kind = "email";
+  if (mail && /^(address|name)$/.test(kind)) kind = "email";
   if (kind === "name" && say(words.ORG, bare)) kind = "organization";
-  const isName = given ? /name$/.test(given) : kind === "name";
+  const isName = /name/.test(kind);
+  const isAddress = /addr|post/.test(kind);
 
   // What can only hold an "@" may stand beside any word, except in its own captions.
   const sure = given ? !isName : kind === "email" && (type === kind || say(words.EMAIL));
-  const address = /address|postal/.test(kind || "");
   if (!mail && say(words.SECRET, sure ? bare : firm)) return no("password");
   if (type !== "email" && say(words.CODE, firm)) return no("one-time-code");
-  if (!sure && !address && say(words.CARD, isName ? [...firm, ...texts] : firm)) return no("card");
+  if (!sure && !isAddress && say(words.CARD, isName ? firm.concat(texts) : firm)) return no("card");
+  if (type === "textarea" && !isAddress) return no("type");
   const domain = kind === "email" && (/[@＠]$/.test(before) || say(/domain|ドメイン/));
-  if (!given) {
-    if (!kind || (!sure && say(words.STRANGE, firm))) return no("unknown");
-    if (isName && say(words.ACCOUNT, label || placeholder.trim() ? captions : texts)) return no("unknown");
-    if (type === "select-one" && !domain && !(address && say(words.ADDRESS))) return no("unknown");
-  }
-  if (type === "textarea" && !address) return no("type");
+  const account = isName && say(words.ACCOUNT, label || placeholder ? captions : texts);
+  const choice = /select/.test(type) && !domain && !(isAddress && say(words.ADDRESS));
+  if (!kind || (!given && (account || choice || (!sure && say(words.STRANGE, firm))))) return no("unknown");
 
-  const token = !given ? detail(kind!, captions.concat(texts)) : either ? "email" : isName && say(words.KANA, texts) ? given.replace(/name.*/, "name-kana") : given;
+  const token = detail(kind, captions.concat(texts)) + (isName && !/kana/.test(kind) && say(words.KANA, texts) ? "-kana" : "");
   const again = /^(email|tel)/.test(token) && say(words.CONFIRM);
-  return { token, why: "taken", again, either, domain, theirs: /shipping/.test(autocomplete) || say(words.THEIRS) };
+  return { token, why: "taken", again, domain, theirs: say(words.THEIRS, own.concat(autocomplete)) };
 }
 
 /** Which part of a name or an address, by the first text that says. */
-function detail(kind: words.Kind, texts: string[]): string {
-  const kana = texts.some((text) => words.KANA.test(text)) ? "-kana" : "";
-  let token: string = kind;
-  if (kind === "address") token = "street-address";
+function detail(kind: string, texts: string[]): string {
+  let token = kind.replace(/^addr.*s$/, "street-address");
   texts.some((text) => {
     const part = kind === "address" && words.PARTS.find(([, regexp]) => regexp.test(text));
-    if (part) token = "address-" + part[0];
     const family = kind === "name" && words.FAMILY.test(text);
-    const first = kind === "name" && words.GIVEN.test(text);
-    if (family !== first) token = family ? "family-name" : "given-name";
-    return part || family || first;
+    const given = kind === "name" && words.GIVEN.test(text);
+    if (part) token = "address-" + part[0];
+    if (family !== given) token = (family ? "family-" : "given-") + kind;
+    return part || family || given;
   });
-  return kind === "name" ? token + kana : token;
+  return token;
 }

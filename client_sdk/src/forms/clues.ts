@@ -19,28 +19,14 @@ export interface Clues {
 
 export type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
-/** Where fields may be. */
-export const FIELDS = "input,select,textarea";
+/** What a person types or chooses in. Says nothing yet about reading it. */
+export const FIELDS =
+  "select,textarea,input:not([type=hidden],[type=button],[type=submit],[type=reset],[type=image],[type=file]," +
+  "[type=range],[type=color],[type=checkbox],[type=radio])";
 
-const NO_FIELD = /^(hidden|button|submit|reset|image|file|range|color|checkbox|radio)$/;
-const SILENT = /comment|SCRIPT|STYLE|SELECT|TEXTAREA|BUTTON/;
-const WITHIN_A_WORD = /^([BIU]|EM|FONT|STRONG|#text)$/;
 const NEAR_LIMIT = 60;
-const TEXT_LIMIT = 200;
 
-/** Is this something that a person types or chooses in? Says nothing yet about reading it. */
-export function isField(node: unknown): node is Field {
-  const { tagName, type } = Object(node);
-  return /^(INPUT|SELECT|TEXTAREA)$/.test(tagName) && !NO_FIELD.test(type);
-}
-
-/** The text in a node, but for what scripts, buttons and lists of choices hold. */
-function textOf(node: Node | null): string {
-  if (!node || SILENT.test(node.nodeName)) return "";
-  let text = node.nodeValue || "";
-  for (let child = node.firstChild; child && text.length < TEXT_LIMIT; child = child.nextSibling) text += textOf(child);
-  return WITHIN_A_WORD.test(node.nodeName) ? text : " " + text + " ";
-}
+export const isField = (node: Element): node is Field => node.matches(FIELDS);
 
 const trimmed = (text: string) => text.replace(/\s+/g, " ").trim();
 
@@ -51,14 +37,14 @@ function textBefore(field: Field): [near: string, before: string] {
   let node: Node | null = field;
   for (let level = 0; node && level < 6 && !/FORM|BODY/.test(node.nodeName); level++) {
     for (let sibling = node.previousSibling; sibling; sibling = sibling.previousSibling) {
-      const inside = sibling.nodeType === 1 ? (sibling as Element).querySelectorAll(FIELDS) : [];
-      if ([sibling, ...Array.from(inside)].some(isField)) {
+      const element = sibling.nodeType === 1 && (sibling as Element);
+      if (element && (isField(element) || element.querySelector(FIELDS))) {
         if (level > 2) return ["", before];
         before = before || trimmed(text);
         text = "";
       } else {
-        text = textOf(sibling) + text;
-        if (/\p{L}/u.test(text.replace(/必須|任意|required|optional/i, ""))) return [trimmed(text).slice(-NEAR_LIMIT), before];
+        if (element || sibling.nodeType === 3) text = sibling.textContent + " " + text;
+        if (/\p{L}/u.test(text.replace(/必須|任意|required/i, ""))) return [trimmed(text).slice(-NEAR_LIMIT), before];
       }
     }
     node = node.parentNode;
@@ -70,15 +56,17 @@ function textBefore(field: Field): [near: string, before: string] {
 export function cluesOf(field: Field): Clues {
   const said = (name: string) => field.getAttribute(name) || "";
   const root = field.getRootNode() as Document;
-  const pointed = said("aria-labelledby").split(/\s+/).map((id) => textOf(root.getElementById(id)));
+  const labels = said("aria-labelledby").split(/\s+/).map((id) => root.getElementById(id));
+  // A label may be around the field, and so around a list of choices.
+  const label = labels.concat(...(field.labels || [])).map((node) => node && node.textContent!.replace(field.textContent!, ""));
   const [near, before] = textBefore(field);
   return {
     autocomplete: said("autocomplete").toLowerCase(),
     type: field.type,
     name: field.name,
     id: field.id,
-    label: trimmed([...Array.from(field.labels || [], textOf), said("aria-label"), ...pointed].join(" ")),
-    placeholder: said("placeholder") + " " + said("title"),
+    label: trimmed(label.join(" ") + said("aria-label")),
+    placeholder: said("placeholder") + said("title"),
     near,
     before,
     room: (field as HTMLInputElement).maxLength,

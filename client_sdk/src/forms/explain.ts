@@ -1,5 +1,5 @@
 import type { Core, FieldReport } from "../parts";
-import type { Slot } from "./arrange";
+import type { Known, Slot } from "./arrange";
 import { classify } from "./classify";
 import { cluesOf, type Field } from "./clues";
 import { groupOf, type Group, reach } from "./reach";
@@ -11,7 +11,7 @@ import { read, type Reading } from "./reading";
  */
 
 /** Every form in reach, read as the forms part would. */
-function readAll(core: Core): Reading[] {
+function readAll(core: Core): (Reading & { all: Known[] })[] {
   const groups = new Map<Group, Field[]>();
   const found = (field: Field) => {
     const group = groupOf(field);
@@ -21,15 +21,17 @@ function readAll(core: Core): Reading[] {
   return Array.from(groups.values(), (fields) => {
     const all = fields.map((field) => {
       const clues = cluesOf(field);
-      return { ...classify(clues), field, clues, ms: 0, edits: 0, left: false };
+      return { ...classify(clues), field, clues, ms: 0, edits: 0, changes: 0 };
     });
-    return read(all, {}, core);
+    return { all, ...read(all, {}, core) };
   });
 }
 
 /** Every field in reach, taken or not, and why. */
 export function explain(core: Core): FieldReport[] {
-  return readAll(core).flatMap(({ reports }) => reports);
+  return readAll(core).flatMap(({ all, reports }) =>
+    reports.map((report, at) => ({ element: all[at]!.field, ...report })),
+  );
 }
 
 /** What the page asks for and may be read now. */

@@ -3,7 +3,7 @@ import { clip } from "../text";
 import type { Known } from "./arrange";
 import { classify } from "./classify";
 import { cluesOf, type Field, isField } from "./clues";
-import { documentOf, fieldsOf, type Group, groupOf, reach, type Root } from "./reach";
+import { fieldsOf, type Group, groupOf, reach, type Root } from "./reach";
 import { read, whyNot } from "./reading";
 
 /** A form as a person sees it: it outlives its elements, which single-page apps replace by others of the same name. */
@@ -28,7 +28,6 @@ export function startForms(core: Core): FormWatch {
   const { page, safely } = core;
   const now = () => page.Date.now();
   const knowns = new WeakMap<Field, Known>();
-  const names = new WeakMap<Group, string>();
   const shadowed = new Map<Group, Set<Field>>(); // fields in shadow roots, which no form lists
   const watched = new Map<string, Watched>();
   let focus: Known | null = null;
@@ -44,22 +43,9 @@ export function startForms(core: Core): FormWatch {
       if (type === "password" || (type === field.type && name === field.name && id === field.id)) return known;
     }
     const clues = cluesOf(field);
-    const fresh = { ...classify(clues), field, clues, ms: 0, edits: 0, left: false };
+    const fresh = { ...classify(clues), field, clues, ms: 0, edits: 0, changes: 0 };
     knowns.set(field, fresh);
     return fresh;
-  }
-
-  function nameOf(group: Group): string {
-    let name = names.get(group);
-    if (!name) {
-      name = "page";
-      if ("elements" in group) {
-        const index = Array.from(group.ownerDocument.forms).indexOf(group);
-        name = clip(group.getAttribute("id") || group.getAttribute("name") || "form-" + index, NAME_LIMIT);
-      }
-      names.set(group, name);
-    }
-    return name;
   }
 
   /** A form's new state, or null where it says nothing new. */
@@ -82,7 +68,7 @@ export function startForms(core: Core): FormWatch {
     const said = JSON.stringify({ ...state, times: 0 });
     if (said === form.said || !(form.said || Object.keys(fields).length)) return null;
     form.said = said;
-    const survey = reports.slice(0, SURVEY_LIMIT).map(({ field, token, why }) => ({ field, token, why }));
+    const survey = reports.slice(0, SURVEY_LIMIT);
     const surveyed = JSON.stringify(survey);
     if (surveyed === form.survey) return state;
     form.survey = surveyed;
@@ -97,7 +83,11 @@ export function startForms(core: Core): FormWatch {
   }
 
   function touch(group: Group, touched: Field | null): void {
-    const name = nameOf(group);
+    let name = "page";
+    if ("elements" in group) {
+      const index = Array.from(group.ownerDocument.forms).indexOf(group);
+      name = clip(group.getAttribute("id") || group.getAttribute("name") || "form-" + index, NAME_LIMIT);
+    }
     const blank = { form: name, fields: {}, progress: 0, submitted: false, times: {} };
     const form = watched.get(name) || { group, at: 0, touched, state: blank, said: "", survey: "" };
     watched.set(name, form);
@@ -127,29 +117,27 @@ export function startForms(core: Core): FormWatch {
     const path = event.composedPath();
     const target = path[0] as Element;
     if (type === "load") {
-      const within = documentOf(target);
+      const within = (target as HTMLIFrameElement).contentDocument;
       if (within) reach(within, look, listen);
     } else if (type === "submit") {
       touch(target as HTMLFormElement, null);
       core.collect();
-    } else if (isField(target)) {
+    } else if (target.nodeType === 1 && isField(target)) {
+      const group = meet(target);
       if (/^focus/.test(type)) {
         lap();
-        const known = know(target);
-        focus = type === "focusin" ? known : null;
-        if (!focus) known.left = true;
+        focus = type === "focusin" ? know(target) : null;
         // What does not cross a shadow root is heard within it.
-        for (const node of path) if ("host" in node) listen(node as ShadowRoot);
-        meet(target);
-      } else {
-        const group = groupOf(target);
-        const known = knowns.get(target);
-        if (/^comp/.test(type)) composing = /start/.test(type) ? group : null;
-        if (known && known.left) known.edits++;
-        if (known) known.left = false;
-        touch(group, target);
-        if (type === "change") core.collect();
+        for (const node of path as Node[]) if (node.nodeType === 11) listen(node as ShadowRoot);
+        return;
       }
+      if (/^comp/.test(type)) composing = /start/.test(type) ? group : null;
+      touch(group, target);
+      if (type !== "change") return;
+      const known = know(target);
+      known.edits += known.changes;
+      known.changes = 1;
+      core.collect();
     }
   });
 

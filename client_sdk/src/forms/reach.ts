@@ -42,18 +42,9 @@ export function reach(root: Root, found: (field: Field) => void, entered: (root:
   entered(root);
   root.querySelectorAll("*").forEach((node) => {
     if (isField(node)) found(node);
-    const within = node.shadowRoot || documentOf(node);
+    const within = node.shadowRoot || (node as HTMLIFrameElement).contentDocument;
     if (within) reach(within, found, entered);
   });
-}
-
-/** The document in a frame; nothing where it is another origin's or the node is no frame. */
-export function documentOf(node: Element): Document | null | undefined {
-  try {
-    return (node as HTMLIFrameElement).contentDocument;
-  } catch {
-    return null;
-  }
 }
 
 /** The fields of one form that its own tree holds. */

@@ -11,7 +11,8 @@ export interface Reading {
   fields: Record<string, string>;
   /** 0 to 1: filled among the visible, allowed and required ones (all, where none is required); NaN without any. */
   progress: number;
-  reports: FieldReport[];
+  /** Of every field, in the order given. */
+  reports: Omit<FieldReport, "element">[];
   /** What may be read now. */
   slots: Slot[];
 }
@@ -37,8 +38,9 @@ function valueOf({ token, parts, glue }: Slot, cards: Cards): [token: string, va
   const whole = texts.find((text) => (glue === "@" ? /.@/.test(text) : text.replace(/\D/g, "").length > 8));
   const text = whole || (texts.every(Boolean) ? texts.join(glue).replace(/@+/, "@") : "");
   const value = keepable(token, text, cards);
-  const phone = !value && parts[0]!.either && keepable("tel", text, cards);
-  return phone ? ["tel", phone] : [token, value];
+  // Where a phone number is asked for, many forms take an e-mail address as well.
+  const mail = token === "tel" && !value && keepable("email", text, cards);
+  return mail ? ["email", mail] : [token, value];
 }
 
 /**
@@ -53,9 +55,9 @@ export function read(all: Known[], earlier: Record<string, string>, cards: Cards
   const counted = [0, 0]; // those not required, and those that are
   const filled = [0, 0];
   const arranged = arrange(all);
-  const reports = all.map((known): FieldReport => {
+  const reports = all.map((known): Reading["reports"][0] => {
     const { name, id } = known.clues;
-    return { element: known.field, field: (name || id).slice(0, FIELD_LIMIT), token: null, why: whyNot(known) };
+    return { field: (name || id).slice(0, FIELD_LIMIT), token: null, why: whyNot(known) };
   });
   const slots = arranged.filter((slot) => {
     const { parts, again } = slot;
@@ -68,7 +70,7 @@ export function read(all: Known[], earlier: Record<string, string>, cards: Cards
       else if (value === null) report.why = "value";
     }
     if (!again) {
-      const required = +parts.some(({ field }) => field.required || field.getAttribute("aria-required") === "true");
+      const required = +parts.some(({ field }) => field.required);
       counted[required]!++;
       if (value) filled[required]!++;
     }
