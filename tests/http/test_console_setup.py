@@ -19,7 +19,9 @@ from modori.leads.queries import list_routes
 from modori.outreach.queries import find_oldest_scenario
 from modori.sandbox.ports import choose_port
 from modori.storage.db import tenant_transaction
+from modori.tenants.actions import signing_secrets
 from modori.tenants.model import Role
+from modori.tenants.queries import get_site
 from tests.consoleworld import PUBLIC_URL, Console, log_in, make_app
 from tests.drain import drain
 from tests.questions import ask_one
@@ -153,10 +155,52 @@ def test_a_key_is_shown_once_and_revoked(world: World, admin: Console) -> None:
     page = admin.act(f"{path}/keys", kind="secret").text
     found = re.search(r'<code id="issued">(sk_[\w-]+)</code>', page)
     assert found is not None
-    assert found[1] not in admin.get(path).text
+    assert found[1] not in admin.get(f"{path}/settings").text
     key_id = ask_one(world.acme.tenant_id, "select key_id from site_key order by made_at desc, key_id desc limit 1")
     assert admin.act(f"{path}/keys/{key_id}/revoke").status_code == 303
-    assert "Revoked" in admin.get(path).text
+    assert "Revoked" in admin.get(f"{path}/settings").text
+
+
+def test_a_site_s_sending_is_stopped_and_goes_on(world: World, admin: Console) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
+    assert admin.act(f"{path}/stop", reason="苦情の確認中").status_code == 303
+    stopped = "select sending_stopped_at is not null from site where site_id = :id"
+    assert ask_one(world.acme.tenant_id, stopped, id=world.acme.site_id) is True
+    for tab in ("", "/events", "/settings"):
+        page = admin.get(f"{path}{tab}").text
+        assert "Nothing is sent for this site since" in page
+        assert "苦情の確認中" in page
+    admin.act(f"{path}/resume")
+    assert ask_one(world.acme.tenant_id, stopped, id=world.acme.site_id) is False
+    audit = admin.get("/console/audit").text
+    assert "Stopped a site&#39;s sending" in audit
+    assert "Let a site&#39;s sending go on" in audit
+
+
+def test_signed_mode_wants_a_secret_and_two_are_good_at_a_time(world: World, admin: Console) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
+    refused = admin.act(f"{path}/signed-mode", wanted="on")
+    assert refused.status_code == 422
+    assert "Make a signing secret first." in refused.text
+    shown = []
+    for _ in range(2):
+        found = re.search(r'<code id="issued">(sgn_[\w-]+)</code>', admin.act(f"{path}/signing").text)
+        assert found is not None
+        shown.append(found[1])
+    page = admin.get(f"{path}/settings").text
+    assert "two are good" in page
+    assert not any(secret in page for secret in shown), "shown once"
+    assert _good_secrets(world) == {shown[1].encode(), shown[0].encode()}
+    admin.act(f"{path}/signing/end")
+    assert _good_secrets(world) == {shown[1].encode()}
+    assert admin.act(f"{path}/signed-mode", wanted="on").status_code == 303
+    assert "Signed mode</span>" in admin.get(path).text
+
+
+def _good_secrets(world: World) -> set[bytes]:
+    with tenant_transaction(world.acme.tenant_id) as session:
+        site = get_site(session, tenant_id=world.acme.tenant_id, site_id=world.acme.site_id)
+        return set(signing_secrets(session, site))
 
 
 def test_switches_stop_a_client_and_everybody(world: World, admin: Console) -> None:

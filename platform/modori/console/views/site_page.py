@@ -110,9 +110,9 @@ def event_rows(visit: Visiting, tenant_id: UUID, site_id: UUID, kind: str = "") 
 
 
 @router.get("/tenants/{tenant_id}/sites/{site_id}/fields", name="sites.fields")
-def fields(visit: Visiting, tenant_id: UUID, site_id: UUID, days: int = PERIODS_DAYS[0]) -> Response:
+def fields(visit: Visiting, tenant_id: UUID, site_id: UUID, days: str = "") -> Response:
     tenant, site = TenantId(tenant_id), SiteId(site_id)
-    period = days if days in PERIODS_DAYS else PERIODS_DAYS[0]
+    period = next((one for one in PERIODS_DAYS if str(one) == days), PERIODS_DAYS[0])
     with read_transaction([tenant]) as session:
         stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
         seen = queries.look_at_forms(
@@ -163,11 +163,11 @@ def notice(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
 def adopt_notice(visit: Visiting, tenant_id: UUID, site_id: UUID, locale: str = Form("")) -> Response:
     """Store a generated notice as the site's own text."""
     tenant, site = TenantId(tenant_id), SiteId(site_id)
-    if locale not in notices.LOCALES:
-        raise BadInput("a notice is written in ja or en", fields=["locale"])
     with read_transaction([tenant]) as reading:
         stored = tenants.get_site(reading, tenant_id=tenant, site_id=site)
         facts, _ = _notice_facts(visit, reading, stored)
+    if locale not in notices.LOCALES:
+        raise BadInput("a notice is written in ja or en", fields=["locale"])
     text = notices.write_notice(facts, locale).text()
     with tenant_transaction(tenant) as session:
         actions.change_site(session, tenant_id=tenant, site_id=site, change=SiteChange(notice_text=text))
