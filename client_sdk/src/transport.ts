@@ -5,7 +5,7 @@ export interface Answer {
   status: number;
   /** What `Retry-After` asks for, in seconds; 0 where it asks nothing. */
   retryAfterS: number;
-  /** The body of a good answer, else "". */
+  /** The answer's body; "" where there was none. */
   text: string;
 }
 
@@ -26,8 +26,8 @@ export function makeTransport(page: Page, host: string, site: string): Transport
       const timer = page.setTimeout(() => abort.abort(), TIMEOUT_MS);
       const { signal } = abort;
       const response = await page.fetch(host + "/v1/" + path, { credentials: "omit", signal, ...init });
-      const { status, headers, ok } = response;
-      const text = ok ? await response.text() : "";
+      const { status, headers } = response;
+      const text = await response.text();
       page.clearTimeout(timer);
       return { status, retryAfterS: Number(headers.get("Retry-After")) || 0, text };
     } catch {

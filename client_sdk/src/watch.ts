@@ -72,7 +72,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   }
   const permitted = () =>
     mayCapture(config, choice, (page.navigator as any).globalPrivacyControl, () => !!find(config.noticeSelector));
-  const visible = () => document.visibilityState !== "hidden";
+  const visible = () => !document.hidden;
   const dated = (report: Report, at = now()): Dated => {
     return { ...report, at, on: { url: pageUrl(page.location.href), title: clip(document.title, TITLE_LIMIT) } };
   };
@@ -108,7 +108,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     began = true;
     delivery.resume();
     if (!(parseInt(store.read("form") || "") > now() - KEPT_FORM_MS)) store.write("form", "");
-    if (/[?&]modori_t=/.test(page.location.search) || store.read("back")) load("restore");
+    if (/modori_t=/.test(page.location.search) || store.read("back")) load("restore");
   }
 
   /** Is there a field to write into, here or in a frame that is as good as here? Asks for no layout. */
@@ -150,7 +150,9 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     held.splice(0).forEach(emit);
     if (!core.forms) return lookForFields();
     core.forms.changes().forEach(({ state, at }) => {
-      emit(dated({ type: "form", data: { ...state }, key: state.submitted || state.survey ? "" : "form " + state.form }, at));
+      // What is said once, a survey or the end, waits for no newer state to take its place.
+      const key = state.submitted || state.survey ? "" : "form " + state.form;
+      emit(dated({ type: "form", data: { ...state }, key }, at));
     });
   });
 
@@ -328,6 +330,6 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   });
   safely(watchAddress)(page, on, soon);
 
-  if (/[?&]modori_debug=1/.test(page.location.search) || store.debugging()) load("debug");
+  if (/modori_debug=1/.test(page.location.search) || store.debugging()) load("debug");
   void askConfig(CONFIG_TRIES - 1);
 }

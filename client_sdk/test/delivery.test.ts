@@ -199,9 +199,6 @@ test("what waits in storage is bounded in number, and goes when the site is swit
   const off = await open({ after: world, config: { mode: "off" } });
   assert.equal(off.stored()["modori_q:pk_test"], undefined);
 });
-  await late.advance(5000);
-  assert.equal(late.events("order").length, 0);
-});
 
 test("two tabs keep each other's events", async () => {
   const one = await open();

@@ -58,7 +58,11 @@ export class World {
   private timers: Timer[] = [];
   private visible = true;
 
-  constructor(private readonly options: Options = {}) {
+  /** What the config route answers; a test may change it. */
+  config: NonNullable<Options["config"]>;
+
+  constructor(options: Options = {}) {
+    this.config = options.config ?? { mode: "notice", notice_selector: "body", origins: [], heartbeat_s: 15 };
     const dom = new DomWindow({ url: options.url ?? "https://shop.example/cart" });
     const page = dom as unknown as Page;
     this.page = page;
@@ -72,7 +76,7 @@ export class World {
     put(page, "clearTimeout", (timer: Timer) => world.timers.splice(world.timers.indexOf(timer), 1));
     put(page, "Date", class extends Date { static now = () => world.now; });
     put(page, "console", { debug: (...args: unknown[]) => world.printed.push(args) });
-    Object.defineProperty(page.document, "visibilityState", { get: () => (world.visible ? "visible" : "hidden") });
+    Object.defineProperty(page.document, "hidden", { get: () => !world.visible });
     page.document.title = "カート";
     page.document.body.innerHTML =
       (options.tag ?? `<script async src="${HOST}/sdk/v1/modori.js" data-site="${SITE}"></script>`) +
@@ -193,7 +197,7 @@ export class World {
       return respond(this.answers(request), init.signal);
     }
     this.asked.push(path);
-    const config = this.options.config ?? { mode: "notice", notice_selector: "body", origins: [], heartbeat_s: 15 };
+    const config = this.config;
     if (config === "unreachable") return respond(config, init.signal);
     return respond(config === "missing" ? { status: 404 } : { status: 200, json: config }, init.signal);
   }
