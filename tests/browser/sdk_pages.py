@@ -1,0 +1,140 @@
+"""A shop's page and the server that its tag speaks to, on two origins, for the SDK in a real browser."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page
+
+PAGE = Path(__file__).with_name("sdk_page.html")
+SDK = Path(__file__).parents[2] / "client_sdk" / "dist"
+ARRIVAL_S = 15
+POLICY = "script-src 'unsafe-inline' SDK_HOST; connect-src SDK_HOST"
+
+
+@dataclass
+class Receiver:
+    """A server with the SDK's routes, which keeps what it is told."""
+
+    config: dict[str, object]
+    bodies: list[bytes] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    """Every address that was asked for, the events' too."""
+    status: int = 202
+    """Of the answer to events; 0 hangs for a while first."""
+    spoil: Callable[[str, bytes], bytes] = field(default=lambda _, script: script)
+    """What becomes of a script on its way, by its name."""
+    url: str = ""
+
+    def events(self, kind: str = "") -> list[dict[str, Any]]:
+        """What was told, of one type or of all, each id once."""
+        told = [event for body in list(self.bodies) for event in json.loads(body)["events"]]
+        return list({event["id"]: event for event in told if kind in ("", event["type"])}.values())
+
+    def wait_for(self, kind: str, count: int) -> list[dict[str, Any]]:
+        deadline = monotonic() + ARRIVAL_S
+        while len(self.events(kind)) < count and monotonic() < deadline:
+            sleep(0.05)
+        return self.events(kind)
+
+
+class _Quiet(BaseHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it
+        pass
+
+    def answer(self, status: int, kind: str, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+
+
+@contextmanager
+def receiving(config: dict[str, object]) -> Iterator[Receiver]:
+    receiver = Receiver(config)
+    hung_up = threading.Event()
+
+    class Host(_Quiet):
+        def do_GET(self) -> None:
+            receiver.asked.append(self.path)
+            if self.path.startswith("/sdk/"):
+                name = self.path.rpartition("/")[2]
+                script = receiver.spoil(name, (SDK / name).read_bytes())
+                self.answer(200, "text/javascript", script, Access_Control_Allow_Origin="*")
+            else:
+                body = json.dumps(receiver.config).encode()
+                self.answer(200, "application/json", body, Access_Control_Allow_Origin="*")
+
+        def do_POST(self) -> None:
+            receiver.asked.append(self.path)
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if receiver.status == 0:
+                hung_up.wait(ARRIVAL_S)
+                return
+            if receiver.status == 202:
+                receiver.bodies.append(body)
+            self.answer(receiver.status, "application/json", b"{}", Access_Control_Allow_Origin="*")
+
+    with serving(Host) as port:
+        receiver.url = f"http://127.0.0.1:{port}"
+        try:
+            yield receiver
+        finally:
+            hung_up.set()
+
+
+@contextmanager
+def shop(receiver: Receiver, *, html: str = "", policy: str = POLICY) -> Iterator[str]:
+    """A shop of another origin. Every address shows the same page; in it SDK_HOST is the receiver's origin."""
+    content = html or PAGE.read_text()
+
+    class Shop(_Quiet):
+        def do_GET(self) -> None:
+            body = content.replace("SDK_HOST", receiver.url).encode()
+            said = policy.replace("SDK_HOST", receiver.url)
+            self.answer(200, "text/html; charset=utf-8", body, Content_Security_Policy=said)
+
+    with serving(Shop) as port:
+        yield f"http://localhost:{port}/cart"
+
+
+def open_page(context: BrowserContext, url: str, printed: list[str]) -> Page:
+    """Open a page whose tag has begun; what it prints or throws is added to `printed`."""
+    page = context.new_page()
+    page.on("console", lambda message: printed.append(message.text))
+    page.on("pageerror", lambda error: printed.append(str(error)))
+    page.goto(url)
+    page.wait_for_function("window.modori.version")
+    return page
+
+
+def wait_for_part(page: Page, name: str) -> None:
+    """Wait until a late part has been fetched and has begun."""
+    script = f"script[src$='/{name}.js']"
+    page.wait_for_function(
+        "([script, name]) => document.querySelector(script) && performance.getEntriesByType('resource')"
+        ".some((entry) => entry.name.endsWith('/' + name + '.js') && entry.responseEnd)",
+        arg=[script, name],
+    )
+    page.wait_for_timeout(50)  # fetched is not yet run
