@@ -20,12 +20,16 @@ from modori.calls import actions as calls
 from modori.channels import actions as channels
 from modori.channels.model import LinkKind
 from modori.channels.wire import Visit
+from modori.connectors.csv import actions as uploads
+from modori.connectors.csv.judging import judge_rows
+from modori.connectors.csv.model import UploadKind
+from modori.connectors.csv.rules import Table, read_table
 from modori.console.config import ConsoleConfig
 from modori.console.routes import make_router
 from modori.entrypoints import resources
 from modori.entrypoints.sdk import sdk_integrity
 from modori.kernel import clock
-from modori.kernel.ids import CallTaskId, LeadId, OrderId, ResultId, ScenarioId
+from modori.kernel.ids import CallTaskId, LeadId, OrderId, ResultId, ScenarioId, UserId, new_id
 from modori.leads.model import LeadState
 from modori.outcomes import actions as outcomes
 from modori.outcomes.model import OrderSource
@@ -76,6 +80,7 @@ class ConsoleWorld:
     held: LeadWorld
     pending_id: ResultId
     approved_id: ResultId
+    upload_id: UUID
     now: datetime
 
     @property
@@ -114,8 +119,45 @@ def furnish(tenant: TenantWorld, *, now: datetime) -> ConsoleWorld:
         id=held.lead_id,
     )
     return ConsoleWorld(
-        tenant, scenario_id, draft_id, sent, call, queue_call(call, now=now), held, results[0], results[1], now
+        tenant,
+        scenario_id,
+        draft_id,
+        sent,
+        call,
+        queue_call(call, now=now),
+        held,
+        results[0],
+        results[1],
+        checked_upload(tenant, now=now),
+        now,
     )
+
+
+UPLOADED = "注文番号,金額,注文日時\nU-1,4980,{at}\nU-2,-1,{at}\n"
+
+
+def checked_upload(tenant: TenantWorld, *, now: datetime) -> UUID:
+    """A file of two orders, one of which cannot be taken, that waits for somebody's approval."""
+    tenant_id, raw = tenant.tenant_id, UPLOADED.format(at=f"{now:%Y/%m/%d} 0:05").encode()
+    table = read_table(raw, kind="orders")
+    assert isinstance(table, Table)
+    with tenant_transaction(tenant_id) as session:
+        upload = uploads.keep_upload(
+            session,
+            tenant_id=tenant_id,
+            site_id=tenant.site_id,
+            kind=UploadKind.ORDERS,
+            file=uploads.File("orders.csv", raw, table),
+            user_id=UserId(new_id()),
+            now=now,
+        )
+        rows = uploads.open_part(session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=0)
+        context = uploads.context_of(session, upload, now=now)
+        judged = judge_rows(session, upload_id=upload.upload_id, kind=upload.kind, rows=rows or [], context=context)
+        uploads.finish_checking_part(
+            session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=0, judged=judged, now=now
+        )
+    return upload.upload_id
 
 
 def queue_call(lead: LeadWorld, *, now: datetime) -> CallTaskId:

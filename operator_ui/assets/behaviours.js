@@ -60,6 +60,12 @@
   document.addEventListener("change", (change) => {
     const form = change.target.closest?.("form[data-sends-itself]");
     if (form) form.requestSubmit();
+    // data-most-bytes: a file that would be refused is not sent first.
+    const file = change.target.closest?.("input[type=file][data-most-bytes]");
+    if (file) {
+      file.setCustomValidity(file.files[0]?.size > Number(file.dataset.mostBytes) ? file.dataset.tooLarge : "");
+      file.reportValidity();
+    }
     const shown = change.target.closest?.("[data-toggles]");
     if (shown) document.getElementById(shown.dataset.toggles).hidden = !shown.checked;
   });

@@ -52,6 +52,7 @@ Ids = dict[str, object]
 def no_ids(tenant_id: object) -> Ids:
     """Ids of the right shape that lead to nothing."""
     names = ("lead_id", "task_id", "call_id", "scenario_id", "version_id", "step_id", "result_id", "site_id", "key_id")
+    names += ("upload_id",)
     words: Ids = {"line": "seller", "locale": "ja", "month": f"{NOW:%Y-%m}", "token": "none", "rest:path": "nothing"}
     return words | {"tenant_id": tenant_id, "user_id": uuid4()} | {name: uuid4() for name in names}
 
@@ -65,6 +66,7 @@ def ids_of(house: ConsoleWorld) -> Ids:
         "version_id": house.draft_version_id,
         "result_id": house.pending_id,
         "site_id": house.tenant.site_id,
+        "upload_id": house.upload_id,
     }
 
 

@@ -361,6 +361,10 @@ FORMS: Final[dict[str, dict[str, str]]] = {
     "tenants/{t}/sites": SITE,
     "tenants/{t}/sites/{s}": SITE,
     "tenants/{t}/sites/{s}/keys": {"kind": "secret"},
+    "tenants/{t}/sites/{s}/notice": {"locale": "ja"},
+    "tenants/{t}/sites/{s}/signed-mode": {"wanted": "on"},
+    "tenants/{t}/sites/{s}/stop": {"reason": "x"},
+    "tenants/{t}/sites/{s}/resume": {},
     "users": {"email": "a@b.example", "name": "x", "role": "operator", "tenant": "", "locale": "ja"},
     "users/{u}/roles": {"role": "operator", "tenant": ""},
     "users/{u}/roles/remove": {"tenant": ""},
@@ -371,6 +375,9 @@ FORMS: Final[dict[str, dict[str, str]]] = {
     ON_DESK + "dial": {},
     ON_DESK + "disposition": {"disposition": "no_answer", "note": "x", "callback": "2026-11-19T11:00"},
     ON_DESK + "openings/{m}": {},
+    "uploads/{t}/{s}": {"kind": "orders", "file": "x"},
+    "uploads/{t}/{m}/apply": {},
+    "uploads/{t}/{f}/drop": {},
     "agency/stop": {"reason": "x"},
     "agency/resume": {},
     "leads/{t}/{l}/release": {},
@@ -380,7 +387,17 @@ FORMS: Final[dict[str, dict[str, str]]] = {
 """Every form as it should be: each try spoils one or two of its fields."""
 GETS: Final = (
     *("login", "leads", "results", "statements", "statements/{t}/{m}", "audit", "queue", "scenarios", "tenants/{t}"),
+    *("tenants/{t}/sites/{s}", "tenants/{t}/sites/{s}/events", "tenants/{t}/sites/{s}/events/rows"),
+    *("tenants/{t}/sites/{s}/fields", "tenants/{t}/sites/{s}/live", "tenants/{t}/sites/{m}/notice"),
     *("scenarios/{t}/{k}", "scenarios/{t}/{k}/{r}/{m}/preview", "leads/{t}/{l}", "users/{u}", "me", "x/y"),
+    *(
+        "uploads",
+        "uploads/new",
+        "uploads/{t}/{f}",
+        "uploads/{t}/{f}/progress",
+        "uploads/{t}/{m}",
+        "uploads/{t}/{f}/report.csv",
+    ),
 )
 
 
@@ -392,6 +409,7 @@ def _path(template: str, furnished: ConsoleWorld, world: World, odd: str) -> str
         "c": furnished.task_id,
         "r": furnished.pending_id,
         "k": furnished.scenario_id,
+        "f": furnished.upload_id,
         "u": world.users[Role.OPERATOR].user_id,
         "m": quote(odd[:200], safe=""),
     }
@@ -432,7 +450,23 @@ def test_a_character_that_no_column_holds_is_refused_in_every_field(
     template=st.sampled_from(GETS),
     query=st.dictionaries(
         st.sampled_from(
-            ["state", "arm", "site", "channel", "since", "until", "least", "after", "version", "lang", "done", "next"]
+            [
+                "state",
+                "arm",
+                "site",
+                "channel",
+                "since",
+                "until",
+                "least",
+                "after",
+                "kind",
+                "days",
+                "outcome",
+                "version",
+                "lang",
+                "done",
+                "next",
+            ]
         ),
         texts,
         max_size=4,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from modori.calls.model import CallState, CallTaskState, Disposition
+from modori.connectors.csv.model import RowOutcome, UploadKind, UploadState
 from modori.console.words import say
 from modori.leads.model import Arm, LeadState
 from modori.outcomes.model import OrderSource, ResultState, ReversalReason
@@ -132,6 +133,20 @@ LABELS: Final[Mapping[type[StrEnum], Mapping[str, str]]] = {
         "notice": say("With notice"),
         "after-consent": say("After consent"),
     },
+    UploadKind: {"orders": say("Orders"), "returns": say("Returns"), "consents": say("Consents")},
+    UploadState: {
+        "checking": say("Being checked"),
+        "checked": say("Checked: waits for approval"),
+        "applying": say("Being recorded"),
+        "applied": say("Recorded"),
+        "dropped": say("Dropped"),
+    },
+    RowOutcome: {
+        "new": say("New"),
+        "known": say("Already known"),
+        "kept": say("Kept, with a reservation"),
+        "refused": say("Not taken"),
+    },
     KeyKind: {"publishable": say("In the page"), "secret": say("On the server")},
 }
 
@@ -147,6 +162,7 @@ AUDIT: Final[Mapping[str, str]] = {
     "tenant.changed": say("Changed a client"),
     "tenant.stopped": say("Stopped a client's sending"),
     "tenant.resumed": say("Let a client's sending go on"),
+    "feed.confirmed": say("Confirmed that a client has no newer order"),
     "site.made": say("Added a site"),
     "site.changed": say("Changed a site"),
     "site.stopped": say("Stopped a site's sending"),
@@ -157,6 +173,9 @@ AUDIT: Final[Mapping[str, str]] = {
     "key.revoked": say("Revoked a key"),
     "agency.stopped": say("Stopped all sending"),
     "agency.resumed": say("Let all sending go on"),
+    "upload.made": say("Uploaded a file"),
+    "upload.approved": say("Approved an uploaded file"),
+    "upload.dropped": say("Dropped an uploaded file"),
     "user.invited": say("Invited a user"),
     "user.role_given": say("Gave a role"),
     "user.role_taken": say("Took a role away"),
@@ -181,6 +200,8 @@ TONES: Final[Mapping[type[StrEnum], Mapping[str, str]]] = {
     CallState: {"dialling": "warn", "talking": "live", "refused": "bad"},
     Disposition: {"will_buy": "good", "refused": "bad", "call_back": "live"},
     ResultState: {"held": "warn", "pending": "live", "approved": "good", "refused": "bad", "reversed": "bad"},
+    UploadState: {"checking": "live", "checked": "warn", "applying": "live", "applied": "good"},
+    RowOutcome: {"new": "good", "kept": "warn", "refused": "bad"},
     CaptureMode: {"off": "warn", "notice": "good", "after-consent": "good"},
 }
 

@@ -34,6 +34,7 @@ _WAYS: Final = (
         say("Set-up"),
         (
             ("tenants", "tenants.index", "/console/tenants", say("Clients and sites")),
+            ("uploads", "uploads.index", "/console/uploads", say("Uploads")),
             ("users", "users.index", "/console/users", say("Users")),
             ("agency", "agency.show", "/console/agency", say("Agency")),
             ("audit", "audit.index", "/console/audit", say("Audit")),

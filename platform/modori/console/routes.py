@@ -20,6 +20,7 @@ from modori.console.views import (
     statements,
     stream,
     tenants,
+    uploads,
     users,
 )
 
@@ -36,6 +37,7 @@ SECTIONS = (
     tenants,
     sites,
     site_page,
+    uploads,
     users,
     agency,
     audit,

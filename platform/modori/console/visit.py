@@ -26,6 +26,7 @@ DONE: Final = {
     "saved": say("Saved."),
     "made": say("Made."),
     "invited": say("Invited: the link is on its way by mail."),
+    "dropped": say("Dropped: nothing of the file was stored."),
     "stopped": say("Sending is stopped."),
     "resumed": say("Sending goes on."),
     "revoked": say("Revoked: the key opens nothing any more."),

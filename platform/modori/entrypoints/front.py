@@ -19,6 +19,10 @@ from modori.kernel.ids import new_id
 MOST_BODY_BYTES: Final = 1024 * 1024
 """Ingest has a tighter limit of its own."""
 
+MOST_FILE_BYTES: Final = 16 * 1024 * 1024
+"""Of a request that brings a file: more than the 10 MiB that are taken, so that the page itself can say so."""
+FILES: Final = re.compile(r"/console/uploads/[0-9a-f-]{36}/[0-9a-f-]{36}")
+
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
 CONSOLE_POLICY: Final = (
@@ -76,9 +80,10 @@ class Front:
     async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer", headers: Mapping[bytes, bytes]) -> None:
         app = self._ingest if self._ingest is not None and scope["path"] == "/v1/events" else self.inner
         try:
-            if _is_longer_than(headers, MOST_BODY_BYTES):
+            most = MOST_FILE_BYTES if FILES.fullmatch(scope["path"]) else MOST_BODY_BYTES
+            if _is_longer_than(headers, most):
                 raise _TooLarge
-            await app(scope, _bounded(receive, MOST_BODY_BYTES), answer)
+            await app(scope, _bounded(receive, most), answer)
         except _TooLarge:
             await answer.refuse(413, "too_large", "The request is too large")
         except Exception as error:  # the last place: the caller learns an id, the log the rest

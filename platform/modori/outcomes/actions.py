@@ -108,6 +108,15 @@ def record_order(
     return RecordedOrder(known, is_new, ended, read.unreadable)
 
 
+def hear_feed(session: Session, *, tenant_id: TenantId, until: datetime, now: datetime) -> datetime:
+    """Take a client's word that every order up to `until` has been reported, though there may be none.
+
+    returns  up to when the feed counts as heard: an older word changes nothing
+    raises   AtInFuture, AtTooOld
+    """
+    return tenants.hear_order_feed(session, tenant_id=tenant_id, at=possible_instant(until, now=now))
+
+
 def settle_order(session: Session, *, tenant_id: TenantId, order_id: OrderId, now: datetime) -> int:
     """Match an order again and end the leads that came into reach while it was recorded. Returns how many.
 

@@ -340,6 +340,19 @@ def list_audit(
     return list(session.exec(wanted.order_by(col(AuditEntry.at).desc(), col(AuditEntry.audit_id).desc()).limit(limit)))
 
 
+def hear_order_feed(session: Session, *, tenant_id: TenantId, at: datetime) -> datetime:
+    """Note that a client's orders are known up to `at`, and return up to when they are: never earlier than before."""
+    heard = session.connection().execute(
+        text(
+            "update tenant set order_feed_seen_at = greatest(order_feed_seen_at, :at) where tenant_id = :tenant_id"
+            " returning order_feed_seen_at"
+        ),
+        {"tenant_id": tenant_id, "at": at},
+    )
+    heard_at: datetime = heard.scalar_one()
+    return heard_at
+
+
 def note_order_feed(session: Session, *, tenant_id: TenantId, now: datetime) -> None:
     """Note that a source that bills has said an order: at most every 10 s, since orders must not queue for one row."""
     session.connection().execute(

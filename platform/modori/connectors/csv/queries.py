@@ -310,14 +310,15 @@ def get_upload_listed(session: ReadSession, *, tenant_id: TenantId, upload_id: U
     return _listed(row)
 
 
-def find_same_file(session: Session, *, tenant_id: TenantId, upload_id: UUID, file_sha256: bytes) -> UUID | None:
-    """Find an earlier upload of the very same file by this client."""
+def find_same_file(session: Session, *, tenant_id: TenantId, upload_id: UUID) -> UUID | None:
+    """Find an earlier upload of the very same file for the same site."""
     found = session.connection().execute(
         text(
-            "select upload_id from upload where tenant_id = :tenant_id and file_sha256 = :sha"
-            " and upload_id < :upload_id and state <> 'dropped' order by upload_id desc limit 1"
+            "select e.upload_id from upload u join upload e on e.tenant_id = u.tenant_id and e.site_id = u.site_id"
+            " and e.file_sha256 = u.file_sha256 and e.upload_id < u.upload_id and e.state <> 'dropped'"
+            " where u.tenant_id = :tenant_id and u.upload_id = :upload_id order by e.upload_id desc limit 1"
         ),
-        {"tenant_id": tenant_id, "upload_id": upload_id, "sha": file_sha256},
+        {"tenant_id": tenant_id, "upload_id": upload_id},
     )
     earlier: UUID | None = found.scalar_one_or_none()
     return earlier

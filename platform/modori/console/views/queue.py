@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from modori.console.door import ConsoleRoute
 from modori.console.visit import Visit, Visiting
+from modori.reports.feeds import queries as feeds
 from modori.reports.queue import queries as queue
 from modori.storage.db import read_transaction
 
@@ -35,4 +36,5 @@ def _queue(visit: Visit) -> dict[str, Any]:
             ),
             "waiting": queue.count_waiting(session, tenant_ids=tenant_ids, now=visit.now),
             "counted_up_to": queue.COUNTED_UP_TO,
+            "feeds": feeds.list_stale_feeds(session, tenant_ids=tenant_ids, now=visit.now),
         }

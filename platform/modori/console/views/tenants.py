@@ -18,8 +18,10 @@ from modori.console.visit import Visit, Visiting
 from modori.console.words import say
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import TenantId, new_id
+from modori.outcomes import actions as outcomes
 from modori.outreach.standard import make_standard_scenario
 from modori.reports.agency import queries as agency
+from modori.reports.feeds import queries as feeds
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import actions, queries
 from modori.tenants.model import Tenant
@@ -39,7 +41,8 @@ def index(visit: Visiting) -> Response:
     tenant_ids = visit.tenants
     with read_transaction(tenant_ids) as session:
         clients = agency.list_clients(session, tenant_ids=tenant_ids, now=visit.now)
-    return visit.page("tenants/index.html", section="tenants", clients=clients)
+        stale = feeds.list_stale_feeds(session, tenant_ids=tenant_ids, now=visit.now)
+    return visit.page("tenants/index.html", section="tenants", clients=clients, feeds=stale)
 
 
 @router.get("/tenants/new", name="tenants.new")
@@ -123,17 +126,30 @@ def resume(visit: Visiting, tenant_id: UUID) -> Response:
     return visit.go(f"/console/tenants/{tenant}", done="resumed")
 
 
+@router.post("/tenants/{tenant_id}/feed", name="tenants.feed")
+def feed(visit: Visiting, tenant_id: UUID) -> Response:
+    """Take somebody's word that the shop has no newer order: what waits for the feed may go out."""
+    tenant = TenantId(tenant_id)
+    with tenant_transaction(tenant) as session:
+        queries.get_tenant(session, tenant_id=tenant)
+        outcomes.hear_feed(session, tenant_id=tenant, until=visit.now, now=visit.now)
+        _audit(session, visit, tenant, "feed.confirmed", {})
+    return visit.go(f"/console/tenants/{tenant}", done="saved")
+
+
 def _page(visit: Visit, tenant: TenantId, *, posted: dict[str, str], problem: FormProblem | None) -> Response:
     with read_transaction([tenant]) as session:
         found = queries.get_tenant(session, tenant_id=tenant)
         [client] = agency.list_clients(session, tenant_ids=[tenant], now=visit.now)
         agreed = contracts.list_contract_versions(session, tenant_id=tenant)
+        heard = feeds.get_feed(session, tenant_id=tenant, now=visit.now)
     return visit.page(
         "tenants/show.html",
         section="tenants",
         status=422 if problem else 200,
         tenant=found,
         sites=client.sites,
+        feed=heard,
         terms=agreed[0] if agreed else None,
         days=lambda seconds: f"{seconds / DAY_S:g}",
         posted=posted,

@@ -1,0 +1,52 @@
+"""`POST /v1/feed`: a shop's server says that it has reported every order up to an instant, though there may be none."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+
+from modori.api import problems
+from modori.api.auth import SecretKeySite
+from modori.api.bodies import Said, body_of, shape
+from modori.api.idempotency import IdempotencyKey, Reply, answer_once
+from modori.kernel import clock
+from modori.outcomes import actions as outcomes
+from modori.outcomes.wire import At
+from modori.storage.db import tenant_transaction
+
+
+class FeedIn(BaseModel):
+    """until: every order up to then has been reported; None: up to now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    until: At | None = None
+
+
+def make_router() -> APIRouter:
+    router = APIRouter(route_class=problems.ProblemRoute, tags=["orders"])
+    router.add_api_route("/v1/feed", post_feed, methods=["POST"], openapi_extra=shape(FeedIn))
+    return router
+
+
+def post_feed(
+    site: SecretKeySite,
+    said: Annotated[Said[FeedIn], Depends(body_of(FeedIn))],
+    idempotency_key: IdempotencyKey = None,
+) -> Any:
+    """Say that every order up to an instant has been reported, so that a quiet hour is not taken for a broken feed.
+
+    Each order reported is word of the feed by itself. Where a limit is set and nothing was said for longer, messages
+    and calls are held. The newest word counts; an older one changes nothing.
+    """
+    now = clock.now()
+
+    def record() -> Reply:
+        heard_at = outcomes.hear_feed(session, tenant_id=site.tenant_id, until=said.value.until or now, now=now)
+        return Reply(200, {"heard_at": heard_at.isoformat()})
+
+    with tenant_transaction(site.tenant_id) as session:
+        request = b"POST /v1/feed\n" + said.digest
+        reply = answer_once(session, site=site, key=idempotency_key, request=request, do=record, now=now)
+    return JSONResponse(reply.body, status_code=reply.status)

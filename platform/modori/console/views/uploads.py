@@ -1,0 +1,218 @@
+"""Files of orders, returns and consents: upload, dry run, approval, progress, report."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+from starlette.datastructures import UploadFile
+
+from modori.connectors.csv import actions, queries
+from modori.connectors.csv.model import RowOutcome, UploadKind
+from modori.connectors.csv.rules import COLUMNS, MOST_BYTES, Fault, FileFault, guard_cell, read_table
+from modori.console.door import ConsoleRoute
+from modori.console.labels import label
+from modori.console.upload_words import NO_FILE, SAMPLES, Words
+from modori.console.visit import Visit, Visiting
+from modori.console.words import say
+from modori.kernel.errors import BadInput
+from modori.kernel.ids import SiteId, TenantId
+from modori.reports.leads.queries import list_site_choices
+from modori.reports.paging import Cursor, read_cursor
+from modori.storage.db import read_transaction, tenant_transaction
+from modori.tenants import queries as tenants
+
+router = APIRouter(route_class=ConsoleRoute)
+
+PAGE: Final = 50
+ROWS_SHOWN: Final = 100
+REPORT_HEADER: Final = (say("Row"), say("Comes to"), say("Column"), say("Why"))
+
+
+@dataclass(frozen=True)
+class Posted:
+    """The form that brings a file. `raw` is one byte longer than allowed where the file is too large."""
+
+    kind: str
+    name: str
+    raw: bytes
+
+
+async def posted_file(request: Request) -> Posted:
+    form = await request.form()
+    sent = form.get("file")
+    if not isinstance(sent, UploadFile):
+        return Posted(str(form.get("kind", "")), "", b"")
+    name = (sent.filename or "").replace("\\", "/").rpartition("/")[2]
+    return Posted(str(form.get("kind", "")), name, await sent.read(MOST_BYTES + 1))
+
+
+@router.get("/uploads", name="uploads.index")
+def index(visit: Visiting, after: Annotated[str, Query(max_length=100)] = "") -> Response:
+    tenant_ids = visit.tenants
+    with read_transaction(tenant_ids) as session:
+        found = queries.list_uploads(session, tenant_ids=tenant_ids, after=read_cursor(after), limit=PAGE + 1)
+    shown = found[:PAGE]
+    older = None
+    if len(found) > PAGE:
+        older = f"?{urlencode({'after': str(Cursor(shown[-1].made_at, shown[-1].upload_id))})}"
+    return visit.page(
+        "uploads/index.html",
+        section="uploads",
+        uploads=shown,
+        newer="/console/uploads" if after else None,
+        older=older,
+    )
+
+
+@router.get("/uploads/new", name="uploads.new")
+def new(
+    visit: Visiting,
+    site: Annotated[str, Query(max_length=40)] = "",
+    kind: Annotated[str, Query(max_length=20)] = "",
+) -> Response:
+    return _form(visit, visit.tenants, site=site, kind=_kind(kind) or UploadKind.ORDERS, problem=None)
+
+
+@router.post("/uploads/{tenant_id}/{site_id}", name="uploads.make")
+def make(visit: Visiting, tenant_id: UUID, site_id: UUID, posted: Annotated[Posted, Depends(posted_file)]) -> Response:
+    tenant, site, kind = TenantId(tenant_id), SiteId(site_id), _kind(posted.kind)
+    with read_transaction([tenant]) as session:
+        tenants.get_site(session, tenant_id=tenant, site_id=site)
+    if kind is None:
+        raise BadInput("the kind of file is missing")
+    table = read_table(posted.raw, kind=kind.value)
+    if isinstance(table, Fault):
+        problem = Words(visit.word).fault(table, kind=kind)
+        if not posted.name and table.code is FileFault.EMPTY:
+            problem = visit.word(NO_FILE)
+        return _form(visit, [tenant], site=str(site), kind=kind, problem=problem)
+    with tenant_transaction(tenant) as session:
+        upload = actions.keep_upload(
+            session,
+            tenant_id=tenant,
+            site_id=site,
+            kind=kind,
+            file=actions.File(posted.name, posted.raw, table),
+            user_id=visit.viewer.user_id,
+            now=visit.now,
+        )
+    return visit.go(f"/console/uploads/{tenant}/{upload.upload_id}")
+
+
+Outcome = Annotated[str, Query(max_length=20)]
+After = Annotated[int, Query(ge=0, le=10_000_000)]
+
+
+@router.get("/uploads/{tenant_id}/{upload_id}", name="uploads.show")
+def show(visit: Visiting, tenant_id: UUID, upload_id: UUID, outcome: Outcome = "", after: After = 0) -> Response:
+    return visit.page("uploads/show.html", section="uploads", **_facts(visit, tenant_id, upload_id, outcome, after))
+
+
+@router.get("/uploads/{tenant_id}/{upload_id}/progress", name="uploads.progress")
+def progress(visit: Visiting, tenant_id: UUID, upload_id: UUID, outcome: Outcome = "", after: After = 0) -> Response:
+    """The live part of the page, read again when a part of the file has come to its end."""
+    return visit.part("uploads/_progress.html", **_facts(visit, tenant_id, upload_id, outcome, after))
+
+
+@router.get("/uploads/{tenant_id}/{upload_id}/report.csv", name="uploads.report")
+def report(visit: Visiting, tenant_id: UUID, upload_id: UUID) -> Response:
+    """Every row's outcome as CSV for a spreadsheet: UTF-8 with a mark, no cell a formula (RULES 38)."""
+    tenant, words = TenantId(tenant_id), Words(visit.word)
+    written = io.StringIO()
+    lines = csv.writer(written)
+    lines.writerow([visit.word(title) for title in REPORT_HEADER])
+    with read_transaction([tenant]) as session:
+        upload = queries.get_upload_listed(session, tenant_id=tenant, upload_id=upload_id)
+        for row in queries.iter_rows(session, tenant_id=tenant, upload_id=upload_id):
+            column = upload.headers.get(row.field or "", row.field or "")
+            said = (visit.word(label(row.outcome)), column, words.reason(row.reason, outcome=row.outcome.value))
+            lines.writerow([row.row_number, *map(guard_cell, said)])
+    return Response(
+        written.getvalue().encode("utf-8-sig"),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="report-{upload_id}.csv"', "Cache-Control": "no-store"},
+    )
+
+
+@router.post("/uploads/{tenant_id}/{upload_id}/apply", name="uploads.apply")
+def apply(visit: Visiting, tenant_id: UUID, upload_id: UUID) -> Response:
+    """Approve a checked file: its orders bill (G11), so that a person's name stands under it."""
+    tenant = TenantId(tenant_id)
+    with tenant_transaction(tenant) as session:
+        actions.approve_upload(
+            session, tenant_id=tenant, upload_id=upload_id, user_id=visit.viewer.user_id, now=visit.now
+        )
+    return visit.go(f"/console/uploads/{tenant}/{upload_id}", done="approved")
+
+
+@router.post("/uploads/{tenant_id}/{upload_id}/drop", name="uploads.drop")
+def drop(visit: Visiting, tenant_id: UUID, upload_id: UUID) -> Response:
+    tenant = TenantId(tenant_id)
+    with tenant_transaction(tenant) as session:
+        actions.drop_upload(session, tenant_id=tenant, upload_id=upload_id, user_id=visit.viewer.user_id, now=visit.now)
+    return visit.go(f"/console/uploads/{tenant}/{upload_id}", done="dropped")
+
+
+def _facts(visit: Visit, tenant_id: UUID, upload_id: UUID, outcome: str, after: int) -> dict[str, Any]:
+    tenant = TenantId(tenant_id)
+    wanted = RowOutcome(outcome) if outcome in set(RowOutcome) else None
+    with read_transaction([tenant]) as session:
+        upload = queries.get_upload_listed(session, tenant_id=tenant, upload_id=upload_id)
+        rows = queries.list_rows(
+            session, tenant_id=tenant, upload_id=upload_id, outcome=wanted, after=after, limit=ROWS_SHOWN + 1
+        )
+        earlier = queries.find_same_file(session, tenant_id=tenant, upload_id=upload_id)
+    here = f"/console/uploads/{tenant}/{upload_id}"
+    asked = {"outcome": wanted.value} if wanted else {}
+    further = asked | {"after": str(rows[ROWS_SHOWN - 1].row_number)} if len(rows) > ROWS_SHOWN else None
+    return {
+        "upload": upload,
+        "rows": rows[:ROWS_SHOWN],
+        "outcomes": list(RowOutcome),
+        "wanted": wanted,
+        "here": here,
+        "query": urlencode(asked | ({"after": str(after)} if after else {})),
+        "newer": f"{here}?{urlencode(asked)}" if after else None,
+        "older": f"{here}?{urlencode(further)}" if further else None,
+        "earlier": None if earlier is None else f"/console/uploads/{tenant}/{earlier}",
+        "words": Words(visit.word),
+    }
+
+
+def _form(
+    visit: Visit, tenant_ids: Sequence[TenantId], *, site: str, kind: UploadKind, problem: str | None
+) -> Response:
+    """The form: first the site and the kind, which say how the file is read, then the file."""
+    with read_transaction(tenant_ids) as session:
+        sites = list_site_choices(session, tenant_ids=tenant_ids)
+        chosen = next((one for one in sites if str(one.site_id) == site), sites[0] if len(sites) == 1 else None)
+        found = (
+            None
+            if chosen is None
+            else tenants.get_site(session, tenant_id=chosen.tenant_id, site_id=SiteId(chosen.site_id))
+        )
+    return visit.page(
+        "uploads/new.html",
+        section="uploads",
+        status=422 if problem else 200,
+        sites=[(one.site_id, f"{visit.viewer.tenant_name(one.tenant_id)} – {one.name}") for one in sites],
+        site=found,
+        kinds=list(UploadKind),
+        kind=kind,
+        columns=COLUMNS[kind.value],
+        sample=SAMPLES[kind],
+        words=Words(visit.word),
+        most_bytes=MOST_BYTES,
+        too_large=Words(visit.word).fault(Fault(FileFault.TOO_LARGE), kind=kind),
+        problem=problem,
+    )
+
+
+def _kind(text: str) -> UploadKind | None:
+    return UploadKind(text) if text in set(UploadKind) else None

@@ -1,0 +1,1 @@
+"""How lately each client's orders were heard of."""
