@@ -111,7 +111,7 @@ def test_a_form_event_that_says_nothing_of_it_keeps_nothing_of_it() -> None:
         ("form", {"form": "f", "times": {"email": {"ms": 86_400_001, "edits": 0}}}),
         ("form", {"form": "f", "times": {"email": {"ms": 1, "edits": 0.5}}}),
         ("form", {"form": "f", "times": {"email": 5}}),
-        ("consent", {"channel": "capture", "granted": True, "text": " "}),  # a grant without its words is none
+        ("consent", {"channel": "email", "granted": True, "text": " "}),  # a grant without its words is none
         ("consent", {"channel": "post", "granted": False}),
         ("identify", {"email": "a@b.jp", "proof": {"at": NOW.isoformat(), "mac": "00"}}),
         ("identify", {"email": "a@b.jp", "proof": {"at": NOW.isoformat(), "mac": "g" * 64}}),
@@ -226,3 +226,7 @@ def test_a_crawlers_event_is_marked_and_opens_nothing() -> None:
     assert event.mark is Mark.BOT
     assert not starts_episode(event, last_ordered_at=None)
     assert starts_episode(read("form", {"form": "f"}), last_ordered_at=None)
+
+
+def test_a_consent_manager_may_permit_capture_without_words() -> None:
+    assert read("consent", {"channel": "capture", "granted": True}).seen == CaptureSeen(True, "", None)

@@ -1,7 +1,7 @@
 """From one raw event of the wire to what may be stored, or the code that says why it may not (G8)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -304,8 +304,8 @@ def _identify(who: IdentifyShape, reading: Reading, *, visitor: str, at: datetim
 
 
 def _consent(consent: ConsentShape) -> ConsentSeen | CaptureSeen:
-    """A grant without the words that were agreed to is no evidence (RULES 3)."""
-    if consent.granted and not consent.text.strip():
+    """A grant without the words that were agreed to is no evidence (RULES 3). To be captured again needs none."""
+    if consent.granted and consent.channel != CAPTURE and not consent.text.strip():
         raise _Refuse("bad_data")
     _check_texts({"text": consent.text, "control": consent.control})
     text = consent.text.strip()
@@ -363,30 +363,31 @@ def _is(kind: ContactKind, value: str) -> bool:
 
 def _check_bounds(raw: Mapping[str, Any]) -> None:
     """Refuse what is nested too deep, too long, or what PostgreSQL cannot store as text."""
-    for text, level in _walk(raw, _EVENT_LEVEL):
+    _check_value(raw, _EVENT_LEVEL)
+
+
+def _check_value(value: object, level: int) -> None:
+    """Check a value and all that lies in it. level: of nesting, if it is a container; no deeper than needed."""
+    if isinstance(value, str):
+        _check_string(value)
+    elif isinstance(value, dict):
         if level > MAX_DEPTH:
             raise _Refuse("too_deep")
-        if text is not None and len(text) > MAX_TEXT:
-            raise _Refuse("too_long")
-        if text is not None and not _is_storable(text):
-            raise _Refuse("bad_text")
-
-
-def _walk(value: object, level: int) -> Iterator[tuple[str | None, int]]:
-    """Yield every text and every container with the level of nesting it lies on. No deeper than needed."""
-    if isinstance(value, str):
-        yield value, 0
-    elif isinstance(value, dict | list):
-        yield None, level
+        for key, inner in value.items():
+            _check_string(key)
+            _check_value(inner, level + 1)
+    elif isinstance(value, list):
         if level > MAX_DEPTH:
-            return
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                yield key, 0
-                yield from _walk(inner, level + 1)
-        else:
-            for inner in value:
-                yield from _walk(inner, level + 1)
+            raise _Refuse("too_deep")
+        for inner in value:
+            _check_value(inner, level + 1)
+
+
+def _check_string(text: str) -> None:
+    if len(text) > MAX_TEXT:
+        raise _Refuse("too_long")
+    if not _is_storable(text):
+        raise _Refuse("bad_text")
 
 
 def _is_storable(text: str) -> bool:
