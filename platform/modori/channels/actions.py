@@ -28,9 +28,10 @@ from modori.channels.wire import (
     Unpreparable,
     UnpreparableReason,
     Visit,
+    WayBack,
     Wording,
 )
-from modori.kernel.ids import TenantId, TouchId, new_id
+from modori.kernel.ids import SiteId, TenantId, TouchId, new_id
 from modori.kernel.origins import is_on
 from modori.leads.model import LeadState
 from modori.people import actions as people
@@ -43,6 +44,8 @@ from modori.storage import crypto, outbox
 
 MOST_CLICKS = 50
 """Clicks kept of one link."""
+MOST_PROOF_TRIES = 5
+"""Guesses at a link's receiver, right ones among them."""
 
 
 def prepare(
@@ -103,20 +106,41 @@ def open_restore_link(
         return None
     if visit is not None:
         _record_click(session, tenant_id, row, visit, now)
-    top = site_top(row.origins)
-    facts = rules.LinkFacts(
+    facts = _link_facts(row)
+    if rules.leads_to_cart(facts, now=now):
+        return Destination(row.target_url, counts=True)
+    return None if facts.site_top is None else Destination(facts.site_top, counts=False)
+
+
+def find_way_back(session: Session, *, tenant_id: TenantId, link_id: UUID, now: datetime) -> WayBack | None:
+    """Say what a restore link leads back to, while it leads to the cart; it records no click. raises NotFound"""
+    row = queries.get_opened_link(session, tenant_id=tenant_id, link_id=link_id)
+    if row.kind != LinkKind.RESTORE or not rules.leads_to_cart(_link_facts(row), now=now):
+        return None
+    return WayBack(
+        site_id=SiteId(row.site_id),
+        episode_id=row.episode_id,
+        origins=tuple(row.origins),
+        receiver=(ContactKind(row.contact_kind), bytes(row.value_index)),
+    )
+
+
+def try_proof(session: Session, *, tenant_id: TenantId, link_id: UUID) -> bool:
+    """Count a try to prove who a link went to, before it is judged; False where there were too many."""
+    return queries.count_proof_try(session, tenant_id=tenant_id, link_id=link_id, most=MOST_PROOF_TRIES)
+
+
+def _link_facts(row: Row[Any]) -> rules.LinkFacts:
+    return rules.LinkFacts(
         target_url=row.target_url,
         target_is_on_site=row.target_url is not None and is_on(row.target_url, row.origins),
-        site_top=top,
+        site_top=site_top(row.origins),
         made_at=row.made_at,
         lives_s=row.episode_expires_after_s,
         ordered=row.ordered_at is not None or row.episode_state == EpisodeState.ORDERED,
         erased=row.erased_at is not None or row.lead_state == LeadState.ERASED,
         expired=row.episode_state in (EpisodeState.EXPIRED, EpisodeState.REFUSED),
     )
-    if rules.leads_to_cart(facts, now=now):
-        return Destination(row.target_url, counts=True)
-    return None if top is None else Destination(top, counts=False)
 
 
 def confirm_click(session: Session, *, tenant_id: TenantId, token: str, event_id: UUID, at: datetime) -> bool:

@@ -34,6 +34,8 @@ class Link(TenantRow, table=True):
     contact_point_id: UUID
     channel: Channel = Field(sa_type=choice(Channel))
     target_url: str | None = None
+    proof_tries: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    """How often somebody who came back by it claimed to be its receiver, rightly or not."""
     made_at: datetime = Field(sa_type=Instant)
 
     __table_args__ = (

@@ -68,7 +68,8 @@ def get_opened_link(session: Session, *, tenant_id: TenantId, link_id: UUID) -> 
         session.connection()
         .execute(
             text(
-                "select k.link_id, k.kind, k.lead_id, k.channel, k.target_url, k.made_at, k.contact_point_id,"
+                "select k.link_id, k.kind, k.lead_id, l.episode_id, l.site_id, k.channel, k.target_url, k.made_at,"
+                " k.contact_point_id,"
                 " coalesce(d.recorded_at, d.begun_at) as delivered_at, d.delivery_id,"
                 " e.ordered_at, e.state as episode_state, coalesce(e.locale, s.locale) as locale,"
                 " s.origins, s.episode_expires_after_s, l.state as lead_state,"
@@ -90,6 +91,18 @@ def get_opened_link(session: Session, *, tenant_id: TenantId, link_id: UUID) -> 
     if row is None:
         raise NotFound("there is no such link")
     return row
+
+
+def count_proof_try(session: Session, *, tenant_id: TenantId, link_id: UUID, most: int) -> bool:
+    """Count one more try to prove the receiver of a link; False where `most` were made already."""
+    counted = session.connection().execute(
+        text(
+            "update link set proof_tries = proof_tries + 1"
+            " where tenant_id = :tenant_id and link_id = :link_id and proof_tries < :most"
+        ),
+        {"tenant_id": tenant_id, "link_id": link_id, "most": most},
+    )
+    return bool(counted.rowcount)
 
 
 def insert_click(session: Session, click: Click, *, most: int) -> bool:

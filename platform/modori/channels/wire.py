@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from modori.channels.model import LinkKind
-from modori.kernel.ids import TenantId
-from modori.people.model import Channel
+from modori.kernel.ids import SiteId, TenantId
+from modori.people.model import Channel, ContactKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,19 @@ class Destination:
 
     url: str
     counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """What a restore link leads back to: an episode of a site.
+
+    receiver  whom its message went to, by kind and blind index
+    """
+
+    site_id: SiteId
+    episode_id: UUID
+    origins: tuple[str, ...]
+    receiver: tuple[ContactKind, bytes]
 
 
 @dataclass(frozen=True, slots=True)
