@@ -207,11 +207,12 @@ def test_a_form_with_a_bought_address_ends_the_episode_although_its_neighbours_s
 
 
 def test_rules_36_a_flood_is_refused_without_being_parsed(world: World) -> None:
-    """What a full bucket refuses costs no parsing: rubbish after the key is answered 429, not 400."""
+    """A bucket that has refused refuses on without parsing: rubbish after the key is answered 429, not 400."""
     slow = make_tenant("slow", ip_events_per_s=1, ip_events_burst=5)
     client = ingest()
     five = [event(slow, "page", visitor=new_visitor()) for _ in range(5)]
     assert post(client, slow, five)[0] == 202
+    assert post(client, slow, five)[0] == 429
     rubbish = f'{{"site": "{slow.site_key}", "events": [{{"visitor"'
     with clock.moved_to(NOW):
         answer = client.post("/v1/events", content=rubbish, headers={"origin": slow.origin})

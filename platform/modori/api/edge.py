@@ -1,6 +1,7 @@
 """What the JSON edge must be told: filled in by the entrypoint from the settings."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 
@@ -28,6 +29,7 @@ class ProxyTrust:
     def __init__(self, networks: tuple[str, ...]) -> None:
         self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(ip_network(one) for one in networks)
 
+    @lru_cache(maxsize=4096)  # noqa: B019  # one for the life of the process
     def client_ip(self, peer: str, forwarded_for: str | None) -> str:
         """Return the address nearest to us that is not a trusted proxy's.
 

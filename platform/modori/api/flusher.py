@@ -90,7 +90,7 @@ class Flusher:
     def _flush(self, batch: Sequence[_Waiting]) -> None:
         try:
             self._keep(batch, tries=MOST_TRIES)
-        except Exception as error:  # whoever waits must be told, whatever it was
+        except Exception as error:  # noqa: BLE001  # whoever waits must be told, whatever it was
             log.error("ingest.flush_failed", error=type(error).__name__)
             _tell(batch, GoAlone)
 

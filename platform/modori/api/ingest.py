@@ -166,7 +166,8 @@ class IngestApp:
         if media not in _MEDIA_TYPES or headers.get(b"content-encoding", b"identity") != b"identity":
             raise UnsupportedMedia()
         try:
-            body = await asyncio.wait_for(_read_body(headers, receive), BODY_WITHIN_S)
+            async with asyncio.timeout(BODY_WITHIN_S):
+                body = await _read_body(headers, receive)
         except TimeoutError as error:
             raise SlowBody() from error
         peer = (scope.get("client") or ("0.0.0.0", 0))[0]  # noqa: S104  # stands for "unknown", nothing is bound
@@ -372,8 +373,7 @@ def _bearer(headers: Headers) -> str | None:
 
 
 def _is_among(origin: str, origins: Sequence[str]) -> bool:
-    written = origin_of(origin)
-    return written is not None and written in origins
+    return origin in origins or origin_of(origin) in origins
 
 
 def _buckets(site: SiteContext, asked: _Asked) -> list[tuple[Hashable, int, int]]:
@@ -389,6 +389,8 @@ def _limited(wait_s: int) -> Limited:
 
 
 def _told(accepted: int, refused: Sequence[Refusal]) -> bytes:
+    if not refused:
+        return b'{"accepted": %d, "refused": []}' % accepted
     told = [{"id": one.id, "code": one.code} for one in refused]
     return json.dumps({"accepted": accepted, "refused": told}, ensure_ascii=False).encode()
 

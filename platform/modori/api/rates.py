@@ -16,6 +16,7 @@ class Rates:
         self._tick = tick
         self._lock = Lock()
         self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+        self._refusing: set[Hashable] = set()
 
     def take(self, key: Hashable, cost: int, *, per_s: float, burst: int) -> int:
         """Take `cost` tokens; return 0, or after how many whole seconds it would have been possible.
@@ -25,8 +26,8 @@ class Rates:
         return self._ask(key, cost, per_s, burst, takes=True)
 
     def look(self, key: Hashable, cost: int, *, per_s: float, burst: int) -> int:
-        """Answer as `take` would, and take nothing."""
-        return self._ask(key, cost, per_s, burst, takes=False)
+        """Answer as `take` would, and take nothing; 0 at once for a bucket that did not refuse the last that asked."""
+        return 0 if key not in self._refusing else self._ask(key, cost, per_s, burst, takes=False)
 
     def _ask(self, key: Hashable, cost: int, per_s: float, burst: int, *, takes: bool) -> int:
         now = self._tick()
@@ -38,7 +39,9 @@ class Rates:
             self._buckets[key] = (tokens - wanted if takes and missing <= 0 else tokens, now)
             self._buckets.move_to_end(key)
             while len(self._buckets) > MOST_BUCKETS:
-                self._buckets.popitem(last=False)
+                self._refusing.discard(self._buckets.popitem(last=False)[0])
         if missing <= 0:
+            self._refusing.discard(key)
             return 0
+        self._refusing.add(key)
         return max(1, ceil(missing / per_s)) if per_s > 0 else 60

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
@@ -50,6 +51,8 @@ _KEPT_PARAMETER = re.compile(r"utm_\w{1,40}|modori_t")
 _LINK_TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _NUMBER_IN_A_NAME = re.compile(r"[0-9]{7,}")
 """Seven digits may be a telephone number that a shop has made a part of an input's name."""
+_THIRTEEN_DIGITS = re.compile(r"(?:[^0-9]*[0-9]){13}")
+_FOURTEEN_DIGITS = re.compile(r"(?:[^0-9]*[0-9]){14}")
 _BETWEEN_DIGITS = re.compile(r"(?:[^\w]|[_ー]){1,2}")
 _DIGITS = re.compile(r"[0-9]+")
 _RUN = re.compile(rf"[0-9]+(?:{_BETWEEN_DIGITS.pattern}[0-9]+)*")
@@ -110,8 +113,9 @@ def is_card_number_alone(text: str) -> bool:
     return digits.isdecimal() and is_card_number(digits)
 
 
+@lru_cache(maxsize=1000)
 def scrub_page_url(url: str) -> str:
-    """Drop fragment and query of a page's address but for utm_* and our link token."""
+    """Drop fragment and query of a page's address but for utm_* and our link token. A visit says the same again."""
     parts = urlsplit(url)
     kept = [(name, value) for name, value in parse_qsl(parts.query) if _KEPT_PARAMETER.fullmatch(name)]
     bare = f"{parts.scheme}://{parts.netloc}{parts.path}"
@@ -146,8 +150,8 @@ def scrub_input_name(name: str) -> str:
 
 def _runs(text: str) -> list[str]:
     """Join digits that at most two characters, neither letters nor digits, keep apart."""
-    narrow = unicodedata.normalize("NFKC", text)
-    if sum(character.isdigit() for character in narrow) < 13:
+    narrow = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    if _THIRTEEN_DIGITS.match(narrow) is None:
         return []
     joined = re.sub(rf"(?<=[0-9]){_BETWEEN_DIGITS.pattern}(?=[0-9])", "", narrow)
     return _DIGITS.findall(joined)
@@ -155,8 +159,8 @@ def _runs(text: str) -> list[str]:
 
 def _joined_groups(text: str) -> Iterator[str]:
     """Yield neighbouring groups of digits put together, wherever they come to a card number's length."""
-    narrow = unicodedata.normalize("NFKC", text)
-    if sum(character.isdigit() for character in narrow) < SHORTEST_CARD:
+    narrow = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    if _FOURTEEN_DIGITS.match(narrow) is None:
         return
     for run in _RUN.findall(narrow):
         groups = _DIGITS.findall(run)

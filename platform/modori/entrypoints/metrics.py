@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client import REGISTRY, Counter, Histogram
@@ -42,8 +43,14 @@ def count(scope: Scope, status: int, took_s: float) -> None:
     """Count one answered request."""
     route = route_of(scope)
     method = scope["method"] if scope["method"] in _KNOWN_METHODS else "(other)"
-    REQUESTS.labels(route, method, str(status)).inc()
-    SECONDS.labels(route).observe(took_s)
+    counted, timed = _meters(route, method, status)
+    counted.inc()
+    timed.observe(took_s)
+
+
+@lru_cache(maxsize=1000)
+def _meters(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(route, method, str(status)), SECONDS.labels(route)
 
 
 KEPT_S: Final = 5.0

@@ -18,6 +18,7 @@ _LINK_LIKE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_IN_EVERY_LINK = re.compile(r"[.@:]")
 _IDEOGRAPHIC_STOPS = str.maketrans("。｡", "..")
 
 
@@ -27,16 +28,23 @@ def without_links(text: str, *, most: int = 120) -> str:
     Compatibility forms are folded first, since ｅｖｉｌ．ｅｘａｍｐｌｅ is a link to some clients.
     """
     plain = _plain(text)
-    if holds_link(plain):
+    if _holds_link(plain):
         plain = _LINK_LIKE.sub(" ", plain.translate(_IDEOGRAPHIC_STOPS))
     return " ".join(plain.split())[:most].strip()
 
 
 def holds_link(text: str) -> bool:
     """Say whether there is anything in a name that could become a link."""
-    return _LINK_LIKE.search(_plain(text).translate(_IDEOGRAPHIC_STOPS)) is not None
+    return _holds_link(_plain(text))
+
+
+def _holds_link(plain: str) -> bool:
+    stopped = plain.translate(_IDEOGRAPHIC_STOPS)
+    return _IN_EVERY_LINK.search(stopped) is not None and _LINK_LIKE.search(stopped) is not None
 
 
 def _plain(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text)
+    if folded.isprintable():  # then it has none of these categories
+        return folded
     return "".join(" " if unicodedata.category(one) in ("Cc", "Cf", "Zl", "Zp") else one for one in folded)

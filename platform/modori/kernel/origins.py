@@ -31,8 +31,17 @@ def origin_of(url: str) -> str | None:
 
 def is_on(url: str, origins: Sequence[str]) -> bool:
     """Say whether `url` lies on one of the site's registered origins."""
-    origin = origin_of(url)
+    if _FORBIDDEN.search(url) is not None:
+        return False
+    end = url.find("/", len("https://"))  # a host ends there at the latest, whatever stands before it
+    origin = _origin_of_start(url if end < 0 else url[:end])
     return origin is not None and origin in _written(tuple(origins))
+
+
+@lru_cache(maxsize=4096)
+def _origin_of_start(start: str) -> str | None:
+    """Return the origin of an address without its path. Kept: a visit names the same few again and again."""
+    return origin_of(start)
 
 
 @lru_cache(maxsize=4096)
