@@ -183,6 +183,17 @@ def test_a_contact_point_that_something_else_holds_on_to_stays(world: World, why
     assert episode_of(lead).person_id is None
 
 
+def test_rules_15_a_corrected_address_is_forgotten_with_the_right_one(world: World) -> None:
+    """The mistyped one hangs on no episode any more; it was typed all the same."""
+    acme, visitor = world.acme, new_visitor()
+    take(acme, [cart(acme, visitor=visitor), form(acme, visitor=visitor, email="x" + somebody())])
+    take(acme, [form(acme, visitor=visitor, email=somebody(), at=NOW + timedelta(seconds=1))])
+    values = "select count(*), count(value) from contact_point"
+    assert ask(acme, values) == [(2, 2)]
+    no_thanks(acme, visitor, at=LATER)
+    assert ask(acme, values) == [(2, 0)]
+
+
 def test_g5_a_stop_outlives_what_is_forgotten(world: World) -> None:
     """Typed again after a new grant, the address is known again, and still stopped."""
     acme, visitor, email = world.acme, new_visitor(), somebody()

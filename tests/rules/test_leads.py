@@ -72,10 +72,25 @@ def test_channels(contact: ContactFacts, has_notice: bool, channels: set[str]) -
         ({"contacts": [replace(MAIL, is_stopped=True)]}, NoLead.STOPPED),
         ({"contacts": [replace(MAIL, consents={})]}, NoLead.NO_CONSENT),
         ({"has_open_lead": True}, NoLead.OPEN_LEAD),
+        ({"is_refused": True}, NoLead.CAPTURE_REFUSED),
+        ({"is_refused": True, "ordered": True}, NoLead.CAPTURE_REFUSED),  # what is left says nothing any more
+        ({"wants_signature": True}, NoLead.UNSIGNED),
+        ({"wants_signature": True, "contacts": [replace(MAIL, is_gone=True)]}, NoLead.NO_CONTACT),
+        ({"wants_signature": True, "contacts": [replace(MAIL, is_signed=True, is_stopped=True)]}, NoLead.STOPPED),
+        ({"wants_signature": True, "contacts": [replace(MAIL, is_signed=True, consents={})]}, NoLead.NO_CONSENT),
     ],
 )
 def test_why_there_is_no_lead(changed: dict[str, Any], reason: NoLead) -> None:
     assert judge_lead(replace(FACTS, **changed)) is reason
+
+
+def test_in_signed_mode_a_lead_uses_what_the_server_vouched_for_alone() -> None:
+    signed = replace(PHONE, is_signed=True)
+    judged = judge_lead(replace(FACTS, wants_signature=True, contacts=[MAIL, signed]))
+    assert judged == Eligible((signed.contact_point_id,), frozenset({"sms", "call"}))
+    both = judge_lead(replace(FACTS, contacts=[MAIL, signed]))
+    assert isinstance(both, Eligible)
+    assert set(both.contact_point_ids) == {MAIL.contact_point_id, signed.contact_point_id}
 
 
 def test_a_lead_uses_only_what_may_be_reached() -> None:

@@ -15,6 +15,11 @@ def lock(session: Session, *, tenant_id: TenantId, ids: Sequence[UUID]) -> list[
     return queries.lock_contact_points(session, tenant_id=tenant_id, ids=ids)
 
 
+def list_points_of(session: Session, *, tenant_id: TenantId, person_ids: Sequence[UUID]) -> list[UUID]:
+    """Return the contact points of some persons, by id."""
+    return queries.list_points_of_persons(session, tenant_id=tenant_id, person_ids=person_ids)
+
+
 def forget_values(session: Session, *, tenant_id: TenantId, ids: Sequence[UUID]) -> int:
     """Forget the values of locked contact points, and the names of whoever has none left. Returns how many.
 

@@ -224,6 +224,20 @@ def reveal(session: Session, *, tenant_id: TenantId, contact_point_id: UUID) -> 
     return crypto.unseal(session, tenant_id, field, point.value)
 
 
+def list_points_of_persons(
+    session: Session, *, tenant_id: TenantId, person_ids: Sequence[UUID], limit: int = 1000
+) -> list[UUID]:
+    """Return the contact points of some persons, in the order of their ids."""
+    rows = session.connection().execute(
+        text(
+            "select contact_point_id from contact_point where tenant_id = :tenant_id and person_id = any(:ids)"
+            " order by contact_point_id limit :limit"
+        ),
+        {"tenant_id": tenant_id, "ids": list(person_ids), "limit": limit},
+    )
+    return list(rows.scalars())
+
+
 def forget_values(session: Session, *, tenant_id: TenantId, ids: Sequence[UUID]) -> int:
     """Blank locked contact points, and persons without another value. Returns how many points had one."""
     forgotten = session.connection().execute(

@@ -86,19 +86,23 @@ def record_choice(session: Session, *, tenant_id: TenantId, choice: Choice, now:
 def empty_episodes(session: Session, *, tenant_id: TenantId, site_id: UUID, visitor: str, until: datetime) -> Emptied:
     """End a visitor's episodes that had begun by `until`, and empty them. A second call changes nothing.
 
-    One that was bought keeps its items and whom it belongs to, as the order has them; what was typed goes.
+    One that was bought keeps its items and whom it belongs to, as the order has them; what was typed goes. Addresses
+    that were typed and then corrected hang on no episode any more: they are found by the person.
     """
     locked = queries.lock_episodes_of_visitor(
         session, tenant_id=tenant_id, site_id=site_id, visitor=visitor, started_by=until
     )
     emptied = [one for one in locked if one.state is not EpisodeState.ORDERED]
+    person_ids = sorted({one.person_id for one in emptied if one.person_id is not None})
     for episode in locked:
         episode.form_fields = None
     for episode in emptied:
         _empty(episode)
     queries.save(session, locked)
     episode_ids = [one.episode_id for one in emptied]
-    return Emptied(episode_ids, queries.detach_all(session, tenant_id=tenant_id, episode_ids=episode_ids))
+    detached = queries.detach_all(session, tenant_id=tenant_id, episode_ids=episode_ids)
+    theirs = people.list_points_of(session, tenant_id=tenant_id, person_ids=person_ids)
+    return Emptied(episode_ids, sorted({*detached, *theirs}))
 
 
 def release_contacts(
