@@ -26,5 +26,5 @@ async def score_pages(browser: Browser, pages: list[FormPage], *, sdk: Path, at_
 
         done = await asyncio.gather(*(fill(page) for page in pages))
         for page, filled in zip(pages, done, strict=True):
-            score.add(page.name, filled.fields, recorder.requests(page.key), awake=filled.awake)
+            score.add(page.name, filled.fields, recorder.requests(page.key), awake=filled.awake, stuck=filled.stuck)
     return score

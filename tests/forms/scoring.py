@@ -47,17 +47,24 @@ class Score:
     neutral: Counter[str] = field(default_factory=Counter)
     leaks: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    stuck: int = 0
 
     def missed(self, label: str) -> int:
         return self.fields[label] - self.found[label]
 
-    def add(self, page: str, typed: list[TypedField], requests: list[str], *, awake: bool = True) -> None:
+    def add(
+        self, page: str, typed: list[TypedField], requests: list[str], *, awake: bool = True, stuck: bool = False
+    ) -> None:
         """Count one page.
 
         requests   each request's path, or its body as text
         awake      whether the tag watched before the first key; where it did not, what is missed is no surprise
+        stuck      whether the page stopped answering before everything was typed
         """
         self.pages += 1
+        if stuck:
+            self.stuck += 1
+            self.faults.append(f"STUCK   {'':18} {page}  the page answered no more")
         if not awake:
             self.faults.append(f"asleep  {'':18} {page}  the tag did not watch the page's fields in time")
         taken = list(dict.fromkeys(found for request in requests for found in taken_in(request)))
@@ -172,7 +179,7 @@ AT_MOST_WRONG = 1
 
 def shortcomings(score: Score) -> list[str]:
     """What must hold and does not, one sentence each."""
-    short = []
+    short = [f"{score.stuck} pages stopped answering"] if score.stuck else []
     for label, most in AT_MOST_MISSED.items():
         if score.missed(label) > most:
             short.append(f"{label}: {score.missed(label)} of {score.fields[label]} missed, at most {most} may be")
