@@ -1,0 +1,277 @@
+/** What the core does beside capturing: late parts, refusals, signals, addresses, tabs, its own health. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Options, SITE, World } from "./world";
+
+const cart = { currency: "JPY", value: 4980, items: [{ id: "P-1", name: "急須", price: 4980 }] };
+const AFTER_CONSENT = { mode: "after-consent", notice_selector: "body" };
+const FORM = `<form><input id="email" type="email" autocomplete="email"></form>`;
+const open = (options: Options = {}) => new World(options).start();
+const names = (world: World) => world.scripts.map((script) => /(\w+)\.js$/.exec(script.src)![1]);
+const granted = (yes: boolean) => ({ ad_storage: yes ? "granted" : "denied", ad_user_data: yes ? "granted" : "denied" });
+
+/** gtag as every page has it. */
+function gtag(world: World, ...said: unknown[]): void {
+  const page = world.page as any;
+  page.dataLayer = page.dataLayer || [];
+  (function (..._: unknown[]) {
+    page.dataLayer.push(arguments);
+  })(...said);
+}
+
+test("a late part carries the tag's nonce, its digest and its version, and is asked for once", async () => {
+  const before = (page: any) => (page.document.querySelector("script").nonce = "n1"); // browsers hide the attribute
+  const world = await open({ html: FORM, before });
+  world.type("#email", "a@b.jp");
+  await world.advance(60_000);
+  assert.deepEqual(names(world), ["forms"]);
+  const [script] = world.scripts;
+  assert.equal(script!.src, "https://modori.example/sdk/1.1.0/forms.js");
+  assert.deepEqual([script!.integrity, script!.crossOrigin, script!.nonce], ["f", "anonymous", "n1"]);
+});
+
+test("parts come where they are needed and not before permission", async () => {
+  const world = await open({ html: FORM, config: AFTER_CONSENT });
+  gtag(world, "event", "add_to_cart", { items: [] });
+  await world.advance(20_000);
+  world.fire(world.element("#email"), "focusin");
+  assert.deepEqual(names(world), []);
+  world.say("consent", { channel: "capture", granted: true });
+  await world.advance(2000);
+  assert.deepEqual(names(world).sort(), ["carts", "forms"]);
+});
+
+const PLACES: [string, Options, string[]][] = [
+  ["a page without fields", {}, []],
+  ["a search box and buttons", { html: `<input type="search"><input type="submit"><input type="hidden">` }, []],
+  ["our link", { url: "https://shop.example/?modori_t=T1" }, ["restore"]],
+  ["an engineer's page", { url: "https://shop.example/?modori_debug=1" }, ["debug"]],
+  ["an engineer's tab", { before: (page) => page.sessionStorage.setItem("modori_debug", "1") }, ["debug"]],
+  ["a form to bring back", { before: (page) => page.localStorage.setItem("modori_back:" + SITE, "x") }, ["restore"]],
+  ["a compatible tag's cart", { before: (page) => (page.contx = { cart: { items: [] } }) }, ["carts"]],
+];
+for (const [place, options, parts] of PLACES) {
+  test(`${place}: ${parts.join() || "the core alone"}`, async () => {
+    const world = await open(options);
+    await world.advance(2000);
+    assert.deepEqual(names(world), parts);
+  });
+}
+
+test("a part that does not come harms nothing", async () => {
+  const world = new World({ html: FORM });
+  world.parts = {};
+  await world.start();
+  world.type("#email", "a@b.jp");
+  world.say("cart", cart);
+  await world.advance(60_000);
+  await world.close();
+  assert.deepEqual(names(world), ["forms"]);
+  assert.equal(world.events("cart").length, 1);
+  const { health } = world.events("page").at(-1)!.data;
+  assert.equal(health.errors, 0);
+});
+
+test("a page that is rendered ahead is watched from when a person sees it", async () => {
+  const world = new World({ before: (page) => (page.document.prerendering = true) });
+  world.stub();
+  world.say("cart", cart);
+  await world.start();
+  await world.advance(60_000);
+  assert.deepEqual([world.asked.length, world.posts.length], [0, 0]);
+  world.fire(world.page.document, "prerenderingchange");
+  await world.settle();
+  await world.advance(1000);
+  assert.deepEqual(world.events().map(({ type }) => type), ["page", "cart"]);
+});
+
+test("a page that comes back from the back-forward cache is seen again", async () => {
+  const world = await open();
+  await world.advance(1000);
+  world.fire(world.page, "pageshow");
+  await world.advance(1000);
+  assert.equal(world.events("page").length, 1);
+  const back = new world.page.Event("pageshow") as any;
+  back.persisted = true;
+  world.page.dispatchEvent(back);
+  await world.advance(1000);
+  assert.equal(world.events("page").length, 2);
+});
+
+test("a patched history does what it did; each address counts once, a fragment only where it is an address", async () => {
+  const world = await open();
+  const { history } = world.page;
+  await world.advance(1000);
+  for (const to of ["#top", "?x=2", "/one", "/one?y=1", "#/two", "#!/three"]) {
+    history.pushState({ to }, "", to);
+    await world.advance(1000);
+  }
+  assert.equal((history.state as any).to, "#!/three");
+  const urls = world.events("page").map((event) => event.page.url.slice(20));
+  assert.deepEqual(urls, ["/cart", "/one", "/one", "/one"]);
+});
+
+test("Consent Mode: a default is the site's word, an update the person's; both members count", async () => {
+  const world = await open({ config: AFTER_CONSENT });
+  world.say("cart", cart);
+  gtag(world, "consent", "default", granted(true));
+  gtag(world, "consent", "update", { ad_storage: "granted" });
+  await world.advance(20_000);
+  assert.deepEqual([world.posts.length, world.stored(), world.page.document.cookie], [0, {}, ""]);
+  gtag(world, "consent", "update", { ad_user_data: "granted", region: ["JP"] });
+  await world.advance(16_000);
+  assert.equal(world.events("cart").length, 1);
+  assert.equal(world.events("consent").length, 0, "it is no consent to any channel of ours");
+  const next = await open({ after: world, config: AFTER_CONSENT });
+  await next.advance(1000);
+  assert.equal(next.events("page").length, 1, "remembered");
+  gtag(next, "consent", "update", granted(false));
+  next.say("cart", cart);
+  const posts = next.posts.length;
+  await next.advance(60_000);
+  await next.close();
+  assert.equal(next.posts.length, posts);
+});
+
+test("Consent Mode changes nothing where a notice is the ground, nor what was refused to us", async () => {
+  const notice = await open();
+  gtag(notice, "consent", "update", granted(false));
+  await notice.advance(1000);
+  assert.equal(notice.events("page").length, 1);
+  const refused = await open({ config: AFTER_CONSENT });
+  refused.say("consent", { channel: "capture", granted: true });
+  await refused.advance(1000);
+  refused.say("consent", { channel: "capture", granted: false });
+  await refused.advance(1000);
+  const posts = refused.posts.length;
+  gtag(refused, "consent", "update", granted(true));
+  await refused.advance(60_000);
+  assert.equal(refused.posts.length, posts);
+});
+
+test("a dataLayer of any shape harms nothing", async () => {
+  const thrower = Object.defineProperty({}, "0", { get: () => assert.fail("read") });
+  for (const layer of [null, 1, "x", {}, [null, undefined, 1, "x", [], [[]], { event: {} }, thrower]]) {
+    const world = await open({ before: (page) => (page.dataLayer = layer) });
+    world.say("cart", cart);
+    await world.advance(1000);
+    assert.equal(world.events("cart").length, 1);
+  }
+});
+
+for (const config of [AFTER_CONSENT, { mode: "notice", notice_selector: "#none" }]) {
+  test(`${config.mode}: "no thanks" before any permission has nobody to tell and nothing to delete`, async () => {
+    const world = await open({ config });
+    world.say("cart", cart);
+    world.say("consent", { channel: "capture", granted: false });
+    await world.advance(60_000);
+    await world.close();
+    assert.deepEqual([world.posts.length, world.page.document.cookie], [0, ""]);
+  });
+}
+
+test('"no thanks" that does not arrive is said on the next page, and nothing else is', async () => {
+  const world = await open({ html: FORM });
+  world.type("#email", "a@b.jp");
+  await world.advance(1000);
+  const visitor = world.events()[0]!.visitor;
+  assert.ok(world.stored()["modori_form:" + SITE]);
+  world.answers = () => "unreachable";
+  world.say("cart", cart);
+  world.say("consent", { channel: "capture", granted: false });
+  await world.close();
+  assert.deepEqual(Object.keys(world.stored()).sort(), ["modori_choice:" + SITE, "modori_q:" + SITE]);
+  const next = await open({ after: world });
+  next.say("cart", cart);
+  await next.advance(60_000);
+  await next.close();
+  assert.deepEqual(next.events().map(({ type, visitor: who }) => [type, who]), [["consent", visitor]]);
+  assert.deepEqual(Object.keys(next.stored()), ["modori_choice:" + SITE]);
+});
+
+test("a refusal in another tab is heard here", async () => {
+  const world = await open({ html: FORM });
+  await world.advance(1000);
+  world.type("#email", "a@b.jp");
+  world.say("order", { id: "A-1" });
+  world.page.localStorage.setItem("modori_choice:" + SITE, "-");
+  world.fire(world.page, "storage");
+  world.say("cart", cart);
+  await world.advance(60_000);
+  await world.close();
+  assert.deepEqual(world.events().map(({ type }) => type), ["page"]);
+});
+
+test("another tab's visitor is this one's too", async () => {
+  const world = await open();
+  await world.advance(1000);
+  const other = "fedcba9876543210fedcba9876543210";
+  world.page.document.cookie = `modori_v=${other};Path=/;Secure`;
+  world.say("cart", cart);
+  await world.advance(1000);
+  assert.equal(world.events("cart")[0]!.visitor, other);
+});
+
+test("a consent carries its control's own words, and only where it brings none", async () => {
+  const html = `<label>毎週の <b>お知らせ</b>\n を受け取る<input type="checkbox" id="in"></label>
+    <input type="checkbox" id="by"><label for="by">SMSで受け取る</label><button id="button"> 同意する </button>`;
+  const cases: [object, string | undefined][] = [
+    [{ control: "#in" }, "毎週の お知らせ を受け取る"],
+    [{ control: "#by" }, "SMSで受け取る"],
+    [{ control: "#button" }, "同意する"],
+    [{ control: "#in", text: "別の文" }, "別の文"],
+    [{ control: "##" }, undefined],
+    [{ control: "#none" }, undefined],
+    [{}, undefined],
+  ];
+  for (const [said, text] of cases) {
+    const world = await open({ html });
+    world.say("consent", { channel: "email", granted: true, ...said });
+    await world.advance(1000);
+    assert.equal(world.events("consent")[0]!.data.text, text);
+  }
+});
+
+test("every grant counts; a signed identity keeps its proof; a restore hook waits for its part", async () => {
+  const world = await open();
+  for (const text of ["一", "二"]) world.say("consent", { channel: "email", granted: true, text });
+  const mac = "0".repeat(64);
+  world.say("identify", { email: "a@b.jp", proof: { at: "2026-11-21T09:00:00Z", mac, other: "x" } });
+  world.say("restore", () => assert.fail("there is nothing to bring back"));
+  await world.advance(1000);
+  assert.deepEqual(world.events("consent").map(({ data }) => data.text), ["一", "二"]);
+  assert.deepEqual(world.events("identify")[0]!.data.proof, { at: "2026-11-21T09:00:00Z", mac });
+});
+
+test("the tag tells how it fares: what it caught, what waits, what was refused or did not fit", async () => {
+  const world = await open();
+  world.say("nonsense");
+  world.answers = () => ({ status: 400 });
+  world.say("order", { id: 1 });
+  await world.advance(1000);
+  world.answers = () => ({ status: 202, json: { accepted: 1, refused: [{ id: "x", code: "bad_page" }] } });
+  world.say("order", { id: 2 });
+  await world.advance(15_000);
+  world.say("order", { id: 3 });
+  await world.advance(15_000);
+  const { health } = world.events("page").at(-1)!.data;
+  assert.equal(health.errors, 1);
+  assert.equal(health.queued, 0);
+  assert.equal(health.dropped, 5); // the refused page and order, and one of each of three answers since
+});
+
+test("an unfinished form is kept in this browser alone, until it is sent, ordered or a week old", async () => {
+  const stored = (world: World) => world.stored()["modori_form:" + SITE];
+  const world = await open({ html: FORM });
+  world.type("#email", "a@b.jp");
+  await world.advance(1000);
+  assert.match(stored(world)!, /^\d+ {.*a@b\.jp.*}$/);
+  const next = await open({ after: world });
+  next.say("order", { id: "A-1", currency: "JPY", value: 1 });
+  await next.advance(1000);
+  assert.equal(stored(next), undefined);
+  world.now += 8 * 86_400_000;
+  const late = await open({ after: world });
+  await late.advance(1000);
+  assert.equal(stored(late), undefined);
+});
