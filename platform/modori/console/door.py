@@ -173,6 +173,8 @@ class ConsoleRoute(APIRoute):
                 if refusal is None:
                     raise
                 return error_page(request, _Unreadable() if isinstance(refusal, BadInput) else refusal)
+            finally:
+                await request.close()  # the form's files, which hold what somebody uploaded
 
         return guarded
 

@@ -176,7 +176,7 @@ def _facts(visit: Visit, tenant_id: UUID, upload_id: UUID, outcome: str, after: 
         "rows": rows[:ROWS_SHOWN],
         "outcomes": list(RowOutcome),
         "wanted": wanted,
-        "here": here,
+        "place": here,
         "query": urlencode(asked | ({"after": str(after)} if after else {})),
         "newer": f"{here}?{urlencode(asked)}" if after else None,
         "older": f"{here}?{urlencode(further)}" if further else None,

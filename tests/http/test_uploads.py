@@ -1,0 +1,158 @@
+"""Uploads as an account manager meets them: the form, its refusals, the dry run, approval, the report."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from modori.connectors.csv.rules import MOST_BYTES
+from modori.entrypoints import wiring
+from modori.kernel import clock
+from modori.tenants.model import Role
+from tests.consoleworld import Console, log_in
+from tests.drain import drain
+from tests.questions import ask_one, change
+from tests.world import NOW, World
+
+ORDERS = (
+    "注文番号,金額,注文日時,メールアドレス\nA-1,4980,2026/11/18 10:30,hanako@example.jp\nA-2,-5,2026/11/18 10:30,\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def _it_is_wednesday_morning() -> Iterator[None]:
+    with clock.moved_to(NOW):
+        yield
+
+
+@pytest.fixture
+def console(world: World) -> Console:
+    return log_in(world, Role.ACCOUNT_MANAGER, lang="en")
+
+
+def send(
+    console: Console, world: World, raw: bytes, *, kind: str = "orders", name: str = "orders.csv"
+) -> httpx.Response:
+    return console.post(
+        f"/console/uploads/{world.acme.tenant_id}/{world.acme.site_id}",
+        data={"csrf": console.csrf, "kind": "orders"},
+        files={"file": (name, raw, "text/csv")},
+    )
+
+
+def settle(world: World) -> None:
+    drain([world.acme.tenant_id], subscribers=wiring.subscribers(), jobs=wiring.jobs())
+
+
+def test_a_file_is_checked_approved_and_reported(console: Console, world: World) -> None:
+    sent = send(console, world, ORDERS.encode("cp932"))
+    assert sent.status_code == 303, sent.text
+    place = sent.headers["location"]
+    assert "Being checked" in console.get(place).text
+    settle(world)
+    checked = console.get(place).text
+    for words in ("waits for approval", "Nothing of it has been stored yet", "Shift_JIS", "Asia/Tokyo", "orders.csv"):
+        assert words in checked
+    assert "This is not a possible amount in this currency." in checked
+    assert "hanako" not in checked
+    assert ask_one(world.acme.tenant_id, "select count(*) from purchase_order") == 0
+    applied = console.act(f"{place}/apply")
+    assert applied.status_code == 303
+    settle(world)
+    assert ask_one(world.acme.tenant_id, "select count(*) from purchase_order where proven_at is not null") == 1
+    live = console.get(f"{place}/progress?outcome=refused")
+    assert "<html" not in live.text
+    assert "row-3" in live.text
+    assert "row-2" not in live.text
+    assert "Orders" in console.get("/console/uploads").text
+
+
+def test_the_report_is_a_spreadsheets_and_names_no_person(console: Console, world: World) -> None:
+    place = send(console, world, ORDERS.encode()).headers["location"]
+    settle(world)
+    report = console.get(f"{place}/report.csv")
+    assert report.headers["content-disposition"].startswith("attachment")
+    assert report.content.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(io.StringIO(report.content.decode("utf-8-sig"))))
+    assert rows == [
+        ["Row", "Comes to", "Column", "Why"],
+        ["2", "New", "", ""],
+        ["3", "Not taken", "金額", "This is not a possible amount in this currency."],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"", "The file is empty."),
+        (b"x" * (MOST_BYTES + 1), "larger than 10 MiB"),
+        (b"PK\x03\x04", "This is a spreadsheet."),
+        (b"id,value,at\nA\x00,1,2\n", "This is not a CSV file"),
+        (b"\x81\xff\xff,\xa0\xff\n", "The characters cannot be read."),
+        (b"id,value\nA,1\n", "A column is missing: Date and time (at)."),
+        (b"id,value,at,id\nA,1,2,3\n", "Two columns mean the same: Number (id)."),
+        (b"id,value,at\n", "The file has a header and no rows."),
+    ],
+    ids=["empty", "large", "spreadsheet", "binary", "encoding", "column", "twice", "no rows"],
+)
+def test_a_file_that_cannot_be_read_is_refused_beside_the_field(
+    console: Console, world: World, raw: bytes, said: str
+) -> None:
+    answer = send(console, world, raw)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert "asia/tokyo" in answer.text.lower()
+    assert ask_one(world.acme.tenant_id, "select count(*) from upload") == 0
+
+
+def test_without_a_file_the_form_says_so(console: Console, world: World) -> None:
+    path = f"/console/uploads/{world.acme.tenant_id}/{world.acme.site_id}"
+    answer = console.act(path, kind="orders")
+    assert answer.status_code == 422
+    assert "Choose a file." in answer.text
+
+
+def test_an_upload_is_approved_only_once_it_is_checked(console: Console, world: World) -> None:
+    place = send(console, world, ORDERS.encode()).headers["location"]
+    assert console.act(f"{place}/apply").status_code == 409
+    settle(world)
+    assert console.act(f"{place}/drop").status_code == 303
+    assert console.act(f"{place}/apply").status_code == 409
+    assert ask_one(world.acme.tenant_id, "select count(*) from upload_part") == 0
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.CLIENT_REVIEWER])
+def test_g11_only_who_answers_for_a_client_uploads(world: World, role: Role) -> None:
+    assert send(log_in(world, role), world, ORDERS.encode()).status_code == 403
+
+
+def test_a_file_name_is_shown_as_text_and_goes_with_the_rows(console: Console, world: World) -> None:
+    place = send(console, world, ORDERS.encode(), name="C:\\x\\<b>注文.csv").headers["location"]
+    page = console.get(place).text
+    assert "&lt;b&gt;注文.csv" in page
+    assert "C:" not in page
+    settle(world)
+    console.act(f"{place}/drop")
+    assert "&lt;b&gt;注文" not in console.get(place).text
+
+
+STALE = "update tenant set order_feed_max_age_s = 3600, order_feed_seen_at = :at"
+
+
+def test_a_silent_feed_is_said_wherever_somebody_waits_for_it(console: Console, world: World) -> None:
+    client = f"/console/tenants/{world.acme.tenant_id}"
+    assert "No limit is set" in console.get(client).text
+    change(world.acme.tenant_id, STALE, at=None)
+    for page in ("/console/queue", "/console/tenants"):
+        text = console.get(page).text
+        assert "acme: messages and calls are held." in text, page
+        assert "stranger: messages" not in text
+    assert "No order has ever been heard of." in console.get("/console/queue/rows").text
+    assert "Messages and calls are held until orders are heard of again." in console.get(client).text
+    assert console.act(f"{client}/feed").status_code == 303
+    assert "acme: messages and calls are held." not in console.get("/console/queue").text
+    assert "Fresh enough" in console.get(client).text
+    audit = "select count(*) from audit_entry where action = 'feed.confirmed' and user_id is not null"
+    assert ask_one(world.acme.tenant_id, audit) == 1
