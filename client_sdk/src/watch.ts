@@ -53,7 +53,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   let ready = false; // the config is known
   let config = parseConfig("");
   let configAt = 0;
-  let choice = parseChoice("");
+  let choice = parseChoice(store.read("choice"));
   let ads: AdConsent = {}; // what the page told Google since we last acted on it
   let lastSaid: unknown; // the last that the page told Google
   let trades = false; // it told of a cart
@@ -113,7 +113,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
 
   /** Is there a field to write into, here or in a frame that is as good as here? Asks for no layout. */
   function lookForFields(): void {
-    const frames = Array.from(document.querySelectorAll("iframe"), (frame) => frame.contentDocument);
+    const frames = Array.from(document.querySelectorAll<HTMLIFrameElement>("iframe,frame"), (frame) => frame.contentDocument);
     if ([document, ...frames].some((inner) => inner && inner.querySelector(FIELD))) load("forms");
   }
 
@@ -229,15 +229,13 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   /** Take the config route's JSON. */
   function configure(json: string): void {
     config = parseConfig(json);
-    const first = !ready;
-    if (first) choice = parseChoice(store.read("choice"));
-    ready = true;
     if (config.mode === "off" || isRefused(choice)) {
       // A "no thanks" that has not reached the server yet is the one thing that goes without permission.
       delivery.resume();
       stop();
     }
-    if (first) {
+    if (!ready) {
+      ready = true;
       commands.splice(0).forEach(handle);
       beat();
     }
