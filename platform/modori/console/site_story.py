@@ -15,7 +15,7 @@ from modori.people.model import Channel
 from modori.reports.sites.queries import EventRow
 
 SHORT_VISITOR: Final = 6
-"""Characters of a visitor's random id: enough to follow one browser through the list."""
+"""The last characters of a visitor's random id: enough to follow one browser through the list."""
 CAPTURE: Final = "capture"
 
 
@@ -50,7 +50,7 @@ def tell_event(row: EventRow, speaker: Speaker) -> EventLine:
         told=told,
         tone=tone,
         mark=None if row.mark is None else speaker.word(MARKS.get(row.mark, row.mark)),
-        visitor=(row.visitor or "")[:SHORT_VISITOR],
+        visitor=(row.visitor or "")[-SHORT_VISITOR:],
         late_s=max(0, round((row.received_at - row.at).total_seconds())),
     )
 
@@ -140,7 +140,9 @@ def _consent(body: Mapping[str, Any], speaker: Speaker) -> tuple[str, str]:
 
 
 def _names(tokens: Sequence[str], speaker: Speaker) -> str:
-    return _joined([field_name(token, speaker) for token in tokens], speaker, short=True)
+    known = [token for token in TOKENS if token in tokens]
+    others = [token for token in tokens if token not in TOKENS]
+    return _joined([field_name(token, speaker) for token in (*known, *others)], speaker, short=True)
 
 
 def _joined(parts: Sequence[str], speaker: Speaker, *, short: bool = False) -> str:

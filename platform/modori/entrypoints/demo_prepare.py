@@ -64,7 +64,7 @@ def _live_through_a_week(settings: Settings, story: DemoStory, urls: DemoUrls) -
     assert reviewer is not None
     with Sandbox(SandboxSettings.from_env(env)):
         _drop_callbacks(urls.inbox)  # they would come back at today's time, before anybody listens
-        History(
+        history = History(
             site=context_of(site, key_id="history", is_secret=False),
             shop=urls.shop,
             inbox=urls.inbox,
@@ -72,7 +72,9 @@ def _live_through_a_week(settings: Settings, story: DemoStory, urls: DemoUrls) -
             operator=UserId(operator.user_id),
             reviewer=UserId(reviewer.user_id),
             now=clock.now(),
-        ).play()
+        )
+        history.play()
+        history.pass_by()
         time.sleep(CALLBACKS_S)
         _ask(urls.inbox, "DELETE", None)
 

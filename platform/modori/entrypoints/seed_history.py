@@ -25,9 +25,13 @@ from modori.calls.rules import Leg, OpeningLine
 from modori.capture.context import SiteContext
 from modori.capture.queries import find_current_episode
 from modori.capture.reading import Reading, read_event
+from modori.capture.rules import Mark
+from modori.capture.sightings.counts import Counts
 from modori.channels import actions as channels
 from modori.channels.wire import Visit
 from modori.entrypoints import wiring
+from modori.entrypoints.sdk import sdk_integrity
+from modori.entrypoints.seed_passers import PASSERS, Passer, form_of, survey, times
 from modori.entrypoints.seed_stories import CHEAP, PRICES, STORIES, Story
 from modori.kernel import clock
 from modori.kernel.ids import CallTaskId, DeliveryId, EpisodeId, LeadId, OrderId, ResultId, UserId, new_id
@@ -97,6 +101,32 @@ class History:
                 deeds[deed]()
                 self._follow()
 
+    def pass_by(self, passers: Sequence[Passer] = PASSERS) -> None:
+        """Let people fill a cart, begin the form and go; nobody can write to them. A crawler comes by, too."""
+        for passer in passers:
+            self._at = self.now - timedelta(days=passer.days_ago, minutes=passer.minute + 5)
+            self._visitor = new_id().hex
+            self._visit("kyusu")
+            name, price = PRICES["kyusu"]
+            item = {"id": "kyusu", "name": name, "price": price, "quantity": 1, "stock": 12}
+            self._tell("cart", {"currency": "JPY", "value": price, "items": [item], "url": f"{self.shop}/cart"})
+            self._tell("form", form_of(passer))
+            self._at += timedelta(seconds=self.site.abandon_after_s + 1)
+            self._settle()
+        self._visitor = new_id().hex
+        self._tell("page", {"kind": "product"}, url=f"{self.shop}/products/kyusu", mark=Mark.BOT)
+        seen, site = Counts(), self.site
+        seen.note(
+            site.tenant_id, site.site_id, "foreign_origin", now=self._at, subject="https://staging.minato-dougu.example"
+        )
+        seen.write_if_due()
+
+    def _visit(self, item: str) -> None:
+        """Look at the goods, the cart and the checkout, as the tag reports it."""
+        health = {"errors": 0, "queued": 0, "dropped": 0}
+        for kind, path in (("product", f"/products/{item}"), ("cart", "/cart"), ("checkout", "/checkout")):
+            self._tell("page", {"kind": kind, "health": health}, url=f"{self.shop}{path}")
+
     def _leave(self) -> None:
         """Fill a cart and a form, and go; a lead follows where the person may be contacted."""
         story = self._story
@@ -106,13 +136,23 @@ class History:
         fields = {"family-name": story.family, "given-name": story.given, "email": self._email}
         if story.tel:
             fields["tel"] = story.tel
-        self._tell("page", {})
+        self._visit(story.item)
         self._tell("cart", cart)
         for channel in story.consents:
             text = "メールでご案内を受け取る" if channel == "email" else "SMSでご案内を受け取る"
             self._tell("consent", {"channel": channel, "granted": True, "text": text, "control": f"#optin-{channel}"})
-        self._tell("form", {"form": "checkout", "fields": fields, "last_field": "postal-code", "progress": 0.7})
+        last = "postal-code"
+        told = {"form": "checkout", "fields": fields, "last_field": last, "progress": 0.7, "survey": survey()}
+        self._tell("form", told | {"times": times(last, ms=11_000 + 900 * self._number, edits=self._number % 3)})
         self._at += timedelta(seconds=7)
+        episode_id = self._settle()
+        tenant_id = self.site.tenant_id
+        with tenant_transaction(tenant_id) as session:
+            lead = find_lead_of_episode(session, tenant_id=tenant_id, episode_id=episode_id)
+        self._lead_id = LeadId(lead.lead_id) if lead else None
+
+    def _settle(self) -> EpisodeId:
+        """Judge the visitor's episode idle, and do what follows."""
         tenant_id = self.site.tenant_id
         with tenant_transaction(tenant_id) as session:
             episode = find_current_episode(
@@ -122,9 +162,7 @@ class History:
             episode_id = EpisodeId(episode.episode_id)
             settle_episode(session, tenant_id=tenant_id, episode_id=episode_id, now=self._at)
         self._follow()
-        with tenant_transaction(tenant_id) as session:
-            lead = find_lead_of_episode(session, tenant_id=tenant_id, episode_id=episode_id)
-        self._lead_id = LeadId(lead.lead_id) if lead else None
+        return episode_id
 
     def _send(self, channel: str) -> None:
         """Let the step of a channel fall due, and dispatch it."""
@@ -245,7 +283,7 @@ class History:
             )
 
     def _buy(self) -> None:
-        """Order, as the shop's server says it."""
+        """Order, as the shop's server says it; the thank-you page is seen."""
         self._at += timedelta(minutes=6)
         story = self._story
         name, price = PRICES.get(story.item, CHEAP)
@@ -268,6 +306,7 @@ class History:
                 now=self._at,
             )
             self._order_id = OrderId(recorded.order.order_id)
+        self._tell("page", {"kind": "thanks"}, url=f"{self.shop}/thanks")
 
     def _decide(self, *, approved: bool) -> None:
         """Let the hold end, and the client's reviewer approve or refuse."""
@@ -310,8 +349,9 @@ class History:
     def _email(self) -> str:
         return f"guest{self._number:02d}@example.jp"
 
-    def _tell(self, kind: str, told: dict[str, Any], *, url: str | None = None) -> None:
+    def _tell(self, kind: str, told: dict[str, Any], *, url: str | None = None, mark: Mark | None = None) -> None:
         """Report one event as the SDK would."""
+        release = sdk_integrity()
         event = {
             "id": str(new_id()),
             "type": kind,
@@ -327,6 +367,8 @@ class History:
             capture_off=False,
             sent_at=self._at,
             received_at=self._at,
+            sdk=release.version if release else None,
+            mark=mark,
         )
         taking.take(self.site, [read_event(event, reading)], received_at=self._at, ip_index=None)
 

@@ -1,0 +1,206 @@
+"""A site's page over HTTP: what its engineer reads on each tab, without a personal value."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from modori.entrypoints.seed_history import History
+from modori.kernel import clock
+from modori.tenants.model import Role
+from tests.captureworld import cart, consent, event, form, new_visitor, site_context, somebody, take
+from tests.consoleworld import Console, log_in
+from tests.questions import ask_one, change
+from tests.world import NOW, TenantWorld, World
+
+
+@pytest.fixture(autouse=True)
+def _it_is_wednesday_morning() -> Iterator[None]:
+    with clock.moved_to(NOW):
+        yield
+
+
+@pytest.fixture
+def console(world: World) -> Console:
+    return log_in(world, Role.AGENCY_ADMIN, lang="en")
+
+
+def path(tenant: TenantWorld, tab: str = "") -> str:
+    return f"/console/tenants/{tenant.tenant_id}/sites/{tenant.site_id}{tab}"
+
+
+def live_through(tenant: TenantWorld) -> None:
+    """Let the demo's passers-by leave the checkout in the past week."""
+    nobody: object = None
+    History(
+        site=site_context(tenant),
+        shop=tenant.origin,
+        inbox="",
+        dispatcher=nobody,  # type: ignore[arg-type]  # nothing is sent to passers-by
+        operator=nobody,  # type: ignore[arg-type]  # nobody calls
+        reviewer=nobody,  # type: ignore[arg-type]  # nothing is decided
+        now=NOW,
+    ).pass_by()
+
+
+def test_a_new_site_says_what_to_do(world: World, console: Console) -> None:
+    assert "Nothing has been heard from this site yet." in console.get(path(world.acme)).text
+    assert "Nothing has come in yet" in console.get(path(world.acme, "/events")).text
+    assert "Nothing was refused" in console.get(path(world.acme, "/events")).text
+    assert "No form has been seen yet" in console.get(path(world.acme, "/fields")).text
+    assert "No form has given a field yet" in console.get(path(world.acme, "/notice")).text
+
+
+def test_the_tag_stands_evergreen_fixed_and_with_its_policy(world: World, console: Console) -> None:
+    page = console.get(path(world.acme)).text
+    assert f'data-site="{world.acme.site_key}"' in page.replace("&#34;", '"')
+    assert "/sdk/v1/modori.js" in page
+    assert re.search(r"/sdk/\d+\.\d+\.\d+/modori\.js", page)
+    assert "integrity=" in page
+    assert "sha384-" in page
+    assert re.search(r"script-src http://console\.example (&#39;|')sha256-[\w+/=]{44}(&#39;|')", page)
+
+
+def test_the_overview_says_what_is_missing_until_it_has_come(world: World, console: Console) -> None:
+    acme = world.acme
+    take(acme, [cart(acme, visitor=new_visitor(), value=0, url=None)])
+    page = console.get(path(acme)).text
+    for said in ("Carts come without a price", "No form was seen", "No order was ever reported"):
+        assert said in page
+    visitor = new_visitor()
+    take(
+        acme,
+        [
+            cart(acme, visitor=visitor),
+            form(acme, visitor=visitor, email=somebody()),
+            consent(acme, "email", visitor=visitor),
+        ],
+    )
+    live = console.get(path(acme, "/live")).text
+    assert "Carts come without a price" not in live
+    assert "No form was seen" not in live
+    assert "No telephone number was taken" in live
+    assert "<html" not in live
+
+
+def test_events_are_told_without_a_personal_value(world: World, console: Console) -> None:
+    acme, visitor, email = world.acme, new_visitor(), somebody()
+    order = {"id": "B-77", "currency": "JPY", "value": 5200}
+    take(
+        acme,
+        [
+            event(acme, "page", {"kind": "product"}, visitor=visitor),
+            cart(acme, visitor=visitor, value=5200),
+            form(acme, visitor=visitor, email=email, tel="090-1234-5678", family_name="山田"),
+            consent(acme, "sms", visitor=visitor),
+            event(acme, "consent", {"channel": "capture", "granted": True, "text": "はい"}, visitor=visitor),
+            event(acme, "order", order, visitor=visitor),
+        ],
+    )
+    take(world.stranger, [event(world.stranger, "page", {"kind": "thanks"}, visitor=new_visitor())])
+    page = console.get(path(acme, "/events")).text
+    for said in (
+        "Product page",
+        "Lines: 1, total ¥5,200",
+        "E-mail address, Telephone, Family name",
+        "Consents to SMS",
+        "Permits capture",
+        "Order B-77, ¥5,200",
+        visitor[-6:],
+    ):
+        assert said in page, said
+    for kept in (email, email.split("@")[0], "5678", "山田", "Thank-you page"):
+        assert kept not in page, kept
+    assert page.count("<tr id=") == 6
+    carts = console.get(path(acme, "/events?kind=cart")).text
+    assert carts.count("<tr id=") == 1
+    assert console.get(path(acme, "/events?kind=nonsense")).text.count("<tr id=") == 6
+
+
+def test_a_crawler_is_marked_and_a_late_event_says_so(world: World, console: Console) -> None:
+    acme = world.acme
+    take(acme, [event(acme, "page", visitor=new_visitor(), at=NOW - timedelta(hours=2))])
+    change(acme.tenant_id, "update event set mark = 'bot'")
+    page = console.get(path(acme, "/events")).text
+    assert "Bot" in page
+    assert "2 hours late" in page
+    assert "Nothing has been heard from this site yet." in console.get(path(acme)).text
+
+
+def test_older_events_follow_by_key(world: World, console: Console) -> None:
+    acme = world.acme
+    for minutes in range(56):
+        take(acme, [event(acme, "page", visitor=new_visitor())], now=NOW - timedelta(minutes=minutes))
+    first = console.get(path(acme, "/events")).text
+    further = re.search(r'<a href="([^"]+)" rel="next"', first)
+    assert further is not None
+    second = console.get(further[1].replace("&amp;", "&")).text
+    shown = [re.findall(r'<tr id="event-([0-9a-f-]+)"', one) for one in (first, second)]
+    assert [len(one) for one in shown] == [50, 6]
+    assert not set(shown[0]) & set(shown[1])
+    assert "data-live" not in second.split('id="events"')[1].split(">")[0], "an older page stands still"
+
+
+def test_fields_say_why_and_where_people_leave(world: World, console: Console) -> None:
+    live_through(world.acme)
+    page = console.get(path(world.acme, "/fields")).text
+    rows = {row.split("</th>")[0].split(">")[-1]: row for row in page.split("<tr>")[1:]}
+    assert "Taken" in rows["email"]
+    assert "Never read." in rows["card-number"]
+    assert "Never read." in rows["password"]
+    assert "Boxes, buttons" in rows["optin-email"]
+    bars = page.split('class="bars"')[1]
+    assert "18 people" in bars
+    telephone = bars.split("Telephone")[1].split("</tr>")[0]
+    assert ">8<" in telephone
+    assert 'width="44"' in telephone
+    assert "20 seconds" in telephone
+    assert "75%" in telephone
+    assert console.get(path(world.acme, "/fields?days=nonsense")).status_code == 200
+
+
+def test_the_notice_lists_what_this_site_sends_and_is_stored_by_a_button(world: World, console: Console) -> None:
+    acme = world.acme
+    live_through(acme)
+    page = console.get(path(acme, "/notice")).text
+    assert "It does not say everything that it must." in page
+    assert "ご入力内容の取得と外部送信について" in page
+    assert "What this site captures and sends" in page
+    assert "フォームに入力した氏名とフリガナ" in page
+    assert "フォームに入力した会社名" not in page, "no form gave one"
+    refusing = 'modori("consent", {channel: "capture", granted: false})'
+    assert refusing in page.replace("&#34;", '"')
+    assert console.act(path(acme, "/notice"), locale="ja").status_code == 303
+    stored = str(ask_one(acme.tenant_id, "select notice_text from site where site_id = :id", id=acme.site_id))
+    assert stored.startswith("ご入力内容の取得と外部送信について")
+    assert "It names everything that this site sends." in console.get(path(acme, "/notice")).text
+
+
+def test_a_leak_is_an_alert_on_every_tab(world: World, console: Console) -> None:
+    acme = world.acme
+    change(
+        acme.tenant_id,
+        "insert into capture_leak (tenant_id, site_id, leaked_on, kind, field, count)"
+        " values (:of, :site_id, :on, 'card', 'memo', 3)",
+        of=acme.tenant_id,
+        site_id=acme.site_id,
+        on=NOW.date(),
+    )
+    for tab in ("", "/events", "/fields", "/notice", "/settings"):
+        page = console.get(path(acme, tab)).text
+        assert 'role="alert"' in page
+        assert "card number" in page
+        assert "<code>memo</code>" in page
+        assert "(3 times)" in page
+
+
+def test_what_a_page_wrote_becomes_no_markup(world: World, console: Console) -> None:
+    acme, evil = world.acme, "<img src=x onerror=alert(1)>"
+    survey = [{"field": evil[:40], "token": None, "why": "unknown"}]
+    sent = {"form": evil, "fields": {"email": somebody()}, "survey": survey, "last_field": "email"}
+    take(acme, [event(acme, "form", sent, visitor=new_visitor())])
+    for tab in ("", "/events", "/fields"):
+        page = console.get(path(acme, tab)).text
+        assert "<img" not in page
+    assert "&lt;img" in console.get(path(acme, "/fields")).text
