@@ -25,19 +25,31 @@ export interface ModoriCart {
   url?: string;
 }
 
+/** Made by the shop's server, for a site in signed mode. */
+export interface ModoriProof {
+  /** When it was signed, ISO 8601 with a zone. */
+  at: string;
+  /** HMAC-SHA-256 with the site's signing secret of `visitor|contact|at`, in hexadecimal. The visitor is the cookie `modori_v`. */
+  mac: string;
+}
+
 export interface ModoriIdentity {
   email?: string;
   tel?: string;
   line?: string;
   name?: string;
   member_id?: string | number;
+  proof?: ModoriProof;
 }
 
 export interface ModoriConsent {
-  /** `capture` opens or closes the capture in this browser and is not reported. */
+  /**
+   * `capture` opens or closes capture itself. Closing it ("no thanks") asks the server to forget this browser, and
+   * ends everything here until it is opened again.
+   */
   channel: "email" | "sms" | "line" | "call" | "capture";
   granted: boolean;
-  /** The exact words beside the control. */
+  /** The exact words beside the control; read from its label where they are left out. */
   text?: string;
   /** A CSS selector of the control. */
   control?: string;
@@ -51,11 +63,23 @@ export interface ModoriOrder {
   items?: ModoriItem[];
 }
 
+/** What a link of ours brings back, for the page's own code to put into its cart. */
+export interface ModoriRestored {
+  items?: ModoriItem[];
+  currency?: string;
+  value?: number;
+  coupon?: string;
+  /** By autocomplete token. Masked, until the person has shown that the contact point is theirs. */
+  fields?: Record<string, string>;
+  [more: string]: unknown;
+}
+
 export interface ModoriCommands {
   cart: ModoriCart;
   identify: ModoriIdentity;
   consent: ModoriConsent;
   order: ModoriOrder;
+  restore: (restored: ModoriRestored) => void;
 }
 
 export interface Modori {
@@ -66,6 +90,16 @@ export interface Modori {
   q?: { push(command: ArrayLike<unknown>): unknown };
   /** For the SDK's own late scripts. */
   part?(name: string, start: (core: any) => unknown): void;
+}
+
+/** What the tag's own attributes may say. */
+export interface ModoriTagAttributes {
+  /** The site's publishable key. */
+  "data-site": `pk_${string}`;
+  /** The name of the page's data layer, where it is not `dataLayer`. */
+  "data-layer"?: string;
+  /** Print to the console what goes wrong. */
+  "data-debug"?: "";
 }
 
 declare global {

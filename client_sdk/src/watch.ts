@@ -196,13 +196,11 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
 
   function consent(said: Report): void {
     const { channel, granted } = said.data as { channel: string; granted: boolean };
-    // A withdrawal goes out by the permission that it ends, a grant by the one that it gives. "No thanks" goes to a
-    // server that knows this browser, and to no other.
+    // A grant goes out by the permission that it gives. A withdrawal needs none where the server knows this browser,
+    // and "no thanks" has nobody else to go to.
     if (granted) decide(channel, granted);
-    if (granted || channel !== CAPTURE) {
-      report(said);
-      collect();
-    } else if (store.knownVisitor()) emit(dated(said));
+    if (!granted && store.knownVisitor()) emit(dated(said));
+    else if (granted || channel !== CAPTURE) report(said);
     if (!granted) decide(channel, false);
   }
 

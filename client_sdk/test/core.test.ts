@@ -189,6 +189,19 @@ test('"no thanks" that does not arrive is said on the next page, and nothing els
   assert.deepEqual(Object.keys(next.stored()), ["modori_choice:" + SITE]);
 });
 
+test("a withdrawal by a browser that the server knows needs no permission", async () => {
+  const before = await open({ config: AFTER_CONSENT });
+  before.say("consent", { channel: "email", granted: true });
+  await before.advance(1000);
+  const signal = (page: any) => Object.defineProperty(page.navigator, "globalPrivacyControl", { value: true });
+  const world = await open({ after: before, config: { ...AFTER_CONSENT, gpc: true }, before: signal });
+  world.say("cart", cart);
+  world.say("consent", { channel: "sms", granted: true });
+  world.say("consent", { channel: "email", granted: false });
+  await world.advance(60_000);
+  assert.deepEqual(world.events().map(({ type, data }) => [type, data.channel]), [["consent", "email"]]);
+});
+
 test("a refusal in another tab is heard here", async () => {
   const world = await open({ html: FORM });
   await world.advance(1000);
