@@ -8,7 +8,7 @@ import argparse
 import sys
 import time
 
-from tests.benchmarks import claims, flood, ingest, lateness, memory, queue_page, stored
+from tests.benchmarks import claims, flood, ingest, lateness, memory, pagecost, queue_page, stored, visits
 from tests.benchmarks.figures import say
 from tests.benchmarks.ground import ground
 
@@ -20,6 +20,8 @@ PARTS = {
     "claims": claims.measure,
     "lateness": lateness.measure,
     "queue_page": queue_page.measure,
+    "pagecost": pagecost.measure,
+    "visits": visits.measure,
 }
 
 

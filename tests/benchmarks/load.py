@@ -117,6 +117,7 @@ class _Run:
         self._idle: deque[_Connection] = deque()
         self._late: deque[float] = deque()
         self._until = 0.0
+        self._is_over = False
 
     async def run(self) -> Load:
         loop, order = asyncio.get_running_loop(), self._order
@@ -136,7 +137,7 @@ class _Run:
         else:
             self._idle.extend(connections)
             await self._pace(started, order.per_s)
-            await asyncio.sleep(0.5)
+            self._is_over = True
             for connection in self._idle:
                 connection.close()
         await asyncio.wait_for(asyncio.gather(*(each.done for each in connections)), order.seconds + LAST_ANSWER_S)
@@ -162,8 +163,10 @@ class _Run:
             load.accepted += int(body[13 : body.index(b",", 13)])
         if self._order.per_s is None:
             self._next(connection)
-        elif self._late:
-            connection.send(self._late.popleft())
+        elif self._late and connection.send(self._late.popleft()):
+            return
+        elif self._is_over:
+            connection.close()
         else:
             self._idle.append(connection)
 

@@ -22,13 +22,13 @@ _FILL: Final = (
     f"""insert into episode (tenant_id, episode_id, site_id, visitor, state, items, cart_minor, currency, started_at,
      last_activity_at, cart_at, due_at)
      select tenant_id, uuidv7(), site_id, 'stored' || lpad(v::text, 12, '0'),
-     case when v % 10 = 0 then 'open' when v % 10 < 4 then 'ordered' else 'expired' end, '[]', 4980, 'JPY',
+     case when mod(v, 10) = 0 then 'open' when mod(v, 10) < 4 then 'ordered' else 'expired' end, '[]', 4980, 'JPY',
      now() - interval '2 h', now() - interval '1 h', now() - interval '1 h',
-     case when v % 10 = 0 then now() + interval '20 d' end
-     from generate_series(1, %(visits)s) as v join {_SITES} on s.n = v % 50""",
+     case when mod(v, 10) = 0 then now() + interval '20 d' end
+     from generate_series(1, VISITS) as v join {_SITES} on s.n = mod(v, 50)""",
     f"""insert into event (tenant_id, received_at, event_id, site_id, visitor, type, at, page_url, page_title, body,
      episode_id)
-     select e.tenant_id, now() - (k % 20) * interval '1 h', uuidv7(), e.site_id, e.visitor, 'cart', now(),
+     select e.tenant_id, now() - mod(k, 20) * interval '1 h', uuidv7(), e.site_id, e.visitor, 'cart', now(),
      'https://shop.bench.example/cart?utm_source=mail', 'ご購入手続き',
      '{{"url": "https://shop.bench.example/cart", "items": [{{"id": "p1", "name": "鉄のフライパン 26cm", "quantity": 2,
      "price_minor": 4980}}], "cart_id": "c1", "currency": "JPY", "value_minor": 9960}}', e.episode_id
@@ -72,7 +72,7 @@ def _fill(full: Bench, stored: int) -> int:
     with psycopg.connect(full.place.superuser_url, autocommit=True) as connection:
         connection.execute("set synchronous_commit = off")
         for statement in _FILL:
-            connection.execute(statement % {"visits": stored // EACH_VISIT} if "%(visits)s" in statement else statement)
+            connection.execute(statement.replace("VISITS", str(stored // EACH_VISIT)).encode())
         row = connection.execute("select count(*) from event").fetchone()
     assert row is not None
     say(f"{row[0]:,} events written in {perf_counter() - started:.0f} s")
