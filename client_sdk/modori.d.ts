@@ -74,6 +74,24 @@ export interface ModoriRestored {
   [more: string]: unknown;
 }
 
+/** What somebody left who came back by a link of ours. */
+export interface ModoriBrought {
+  cart?: string;
+  /** ISO 4217. */
+  currency?: string;
+  /** The total that was shown, in major units. */
+  value?: number;
+  items: { id: string; name: string; price: number; quantity: number; url?: string; image?: string }[];
+  /** From the link's `modori_coupon`. */
+  coupon?: string;
+  /** By autocomplete token: written into the form where it is empty. */
+  fields: Record<string, string>;
+  /** By autocomplete token: masked, until the person proves the contact point. */
+  masked: Record<string, string>;
+  /** Name the e-mail address or phone number that the link was sent to. */
+  prove(contact: string): Promise<boolean>;
+}
+
 export interface ModoriCommands {
   cart: ModoriCart;
   identify: ModoriIdentity;

@@ -50,6 +50,8 @@ export class World {
   readonly asked: string[] = [];
   readonly printed: unknown[][] = [];
   answers: (request: Request) => Answer = () => ({ status: 202 });
+  /** What restore links lead back to. */
+  restores: (path: string, init: RequestInit) => Answer = () => ({ status: 404 });
   now: number;
   /** The late parts that this page's network brings; the others fail to load. */
   parts: Partial<Parts> = { forms: startForms, carts: startCarts, restore: startRestore, debug: startDebug };
@@ -197,6 +199,7 @@ export class World {
       return respond(this.answers(request), init.signal);
     }
     this.asked.push(path);
+    if (path.startsWith("/v1/restore/")) return respond(this.restores(path, init), init.signal);
     const config = this.config;
     if (config === "unreachable") return respond(config, init.signal);
     return respond(config === "missing" ? { status: 404 } : { status: 200, json: config }, init.signal);

@@ -14,7 +14,7 @@ function partsOf({ parts, glue, token }: Slot, value: string): string[] {
 }
 
 /** Write one field as a person would, so that a framework notices. */
-function write(field: Field, text: string): void {
+export function write(field: Field, text: string): void {
   const page = field.ownerDocument.defaultView as Window & typeof globalThis;
   const option = "options" in field && Array.from(field.options).find((each) => each.text === text || each.value === text);
   const setter = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value");
