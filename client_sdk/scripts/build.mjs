@@ -1,7 +1,7 @@
 // Build the scripts of dist/, say their sizes and digests, and fail where one outgrows its limit.
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { minify } from "terser";
@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const LATE_PARTS = { forms: 6 * 1024, carts: 2.5 * 1024, restore: Infinity, debug: Infinity }; // gzip bytes
 const CORE_LIMIT = 5 * 1024;
 const integrity = {};
+const made = {}; // files of dist/, written together: the scripts name each other's digests
 let tooLarge = false;
 
 async function make(name, entry, limit, define) {
@@ -35,8 +36,8 @@ async function make(name, entry, limit, define) {
     sourceMap: { content: map.text, asObject: false },
   });
   const script = Buffer.from(code);
-  writeFileSync(`${root}dist/${name}.js`, script);
-  writeFileSync(`${root}dist/${name}.js.map`, shortMap);
+  made[name + ".js"] = script;
+  made[name + ".js.map"] = shortMap;
   const gzipBytes = gzipSync(script, { level: 9 }).length;
   const limited = limit < Infinity ? ` (limit ${limit})` : "";
   console.log(`dist/${name}.js: ${script.length} bytes, ${gzipBytes} gzip${limited}`);
@@ -50,7 +51,9 @@ mkdirSync(root + "dist", { recursive: true });
 const digests = {};
 for (const [name, limit] of Object.entries(LATE_PARTS)) digests[name] = await make(name, name + "/late", limit);
 await make("modori", "index", CORE_LIMIT, { SDK_INTEGRITY: JSON.stringify(digests) });
-writeFileSync(root + "dist/integrity.json", JSON.stringify({ version, integrity }, null, 2) + "\n");
+made["integrity.json"] = JSON.stringify({ version, integrity }, null, 2) + "\n";
+for (const name in made) writeFileSync(`${root}dist/${name}.${process.pid}`, made[name]);
+for (const name in made) renameSync(`${root}dist/${name}.${process.pid}`, `${root}dist/${name}`);
 // Earlier releases stay where pages pinned them: releases/<version>/ holds what dist/ held then.
 if (existsSync(root + "releases")) cpSync(root + "releases", root + "dist", { recursive: true });
 if (tooLarge) {
