@@ -37,8 +37,8 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   const given = /^tel-/.test(hint) ? "tel" : TAKEN.test(hint) && hint;
 
   // From the most telling to the least; of a name like "order[address][city]" the last part.
-  const last = /([^.[\]]*[a-z][^.[\]]*)[^a-z]*$/i.exec(name) || name;
-  const texts = [last[1] || name, id, label, placeholder, near].map(plain);
+  const [, last = name] = /([^.$:[\]]*[a-z][^.$:[\]]*)[^a-z]*$/i.exec(name) || [];
+  const texts = [last, id, label, placeholder, near].map(plain);
   const own = texts.slice(0, 4);
   const captions = own.slice(2);
   const bare = [label, placeholder].map((text) => plain(text.replace(/[(（].*?([)）]|$)/g, " ")));
@@ -48,14 +48,14 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   const found = texts.map((text, at) =>
     words.KINDS.find(
       ([kind, yes, not = /^$/]) =>
-        yes.test(text) && !not.test(text) && !(at > 3 && say(not)) && !(kind === "email" && /tel|number/.test(type)),
+        yes.test(text) && !not.test(text) && !(at > 3 && say(not)) && !(kind === "name" && say(not, texts.slice(2))) && !(kind === "email" && /tel|number/.test(type)),
     ),
   );
   const [first = ""] = found.find(Boolean) || [];
   let kind = given || (type === "email" ? type : hint === "name" ? hint : first);
   const mail = say(words.EMAIL, captions);
   // An attribute's "address" or "name" is doubtful beside a caption that says more.
-  if (mail && /^(address|name)$/.test(kind)) kind = "email";
+  if ((mail || /アドレス/.test(near)) && /^(addr|name)/.test(kind)) kind = "email";
   if (kind === "name" && say(words.ORG, bare)) kind = "organization";
   const isName = /name/.test(kind);
   const isAddress = /addr|post/.test(kind);
@@ -68,12 +68,13 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   if (type === "textarea" && !isAddress) return no("type");
   const domain = kind === "email" && (/[@＠]$/.test(before) || say(/domain|ドメイン/));
   const account = isName && say(words.ACCOUNT, label || placeholder ? captions : texts);
-  const choice = /select/.test(type) && !domain && !(isAddress && say(words.ADDRESS));
-  if (!kind || (!given && (account || choice || (!sure && say(words.STRANGE, firm))))) return no("unknown");
+  const token = detail(kind, captions.concat(isName ? [] : texts[4]!, texts));
+  const choice = /select/.test(type) && !domain && !/level/.test(token);
+  if (!kind || (type === "search" && !sure) || (!given && (account || choice || (!sure && say(words.STRANGE, firm))))) return no("unknown");
 
-  const token = detail(kind, captions.concat(texts)) + (isName && !/kana/.test(kind) && say(words.KANA, texts) ? "-kana" : "");
+  const kana = isName && !/kana/.test(kind) && say(words.KANA, texts) ? "-kana" : "";
   const again = /^(email|tel)/.test(token) && say(words.CONFIRM);
-  return { token, why: "taken", again, domain, theirs: say(words.THEIRS, own.concat(autocomplete)) };
+  return { token: token + kana, why: "taken", again, domain, theirs: say(words.THEIRS, own.concat(autocomplete)) };
 }
 
 /** Which part of a name or an address, by the first text that says. */
@@ -85,7 +86,7 @@ function detail(kind: string, texts: string[]): string {
     const given = kind === "name" && words.GIVEN.test(text);
     if (part) token = "address-" + part[0];
     if (family !== given) token = (family ? "family-" : "given-") + kind;
-    return part || family || given;
+    return part || family !== given;
   });
   return token;
 }

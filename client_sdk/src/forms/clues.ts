@@ -9,7 +9,7 @@ export interface Clues {
   label: string;
   /** Its placeholder and its title. */
   placeholder: string;
-  /** The text right before the field: in its row's head or its fieldset's legend, if nowhere nearer. */
+  /** The text right before the field, in its row's head or its fieldset's legend; if there is none, right after it. */
   near: string;
   /** What stands between the field before it and this one: "-", "@". */
   before: string;
@@ -21,14 +21,19 @@ export type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
 /** What a person types or chooses in. Says nothing yet about reading it. */
 export const FIELDS =
-  "select,textarea,input:not([type=hidden],[type=button],[type=submit],[type=reset],[type=image],[type=file]," +
-  "[type=range],[type=color],[type=checkbox],[type=radio])";
+  "select,textarea,input:not([type=hidden],[type=button],[type=submit],[type=reset],[type=file]," +
+  "[type=range],[type=checkbox],[type=radio])";
 
 const NEAR_LIMIT = 60;
+const LETTER = /[\p{L}℡〒]/u;
 
 export const isField = (node: Element): node is Field => node.matches(FIELDS);
 
 const trimmed = (text: string) => text.replace(/\s+/g, " ").trim();
+
+function holdsField(node: Node): boolean {
+  return node.nodeType === 1 && (isField(node as Element) || !!(node as Element).querySelector(FIELDS));
+}
 
 /** The text before a field: up to the previous field, and past it where only a dash or the like lies between. */
 function textBefore(field: Field): [near: string, before: string] {
@@ -37,19 +42,25 @@ function textBefore(field: Field): [near: string, before: string] {
   let node: Node | null = field;
   for (let level = 0; node && level < 6 && !/FORM|BODY/.test(node.nodeName); level++) {
     for (let sibling = node.previousSibling; sibling; sibling = sibling.previousSibling) {
-      const element = sibling.nodeType === 1 && (sibling as Element);
-      if (element && (isField(element) || element.querySelector(FIELDS))) {
+      if (holdsField(sibling)) {
         if (level > 2) return ["", before];
         before = before || trimmed(text);
         text = "";
       } else {
-        if (element || sibling.nodeType === 3) text = sibling.textContent + " " + text;
-        if (/\p{L}/u.test(text.replace(/必須|任意|required/i, ""))) return [trimmed(text).slice(-NEAR_LIMIT), before];
+        if (sibling.nodeType !== 8) text = sibling.textContent + " " + text;
+        if (LETTER.test(text.replace(/必須|任意|required/i, ""))) return [trimmed(text).slice(-NEAR_LIMIT), before];
       }
     }
     node = node.parentNode;
   }
   return ["", before || trimmed(text)];
+}
+
+/** The text right after a field. */
+function textAfter(field: Field): string {
+  let text = "";
+  for (let next = field.nextSibling; next && !LETTER.test(text) && !holdsField(next); next = next.nextSibling) text += next.textContent;
+  return LETTER.test(text) ? trimmed(text) : "";
 }
 
 /** Read a field's clues. */
@@ -60,14 +71,15 @@ export function cluesOf(field: Field): Clues {
   // A label may be around the field, and so around a list of choices.
   const label = labels.concat(...(field.labels || [])).map((node) => node && node.textContent!.replace(field.textContent!, ""));
   const [near, before] = textBefore(field);
+  const cell = field.closest("td");
   return {
     autocomplete: said("autocomplete").toLowerCase(),
     type: field.type,
     name: field.name,
     id: field.id,
     label: trimmed(label.join(" ") + said("aria-label")),
-    placeholder: said("placeholder") + said("title"),
-    near,
+    placeholder: said("placeholder") + said("title") + ("options" in field && field[0] ? field[0].textContent : ""),
+    near: near || textAfter(field) || trimmed(cell?.closest("table")?.rows[0]?.cells[cell.cellIndex]?.textContent || ""),
     before,
     room: (field as HTMLInputElement).maxLength,
   };

@@ -1,5 +1,4 @@
 import type { Core, FormState, FormWatch } from "../parts";
-import { clip } from "../text";
 import type { Known } from "./arrange";
 import { classify } from "./classify";
 import { cluesOf, type Field, isField } from "./clues";
@@ -14,8 +13,8 @@ interface Watched {
   touched: Field | null;
   state: FormState;
   /** What was said last, as JSON. */
-  said: string;
-  survey: string;
+  said?: string;
+  survey?: string;
 }
 
 const NAME_LIMIT = 64;
@@ -66,13 +65,12 @@ export function startForms(core: Core): FormWatch {
       }
     }
     const said = JSON.stringify({ ...state, times: 0 });
-    if (said === form.said || !(form.said || Object.keys(fields).length)) return null;
+    if (said === form.said || !(form.said || Object.keys(fields)[0])) return null;
     form.said = said;
+    const surveyed = form.survey;
     const survey = reports.slice(0, SURVEY_LIMIT);
-    const surveyed = JSON.stringify(survey);
-    if (surveyed === form.survey) return state;
-    form.survey = surveyed;
-    return { ...state, survey };
+    form.survey = JSON.stringify(survey);
+    return form.survey === surveyed ? state : { ...state, survey };
   }
 
   /** Count the time that the field with the focus has cost until now. */
@@ -86,10 +84,10 @@ export function startForms(core: Core): FormWatch {
     let name = "page";
     if ("elements" in group) {
       const index = Array.from(group.ownerDocument.forms).indexOf(group);
-      name = clip(group.getAttribute("id") || group.getAttribute("name") || "form-" + index, NAME_LIMIT);
+      name = (group.getAttribute("id") || group.getAttribute("name") || "form-" + index).slice(0, NAME_LIMIT);
     }
     const blank = { form: name, fields: {}, progress: 0, submitted: false, times: {} };
-    const form = watched.get(name) || { group, at: 0, touched, state: blank, said: "", survey: "" };
+    const form = watched.get(name) || { group, at: 0, touched, state: blank };
     watched.set(name, form);
     form.group = group;
     form.at = now();

@@ -28,7 +28,7 @@ export function isIgnored(field: Field): boolean {
 /** Is this document in a frame whose own attributes speak of paying? (A foreign one cannot be reached at all.) */
 export function isPayment({ defaultView }: Document): boolean {
   const frame = defaultView && (defaultView.frameElement as HTMLIFrameElement | null);
-  return !!frame && PAYMENT_FRAME.test([frame.name, frame.id, frame.title, frame.src].join());
+  return !!frame && PAYMENT_FRAME.test(frame.name + frame.id + frame.title + frame.src);
 }
 
 /** Shown to the person: a browser's autofill may also fill what a page hides. Asks for style, so ask seldom. */
