@@ -236,7 +236,7 @@ def _item(item: Item, currency: str, reading: Reading) -> Mapping[str, Any]:
 def _form(form: FormShape) -> FormSeen:
     """Keep the fields that the allow-list names. A half-typed address is kept out when contact points are met."""
     for token in form.fields:
-        kind = scrubbing.forbidden_kind(token)
+        kind = None if token in scrubbing.FIELD_TOKENS else scrubbing.forbidden_kind(token)
         if kind is not None:
             raise _forbidden(kind, token)
     _check_texts({"form": form.form})
