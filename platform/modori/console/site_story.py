@@ -81,7 +81,7 @@ def _told(kind: str, body: Mapping[str, Any], speaker: Speaker) -> tuple[str, st
 
 def _page(body: Mapping[str, Any], speaker: Speaker) -> tuple[str, str]:
     health = body.get("health") or {}
-    said = [speaker.word(_KINDS[body["kind"]])] if body.get("kind") in _KINDS else []
+    said = [speaker.word(KINDS[body["kind"]])] if body.get("kind") in KINDS else []
     tone = ""
     for name, words in _HEALTH.items():
         if health.get(name):
@@ -90,7 +90,7 @@ def _page(body: Mapping[str, Any], speaker: Speaker) -> tuple[str, str]:
     return _joined(said, speaker), tone
 
 
-_KINDS: Final[Mapping[str, str]] = {
+KINDS: Final[Mapping[str, str]] = {
     "product": say("Product page"),
     "cart": say("Cart page"),
     "checkout": say("Checkout page"),

@@ -14,11 +14,12 @@ from fastapi.responses import Response
 from modori.capture import notices
 from modori.console import site_words as words
 from modori.console.door import ConsoleRoute
-from modori.console.site_story import EventLine, field_name, tell_events
+from modori.console.site_story import KINDS, EventLine, field_name, tell_events
 from modori.console.views.site_frame import audit, here, leaks_of, tab, tag_key
 from modori.console.visit import Visit, Visiting
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import SiteId, TenantId
+from modori.reports.feeds.queries import get_feed
 from modori.reports.paging import Cursor, read_cursor
 from modori.reports.sites import queries, rules
 from modori.storage.db import ReadSession, read_transaction, tenant_transaction
@@ -48,6 +49,7 @@ def show(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
         keys = tenants.list_site_keys(session, tenant_id=tenant, site_id=site)
         state = _state(visit, session, stored, keys)
         leaks = leaks_of(visit, session, tenant, site)
+        feed = get_feed(session, tenant_id=tenant, now=visit.now)
     release = visit.config.sdk_integrity()
     return tab(
         visit,
@@ -60,6 +62,8 @@ def show(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
         release=release,
         stub=STUB,
         stub_hash=STUB_HASH,
+        feed=feed,
+        feeds=[feed] if feed.is_stale else [],
         **state,
     )
 
@@ -201,7 +205,10 @@ def _state(visit: Visit, session: ReadSession, site: Site, keys: list[SiteKey]) 
         "missing": words.MISSING,
         "hints": rules.HINTS,
         "newest": tell_events(newest, visit.speaker),
-        "pages": [(urlsplit(one.url).path or "/", one) for one in seen.pages],
+        "pages": [
+            (urlsplit(one.url).path or "/", visit.word(KINDS[one.kind]) if one.kind and one.kind in KINDS else "", one)
+            for one in seen.pages
+        ],
         "days": LOOKED_BACK.days,
     }
 
