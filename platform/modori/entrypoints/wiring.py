@@ -17,6 +17,7 @@ from modori.billing import jobs as billing
 from modori.billing import scans as billing_scans
 from modori.calls import scans as calls_scans
 from modori.capture import scans as capture_scans
+from modori.capture.sightings import scans as sightings_scans
 from modori.channels.adapters import Adapters, make_adapters
 from modori.channels.twilio_http import TwilioAccount
 from modori.channels.wire import Prices
@@ -81,6 +82,7 @@ def scans(settings: Settings) -> list[Scan]:
         Scan("event partitions", hour_s, lambda: capture_scans.keep_event_partitions(settings.event_retention_days)),
         Scan("seen events", hour_s, capture_scans.forget_seen_events, is_eager=True),
         Scan("contact velocity", hour_s, capture_scans.forget_contact_velocity),
+        Scan("old sightings", hour_s, sightings_scans.forget_old_sightings),
         Scan("platform counts", hour_s, sending_scans.forget_platform_counts),
         Scan("finished work", hour_s, lambda: relay.forget_finished(older_than_days=settings.work_retention_days)),
         Scan("expired logins", hour_s, tenants_scans.forget_expired_logins),
