@@ -94,7 +94,9 @@ class Failing:
             return ("refused", "cut", "unanswered", "hung")[self.failed % 4]
 
 
-class _Quiet(BaseHTTPRequestHandler):
+class Quiet(BaseHTTPRequestHandler):
+    """Answers with what it is given, and writes no log."""
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it
         pass
 
@@ -129,7 +131,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
 def failing_front(web_port: int, failing: Failing) -> Iterator[str]:
     """Stand before the web process and let some requests fail. Yields the address that browsers use."""
 
-    class Network(_Quiet):
+    class Network(Quiet):
         def do_GET(self) -> None:
             self._pass_on("GET", b"")
 
@@ -177,7 +179,7 @@ class Shop:
     def open(self) -> Iterator[None]:
         shop = self
 
-        class Pages(_Quiet):
+        class Pages(Quiet):
             def do_GET(self) -> None:
                 self.answer(200, [("Content-Type", "text/html; charset=utf-8")], shop.text)
 
