@@ -84,13 +84,14 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     const event: WireEvent = { id, type, at: new Date(at).toISOString(), visitor, page: on, data };
     let json = JSON.stringify(event);
     const items = data.items as unknown[] | undefined;
-    while (utf8Bytes(json) > EVENT_BYTES && items && items.length) {
+    while (utf8Bytes(json) > EVENT_BYTES && items?.length) {
       items.length >>= 1;
       json = JSON.stringify(event);
     }
     delivery.add({ id, key, json });
-    if (type === "form") store.write(type, data.submitted ? "" : at + " " + JSON.stringify(data));
-    if (type === "order") store.write("form", "");
+    if (type === "form" || type === "order") {
+      store.write("form", data.form && !data.submitted ? at + " " + JSON.stringify(data) : "");
+    }
     core.told?.(event);
   }
 
@@ -107,7 +108,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   function begin(): void {
     began = true;
     delivery.resume();
-    if (!(parseInt(store.read("form") || "") > now() - KEPT_FORM_MS)) store.write("form", "");
+    if (parseInt(store.read("form") as string) < now() - KEPT_FORM_MS) store.write("form", "");
     if (/modori_t=/.test(page.location.search) || store.read("back")) load("restore");
   }
 
@@ -224,13 +225,14 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     }
   });
 
-  /** Take the config route's JSON. */
+  /** Take the config route's JSON; empty where it could not be had: that forgets nothing. */
   function configure(json: string): void {
     config = parseConfig(json);
-    if (config.mode === "off" || isRefused(choice)) {
-      // A "no thanks" that has not reached the server yet is the one thing that goes without permission.
+    if (json && (config.mode === "off" || isRefused(choice))) {
+      // Withdrawals that have not reached the server yet are the one thing that goes without permission.
       delivery.resume();
       stop();
+      store.forgetVisitor();
     }
     if (!ready) {
       ready = true;
@@ -252,8 +254,9 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   async function askConfig(triesLeft: number): Promise<void> {
     configAt = now();
     const { status, text } = await transport.getConfig();
-    if (!mayRetry(status) || !(triesLeft || ready)) safely(configure)(text);
-    else if (triesLeft) page.setTimeout(() => askConfig(triesLeft - 1), CONFIG_RETRY_MS * (1 + Math.random()));
+    const again = mayRetry(status);
+    if (again && triesLeft) page.setTimeout(() => askConfig(triesLeft - 1), CONFIG_RETRY_MS * (1 + Math.random()));
+    else if (!again || !ready) safely(configure)(again ? "" : text);
   }
 
   const part = safely((name: PartName, start: Parts[PartName]) => {

@@ -215,6 +215,28 @@ test("a refusal in another tab is heard here", async () => {
   assert.deepEqual(world.events().map(({ type }) => type), ["page"]);
 });
 
+test("a site that is switched off leaves nothing in the browser; one that cannot be asked forgets nothing", async () => {
+  const world = await open({ html: FORM });
+  await world.advance(1000);
+  world.type("#email", "a@b.jp");
+  world.answers = () => "unreachable";
+  world.say("order", { id: "A-1", currency: "JPY", value: 1 });
+  world.type("#email", "a@c.jp");
+  await world.close();
+  const before = Object.keys(world.stored()).sort();
+  assert.deepEqual(before, ["modori_form:" + SITE, "modori_q:" + SITE, "modori_v"]);
+  for (const config of ["unreachable", "busy"] as const) {
+    const unasked = await open({ after: world, config });
+    await unasked.advance(120_000);
+    await unasked.close();
+    assert.deepEqual([Object.keys(unasked.stored()).sort(), unasked.posts.length], [before, 0]);
+    assert.ok(unasked.page.document.cookie);
+  }
+  const off = await open({ after: world, config: { mode: "off" } });
+  await off.advance(1000);
+  assert.deepEqual([off.stored(), off.page.document.cookie, off.posts.length], [{}, "", 0]);
+});
+
 test("another tab's visitor is this one's too", async () => {
   const world = await open();
   await world.advance(1000);

@@ -35,7 +35,7 @@ interface Timer {
 
 export interface Options {
   url?: string;
-  config?: object | "unreachable" | "missing";
+  config?: object | "unreachable" | "missing" | "busy";
   html?: string;
   tag?: string;
   /** What an earlier page of the same browser left. */
@@ -51,7 +51,7 @@ export class World {
   readonly printed: unknown[][] = [];
   answers: (request: Request) => Answer = () => ({ status: 202 });
   /** What restore links lead back to. */
-  restores: (path: string, init: RequestInit) => Answer = () => ({ status: 404 });
+  restores: (path: string, init: RequestInit) => Answer = () => ({ status: 204 });
   now: number;
   /** The late parts that this page's network brings; the others fail to load. */
   parts: Partial<Parts> = { forms: startForms, carts: startCarts, restore: startRestore, debug: startDebug };
@@ -86,7 +86,7 @@ export class World {
     if (options.after) {
       const left = options.after.page;
       Object.entries(options.after.stored()).forEach(([key, value]) => page.localStorage.setItem(key, value));
-      left.document.cookie.split("; ").filter(Boolean).forEach((cookie) => (page.document.cookie = cookie));
+      left.document.cookie.split("; ").filter(Boolean).forEach((cookie) => (page.document.cookie = cookie + ";Path=/"));
     }
     options.before?.(page);
   }
@@ -202,6 +202,7 @@ export class World {
     if (path.startsWith("/v1/restore/")) return respond(this.restores(path, init), init.signal);
     const config = this.config;
     if (config === "unreachable") return respond(config, init.signal);
+    if (config === "busy") return respond({ status: 503, json: { code: "busy" } }, init.signal);
     return respond(config === "missing" ? { status: 404 } : { status: 200, json: config }, init.signal);
   }
 }
