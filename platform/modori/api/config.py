@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
+from modori.api.described import OTHERWISE, refusal
 from modori.api.keys import site_keys
 from modori.api.problems import ProblemRoute
 from modori.capture.sightings.counts import POLICY_ASKED, counts
@@ -43,7 +44,7 @@ def make_router() -> APIRouter:
     @router.get(
         "/v1/sites/{publishable_key}/config",
         summary="What the SDK must know of a site",
-        responses={404: {"description": "The key is unknown or has been revoked."}},
+        responses={404: refusal("The key is unknown or has been revoked.")} | OTHERWISE,
     )
     def show_site_config(publishable_key: str, response: Response) -> SiteConfig:
         site = site_keys.find(publishable_key)

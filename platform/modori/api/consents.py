@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from modori.api import problems
 from modori.api.auth import SecretKeySite
 from modori.api.bodies import Said, body_of, shape
+from modori.api.described import ConsentTaken, ErasureTaken, StopTaken, answers
 from modori.api.idempotency import IdempotencyKey, Reply, answer_once
 from modori.api.retrying import retry_deadlocks
 from modori.capture import actions as capture
@@ -86,12 +87,19 @@ class ErasureIn(Somebody):
 
 def make_router() -> APIRouter:
     router = APIRouter(route_class=problems.ProblemRoute, tags=["wishes"])
-    for path, endpoint, model in (
-        ("/v1/consents", post_consent, ConsentIn),
-        ("/v1/stops", post_stop, StopIn),
-        ("/v1/erasures", post_erasure, ErasureIn),
+    for path, endpoint, model, taken in (
+        ("/v1/consents", post_consent, ConsentIn, ConsentTaken),
+        ("/v1/stops", post_stop, StopIn, StopTaken),
+        ("/v1/erasures", post_erasure, ErasureIn, ErasureTaken),
     ):
-        router.add_api_route(path, endpoint, methods=["POST"], status_code=201, openapi_extra=shape(model))
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=["POST"],
+            status_code=201,
+            openapi_extra=shape(model),
+            responses=answers(taken, ok=(201,)),
+        )
     return router
 
 

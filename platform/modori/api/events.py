@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from starlette.types import Receive, Scope, Send
 
 from modori.api.bodies import shape
+from modori.api.described import refusal
 from modori.api.edge import ApiConfig
 from modori.api.ingest import IngestApp
 from modori.capture.wire import EventsTaken, PostedEvents
@@ -34,7 +35,7 @@ def make_router(config: ApiConfig) -> APIRouter:
         " events. Each event counts once by its id; a bad one is refused by itself.",
         response_model=EventsTaken,
         openapi_extra=_documented(),
-        responses={code: {"description": what} for code, what in _REFUSALS.items()},
+        responses={code: refusal(what) for code, what in _REFUSALS.items()},
     )
     async def post_events() -> Response:
         return _Handover(ingest)

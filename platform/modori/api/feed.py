@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from modori.api import problems
 from modori.api.auth import SecretKeySite
 from modori.api.bodies import Said, body_of, shape
+from modori.api.described import FeedHeard, answers
 from modori.api.idempotency import IdempotencyKey, Reply, answer_once
 from modori.kernel import clock
 from modori.outcomes import actions as outcomes
@@ -26,7 +27,9 @@ class FeedIn(BaseModel):
 
 def make_router() -> APIRouter:
     router = APIRouter(route_class=problems.ProblemRoute, tags=["orders"])
-    router.add_api_route("/v1/feed", post_feed, methods=["POST"], openapi_extra=shape(FeedIn))
+    router.add_api_route(
+        "/v1/feed", post_feed, methods=["POST"], openapi_extra=shape(FeedIn), responses=answers(FeedHeard)
+    )
     return router
 
 

@@ -14,6 +14,7 @@ from sqlmodel import Session
 from modori.api import problems, queries
 from modori.api.auth import SecretKeySite
 from modori.api.bodies import Said, body_of, shape
+from modori.api.described import LeadPage, Month, Months, OrderTaken, ResultPage, ReversalTaken, answers
 from modori.api.edge import ApiConfig
 from modori.api.idempotency import IdempotencyKey, Reply, answer_once
 from modori.api.retrying import retry_deadlocks
@@ -44,17 +45,32 @@ class BadMonth(BadInput):
 def make_router(config: ApiConfig) -> APIRouter:
     """Make the routes. They need nothing of the configuration yet: every edge is made alike."""
     router = APIRouter(route_class=problems.ProblemRoute, tags=["orders"])
-    router.add_api_route("/v1/orders", post_order, methods=["POST"], status_code=201, openapi_extra=shape(OrderIn))
+    router.add_api_route(
+        "/v1/orders",
+        post_order,
+        methods=["POST"],
+        status_code=201,
+        openapi_extra=shape(OrderIn),
+        responses=answers(OrderTaken, ok=(200, 201), conflict="This order id is on record with other contents."),
+    )
     router.add_api_route(
         "/v1/orders/{order}/reversals",
         post_reversal,
         methods=["POST"],
         status_code=201,
         openapi_extra=shape(ReversalIn),
+        responses=answers(
+            ReversalTaken,
+            ok=(200, 201),
+            conflict="The order is not known yet (kept), or the reversal differs from what is on record or exceeds it.",
+        ),
     )
-    router.add_api_route("/v1/leads", get_leads, methods=["GET"])
-    router.add_api_route("/v1/results", get_results, methods=["GET"])
-    router.add_api_route("/v1/statements", get_statements, methods=["GET"])
+    for path, endpoint, page in (
+        ("/v1/leads", get_leads, LeadPage),
+        ("/v1/results", get_results, ResultPage),
+        ("/v1/statements", get_statements, Months | Month),
+    ):
+        router.add_api_route(path, endpoint, methods=["GET"], responses=answers(page, method="GET"))
     return router
 
 
