@@ -84,13 +84,33 @@ test("a form is read by the allow-list, and nothing else is in any request", asy
   world.type("#name", "4111-1111-1111-1111");
   await world.advance(1000);
   const [form] = world.events("form");
-  assert.deepEqual(form!.data, {
+  const { survey, ...state } = form!.data;
+  assert.deepEqual(state, {
     submitted: false,
     form: "checkout",
     fields: { email: "hanako@example.jp", "address-level1": "東京都" },
     progress: 0.33,
     last_field: "name",
+    times: {},
   });
+  assert.deepEqual(
+    survey.map(({ field, why }: { field: string; why: string }) => [field, why].join(" ")),
+    [
+      "email taken",
+      "tel taken",
+      "name value",
+      "org taken",
+      "pref taken",
+      "card card",
+      "csc card",
+      "code one-time-code",
+      "password password",
+      "email taken",
+      "disabled disabled",
+      "ignored ignored",
+      "unseen hidden",
+    ],
+  );
   world.type("#name", "山田 花子");
   world.type("#tel", "4111 1111 1111 1111");
   await world.advance(1000);

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { reportOf } from "../src/commands";
 import { parseConfig } from "../src/config";
-import { fieldMeaning, keepableValue, readableType } from "../src/fields";
 import { randomHex, uuid } from "../src/ids";
 import { holdsCardNumber } from "../src/luhn";
 import { adsGranted, choose, mayCapture, parseChoice } from "../src/permission";
@@ -35,60 +34,6 @@ const CARDS: [string, boolean, string][] = [
 ];
 for (const [text, expected, why] of CARDS) {
   test(`card number: ${JSON.stringify(text)} · ${why}`, () => assert.equal(holdsCardNumber(text), expected));
-}
-
-const AUTOCOMPLETE: [string | null, string | null][] = [
-  ["email", "email"],
-  [" EMAIL ", "email"],
-  ["section-a shipping home tel", "tel"],
-  ["email webauthn", "email"],
-  ["family-name-kana", "family-name-kana"],
-  ["address-line2", "address-line2"],
-  ["billing organization", "organization"],
-  ["address-line3", null],
-  ["street-address", null],
-  ["fax tel", null],
-  ["off email", null],
-  ["cc-name name", null],
-  ["cc-number", null],
-  ["cc-csc", null],
-  ["one-time-code", null],
-  ["current-password", null],
-  ["new-password", null],
-  ["off", null],
-  ["on", null],
-  ["emails", null],
-  ["", null],
-  [null, null],
-];
-for (const [attribute, token] of AUTOCOMPLETE) {
-  test(`autocomplete ${JSON.stringify(attribute)} means ${token}`, () => {
-    assert.equal(fieldMeaning(attribute)?.token ?? null, token);
-  });
-}
-
-test("input types that may hold a secret are never readable", () => {
-  for (const type of ["password", "hidden", "file", "checkbox", "radio", "submit", "date"]) {
-    assert.equal(readableType(type), false, type);
-  }
-  for (const type of ["text", "email", "tel", "search", "number"]) assert.equal(readableType(type), true, type);
-});
-
-const VALUES: [string, string, string][] = [
-  ["email", " a@b.jp ", "a@b.jp"],
-  ["email", "hanako", ""], // half typed: not an address yet
-  ["email", "4111111111111111@x.jp", ""],
-  ["tel", "+4912345678901234", ""], // 16 digits: no phone number is so long
-  ["tel", "090-1234-5678", "090-1234-5678"],
-  ["name", "4111 1111 1111", ""], // 12 digits of a card number on its way
-  ["name", "山田 花子", "山田 花子"],
-  ["address-line1", "芝公園4-2-8 1203", "芝公園4-2-8 1203"],
-  ["postal-code", "１０５－００１１", "１０５－００１１"],
-];
-for (const [token, value, kept] of VALUES) {
-  test(`${token} ${JSON.stringify(value)} is kept as ${JSON.stringify(kept)}`, () => {
-    assert.equal(keepableValue(token, value), kept);
-  });
 }
 
 test("a page's address keeps only utm_* and the click token", () => {

@@ -57,11 +57,12 @@ export function startForms(core: Core): FormWatch {
     const times = state.times!;
     for (const { token, parts } of slots) {
       for (const part of parts) {
+        if (part.field === form.touched) state.last_field = token;
+        if (!part.ms && !part.edits) continue;
         const time = (times[token] = times[token] || { ms: 0, edits: 0 });
         time.ms += part.ms;
         time.edits += part.edits;
         part.ms = part.edits = 0;
-        if (part.field === form.touched) state.last_field = token;
       }
     }
     const said = JSON.stringify({ ...state, times: 0 });
@@ -144,11 +145,7 @@ export function startForms(core: Core): FormWatch {
     for (const type of heard) root.addEventListener(type, hear, { capture: true, passive: true });
   }
 
-  listen(page.document);
-  page.setTimeout(
-    safely(() => reach(page.document, look, listen)),
-    0,
-  );
+  safely(() => reach(page.document, look, listen))();
 
   return {
     changes() {

@@ -59,10 +59,14 @@ export function read(all: Known[], earlier: Record<string, string>, cards: Cards
     const { name, id } = known.clues;
     return { field: (name || id).slice(0, FIELD_LIMIT), token: null, why: whyNot(known) };
   });
+  const unread: string[] = [];
   const slots = arranged.filter((slot) => {
     const { parts, again } = slot;
     const mine = parts.map((part) => reports[all.indexOf(part)]!);
-    if (mine.some(({ why }) => why !== "taken")) return false;
+    if (mine.some(({ why }) => why !== "taken")) {
+      unread.push(slot.token);
+      return false;
+    }
     const [token, value] = valueOf(slot, cards);
     for (const report of mine) {
       report.token = token;
@@ -83,6 +87,7 @@ export function read(all: Known[], earlier: Record<string, string>, cards: Cards
     }
     return true;
   });
+  for (const token of unread) if (earlier[token]) fields[token] = fields[token] || earlier[token]!;
   const required = +!!counted[1];
   return { fields, progress: Math.round((100 * filled[required]!) / counted[required]!) / 100, reports, slots };
 }

@@ -23,13 +23,13 @@ const POSTAL = /\bzip|post ?code|postal(?! add)|郵便|〒|\bplz|postl|\bcep\b|�
 /** Parts of an address, the most telling first. */
 export const PARTS: [string, RegExp][] = [
   ["level1", /\bpref(?!er|i)|todou?f|都道府県|(\b|ip|ll)state\b|provin|region/],
-  ["level2", /(\b|ip|ll|s)city|town|shikuc|市区|市町村|stadt|ciudad|cidade/],
+  ["level2", /(\b|ip|ll|s)city|town|shikuc|市区|市町村|stadt|ciudad/],
   ["line2", /(addr\w*|line|住所|street) ?0?[23]\b|\bapts?\b|suite|\bunit\b|建物|マンション|ビル|building|部屋|号室/],
   ["line1", /(addr\w*|line|住所) ?0?1\b|street|ban[ct]hi|番地|丁目|町域|以降/],
 ];
 export const ADDRESS = either(...PARTS.map(([, part]) => part), "addr|adres|ju+s[hy]o|住所|所在地|direcc|endere|адрес");
 const NOT_ADDRESS = /country|\bip\b|web|url/;
-export const ORG = /company|organi[sz]a|firma|business|会社|法人|団体|勤務先|企業|屋号/;
+export const ORG = /company|organi[sz]a|firma|business|会社|法人|団体|勤務先|企業/;
 
 /** Words of two kana, which must not be parts of longer ones. */
 const SEI = "[^ぁ-ん]せい[^ぁ-ん]|[^ァ-ー]セイ[^ァ-ー]";
