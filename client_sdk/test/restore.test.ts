@@ -90,7 +90,7 @@ for (const [what, url] of [
 }
 
 test("a link that leads back to nothing is forgotten", async () => {
-  const world = await open({}, (one) => (one.restores = () => ({ status: 404 })));
+  const world = await open({}, (one) => (one.restores = () => ({ status: 204 })));
   assert.equal(value(world, "pref"), "");
   assert.equal(world.stored()["modori_back:pk_test"], undefined);
   assert.deepEqual(hook(world), []);

@@ -30,6 +30,10 @@ class Receiver:
     """Of the answer to events; 0 hangs for a while first."""
     spoil: Callable[[str, bytes], bytes] = field(default=lambda _, script: script)
     """What becomes of a script on its way, by its name."""
+    restored: dict[str, object] | None = None
+    """What restore links lead back to; None: to nothing."""
+    proven: dict[str, object] | None = None
+    """What a proof brings."""
     url: str = ""
 
     def events(self, kind: str = "") -> list[dict[str, Any]]:
@@ -82,13 +86,22 @@ def receiving(config: dict[str, object]) -> Iterator[Receiver]:
                 name = self.path.rpartition("/")[2]
                 script = receiver.spoil(name, (SDK / name).read_bytes())
                 self.answer(200, "text/javascript", script, Access_Control_Allow_Origin="*")
+            elif self.path.startswith("/v1/restore/"):
+                self.bring_back(receiver.restored, otherwise=204)
             else:
                 body = json.dumps(receiver.config).encode()
                 self.answer(200, "application/json", body, Access_Control_Allow_Origin="*")
 
+        def bring_back(self, left: dict[str, object] | None, *, otherwise: int) -> None:
+            body = json.dumps(left).encode() if left else b""
+            self.answer(200 if left else otherwise, "application/json", body, Access_Control_Allow_Origin="*")
+
         def do_POST(self) -> None:
             receiver.asked.append(self.path)
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path.startswith("/v1/restore/"):
+                self.bring_back(receiver.proven, otherwise=404)
+                return
             if receiver.status == 0:
                 hung_up.wait(ARRIVAL_S)
                 return

@@ -28,7 +28,7 @@ export function startRestore(core: Core): void {
 
   async function bring(): Promise<void> {
     const { status, left } = await ask("", {});
-    if (status === 404) return store.write("back", ""); // bought, erased, or too old
+    if (status === 204) return store.write("back", ""); // bought, erased, or too old
     const own = ownFields(core);
     if (!left && !own) return;
     const unwritten: Record<string, string> = { ...(own || left!.fields) };

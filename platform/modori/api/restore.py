@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from modori.api.bodies import MalformedBody
+from modori.api.described import OTHERWISE, refusal
 from modori.api.edge import ApiConfig, ProxyTrust
 from modori.api.problems import ProblemRoute
 from modori.api.rates import Rates
@@ -101,19 +102,24 @@ def make_router(config: ApiConfig) -> APIRouter:
     @router.get(
         "/v1/restore/{token}",
         summary="What a restore link leads back to",
-        responses=_REFUSALS,
+        response_model=Restored,
+        responses={204: {"description": "To nothing (any more), or not for this page."}, 429: _REFUSALS[429]}
+        | OTHERWISE,
         dependencies=[Depends(limit)],
     )
-    def show_restored(token: str, request: Request, response: Response) -> Restored:
-        link, way = _find(token, request)
+    def show_restored(token: str, request: Request, response: Response) -> Any:
         _allow(response, request)
+        try:
+            link, way = _find(token, request)
+        except UnknownReturn:  # not 404, which browsers print into the console of a page that has done nothing wrong
+            return Response(status_code=204, headers=dict(response.headers))
         return _restored(link.tenant_id, way, is_proven=False)
 
     @router.post(
         "/v1/restore/{token}/proof",
         summary="Prove the receiver, and have the personal fields, too",
         description=f"At most {channels.MOST_PROOF_TRIES} tries for a link. Which part was wrong is never said.",
-        responses=_REFUSALS | {400: {"description": "The body is no JSON object with a contact."}},
+        responses=_REFUSALS | {400: refusal("The body is no JSON object with a contact.")},
         openapi_extra=_PROOF_BODY,
         dependencies=[Depends(limit)],
     )
@@ -212,9 +218,9 @@ def _allow(response: Response, request: Request) -> None:
 
 
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    404: {"description": "It leads back to nothing (any more), or not for this page; after a proof: not the receiver."},
-    429: {"description": "Too many requests; Retry-After says when."},
-}
+    404: refusal("It leads back to nothing (any more), not for this page, or was not sent to this contact."),
+    429: refusal("Too many requests; Retry-After says when."),
+} | OTHERWISE
 _PROOF_BODY: Final = {
     "requestBody": {
         "required": True,
