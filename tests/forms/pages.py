@@ -78,9 +78,9 @@ class Recorder:
         with self._lock:
             self._requests[key].append(request)
 
-    def has_form(self, key: str) -> bool:
-        """Whether a form was told of; `form` stands in no other event as a type."""
-        return any('"type":"form"' in request for request in self.requests(key))
+    def forms_told(self, key: str) -> int:
+        """In how many requests a form was told of; `form` stands in no other event as a type."""
+        return sum('"type":"form"' in request for request in self.requests(key))
 
     def requests(self, key: str) -> list[str]:
         with self._lock:

@@ -17,12 +17,11 @@ async def score_pages(browser: Browser, pages: list[FormPage], *, sdk: Path, at_
     with recording(sdk) as recorder, site_of(pages, recorder) as site:
 
         async def fill(page: FormPage) -> Filled:
-            async with places:
-                try:
-                    return await type_into(browser, site, recorder, page)
-                except Exception as failure:
-                    failure.add_note(page.name)
-                    raise
+            try:
+                return await type_into(browser, site, recorder, page, places)
+            except Exception as failure:
+                failure.add_note(page.name)
+                raise
 
         done = await asyncio.gather(*(fill(page) for page in pages))
         for page, filled in zip(pages, done, strict=True):

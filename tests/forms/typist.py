@@ -99,32 +99,34 @@ def _identity(said: dict[str, Any]) -> tuple[object, ...]:
     return said["tag"], said["type"], said["name"], said["id"]
 
 
-async def type_into(browser: Browser, site: Site, recorder: Recorder, form: FormPage) -> Filled:
+async def type_into(
+    browser: Browser, site: Site, recorder: Recorder, form: FormPage, places: asyncio.Semaphore
+) -> Filled:
     """Fill in one page as a quick person does, leave it, and answer what was typed where.
 
     A form says one value for one meaning. So a second e-mail field of a form is given the same text as the first, as
     a person confirms an address; and whether it is understood by itself is seen on a visit of its own, on which the
     first stays empty.
+
+    places   as many visits are made at a time; a page that has been left waits for its requests outside
     """
-    visit, filled = 0, Filled()
-    while True:
-        context = await browser.new_context(locale="ja-JP" if form.collection == "japanese" else "en-US")
-        try:
-            async with asyncio.timeout(_VISIT_S):
-                last_visit = await _fill(context, site, recorder, form, visit, filled)
-        except TimeoutError:
-            filled.stuck = True
-            return filled
-        finally:
-            await context.close()
-        if visit >= last_visit:
-            return filled
+    visit, last_visit, filled = 0, 0, Filled()
+    while visit <= last_visit and not filled.stuck:
+        told = recorder.forms_told(form.key)
+        async with places:
+            context = await browser.new_context(locale="ja-JP" if form.collection == "japanese" else "en-US")
+            try:
+                async with asyncio.timeout(_VISIT_S):
+                    last_visit = await _fill(context, site, form, visit, filled)
+            except TimeoutError:
+                filled.stuck = True
+        await _wait_for_quiet(recorder, form, told)
+        await context.close()
         visit += 1
+    return filled
 
 
-async def _fill(
-    context: BrowserContext, site: Site, recorder: Recorder, form: FormPage, visit: int, filled: Filled
-) -> int:
+async def _fill(context: BrowserContext, site: Site, form: FormPage, visit: int, filled: Filled) -> int:
     """Make one visit, add to `filled` what is to be judged, and answer the number of the last visit that is needed."""
     copies = _Copies(await context.new_page(), await context.new_page())
     await copies.labelled.goto(site.labelled(form))
@@ -156,7 +158,6 @@ async def _fill(
         if not await copies.step():
             break
     await copies.tagged.goto("about:blank")
-    await _wait_for_quiet(recorder, form)
     return max(done.values(), default=0)
 
 
@@ -192,10 +193,13 @@ async def _wait_for_sdk(page: Page) -> bool:
     return True
 
 
-async def _wait_for_quiet(recorder: Recorder, form: FormPage) -> None:
-    """Let what the leaving page sent arrive: the context's end would cut it off."""
+async def _wait_for_quiet(recorder: Recorder, form: FormPage, told: int) -> None:
+    """Let what the leaving page sent arrive: the context's end would cut it off.
+
+    told   forms heard of before the visit
+    """
     heard, waited_ms, quiet_ms = -1, 0, 0
-    while quiet_ms < _QUIET_MS or (waited_ms < _SILENT_MS and not recorder.has_form(form.key)):
+    while quiet_ms < _QUIET_MS or (waited_ms < _SILENT_MS and recorder.forms_told(form.key) == told):
         await asyncio.sleep(_LOOK_MS / 1000)
         waited_ms += _LOOK_MS
         now = len(recorder.requests(form.key))
