@@ -32,7 +32,8 @@ def make_router(config: ApiConfig) -> APIRouter:
         status_code=202,
         summary="Report what happens on a site",
         description="From a page with `site`, or from a server with a secret key and no Origin. At most 64 KiB and 50"
-        " events. Each event counts once by its id; a bad one is refused by itself.",
+        " events. Each event counts once by its id, so that a repeat needs no Idempotency-Key; a bad one is refused by"
+        " itself.",
         response_model=EventsTaken,
         openapi_extra=_documented(),
         responses={code: refusal(what) for code, what in _REFUSALS.items()},
