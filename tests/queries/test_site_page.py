@@ -23,7 +23,7 @@ SURVEY = [
 ]
 
 
-def seen(tenant: TenantWorld, *, walked: int = queries.WALKED) -> queries.SeenSite:
+def seen(tenant: TenantWorld, *, walked: int = queries.LOOKED_AT) -> queries.SeenSite:
     with read_transaction([tenant.tenant_id]) as session:
         return queries.look_at_site(
             session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, since=WEEK_AGO, now=NOW, walked=walked
