@@ -45,7 +45,7 @@ const en: Words = {
   reason: "Why",
   events: "Events of this page",
   noEvents: "None yet.",
-  copy: "Copy as text",
+  copy: "Copy",
   copied: "Copied",
   close: "Close (Esc)",
   why: {
@@ -65,7 +65,7 @@ const en: Words = {
 };
 
 const ja: Words = {
-  title: "Modoriが見ている内容",
+  title: "Modoriの表示",
   capturing: "取得中",
   off: "取得していません：サイトのモードがオフ、またはキーが不明です",
   refused: "取得していません：この訪問者は拒否しました",
@@ -83,7 +83,7 @@ const ja: Words = {
   reason: "理由",
   events: "このページのイベント",
   noEvents: "まだありません。",
-  copy: "テキストとしてコピー",
+  copy: "コピー",
   copied: "コピーしました",
   close: "閉じる（Esc）",
   why: {

@@ -69,5 +69,5 @@ export function askForProof(core: Core, brought: Brought): void {
     });
   });
   document.body.append(host);
-  dialog.show();
+  dialog.open = true; // `show` would take the focus from whatever the person is typing in
 }
