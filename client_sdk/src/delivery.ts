@@ -103,7 +103,7 @@ export function makeDelivery(page: Page, transport: Transport, store: Store, sit
       const { batch, bytes } = takeBatch(unsent().reverse(), HIDE_BYTES - hideBytes);
       if (!batch[0]) return;
       hideBytes += bytes;
-      void send(batch, true).then(() => (hideBytes -= bytes));
+      void send(batch.reverse(), true).then(() => (hideBytes -= bytes));
     },
     forget() {
       store.writeQueue([]);

@@ -15,6 +15,7 @@ from playwright.sync_api import BrowserContext, Page
 PAGE = Path(__file__).with_name("sdk_page.html")
 SDK = Path(__file__).parents[2] / "client_sdk" / "dist"
 ARRIVAL_S = 15
+HANGS_S = 60
 POLICY = "script-src 'unsafe-inline' SDK_HOST; connect-src SDK_HOST"
 
 
@@ -103,7 +104,7 @@ def receiving(config: dict[str, object]) -> Iterator[Receiver]:
                 self.bring_back(receiver.proven, otherwise=404)
                 return
             if receiver.status == 0:
-                hung_up.wait(ARRIVAL_S)
+                hung_up.wait(HANGS_S)
                 return
             if receiver.status == 202:
                 receiver.bodies.append(body)

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from modori.sandbox.chromium import launch_options
-from tests.browser.sdk_pages import Receiver, open_page, receiving, shop, wait_for_part
+from tests.browser.sdk_pages import HANGS_S, Receiver, open_page, receiving, shop, wait_for_part
 
 NOTICE = {"mode": "notice", "notice_selector": "#notice", "heartbeat_s": 15}
 AFTER_CONSENT = {"mode": "after-consent", "notice_selector": "#notice", "heartbeat_s": 15}
@@ -237,7 +237,7 @@ def test_a_server_that_hangs_or_refuses_never_delays_the_page(context: BrowserCo
         page.fill("#email", "hanako@example.jp")
         page.goto(url + "?next=1")
         page.close()
-        assert monotonic() - began < 5
+        assert monotonic() - began < HANGS_S / 3  # a slow machine is not a hung one
         receiver.status = 202
         page = open_page(context, url, printed)
         assert receiver.wait_for("form", 1)[0]["data"]["fields"]["email"] == "hanako@example.jp"
