@@ -66,7 +66,7 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   if (type !== "email" && say(words.CODE, firm)) return no("one-time-code");
   if (!sure && !isAddress && say(words.CARD, isName ? firm.concat(texts) : firm)) return no("card");
   if (type === "textarea" && !isAddress) return no("type");
-  const domain = kind === "email" && (/[@＠]$/.test(before) || say(/domain|ドメイン/));
+  const domain = kind === "email" && /[@＠]$/.test(before);
   const account = isName && say(words.ACCOUNT, label || placeholder ? captions : texts);
   const token = detail(kind, captions.concat(isName ? [] : texts[4]!, texts));
   const choice = /select/.test(type) && !domain && !/level/.test(token);

@@ -47,7 +47,9 @@ function textBefore(field: Field): [near: string, before: string] {
         before = before || trimmed(text);
         text = "";
       } else {
-        if (sibling.nodeType !== 8) text = sibling.textContent + " " + text;
+        // A row of several heads speaks of its columns.
+        const { cells } = sibling as HTMLTableRowElement;
+        if (sibling.nodeType !== 8 && !(cells && cells[1])) text = sibling.textContent + " " + text;
         if (LETTER.test(text.replace(/必須|任意|required/i, ""))) return [trimmed(text).slice(-NEAR_LIMIT), before];
       }
     }

@@ -49,7 +49,7 @@ const NOT_NAME =
 /** A caption that says so makes no name of the field, whatever its name attribute says. */
 export const ACCOUNT = /user|(log|sign) ?[io]n\b|nick|usuario|benutz|пользоват|логин|ユーザ|ログイン|\bid\b|ニック|会員/;
 
-export const CONFIRM = /confirm|確認|再入力|もう一度|\bre ?(enter|type|e?mail)|repeat|again|verif|check|\b2 $/;
+export const CONFIRM = /confirm|確認|再入力|もう一度|\bre ?(enter|type|e?mail)|repeat|verif|check|\b2 $/;
 export const THEIRS = /shipping|deliver|recipient|届け?先|配送先|送付先|贈/;
 
 /** In this order; the second expression refuses what the first one found. */

@@ -1,0 +1,212 @@
+/** What fields mean and how split ones join: one row for each habit. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Window as DomWindow } from "happy-dom";
+import { explain } from "../src/forms/explain";
+import { startForms } from "../src/forms/index";
+import { keepable } from "../src/forms/values";
+import { fill } from "../src/forms/writing";
+import { digitRuns, holdsCardNumber } from "../src/luhn";
+import type { Core, FormState, FormWatch } from "../src/parts";
+
+const cards = { digitRuns, holdsCardNumber };
+
+class Shop {
+  readonly dom = new DomWindow({ url: "https://shop.example/" });
+  readonly document = this.dom.document as unknown as Document;
+  readonly core: Core;
+  readonly forms: FormWatch;
+  now = 1000;
+
+  constructor(html: string) {
+    this.document.body.innerHTML = html;
+    const shop = this;
+    const page = Object.assign(this.dom, { Date: class extends Date { static now = () => shop.now; } });
+    const safely = (work: unknown) => work;
+    const nothing = () => {};
+    this.core = { page, safely, soon: nothing, collect: nothing, ...cards } as unknown as Core;
+    this.forms = startForms(this.core);
+  }
+
+  find(selector: string): HTMLInputElement {
+    return this.document.querySelector(selector) as HTMLInputElement;
+  }
+
+  fire(field: Element, ...types: string[]): void {
+    for (const type of types) field.dispatchEvent(new this.dom.Event(type, { bubbles: true, composed: true }) as never);
+  }
+
+  /** Type a value into each named field, or the one that a selector finds. */
+  type(values: Record<string, string>): this {
+    for (const [name, value] of Object.entries(values)) {
+      const field = this.document.getElementsByName(name)[0] || this.find(name);
+      (field as HTMLInputElement).value = value;
+      this.fire(field, "input", "change");
+    }
+    return this;
+  }
+
+  state(): FormState | undefined {
+    return this.forms.changes()[0]?.state;
+  }
+}
+
+/** "name=token" of every taken field, "name!why" of every other. */
+function meanings(html: string): string {
+  const said = explain(new Shop(html).core);
+  return said.map(({ field, token, why }) => field + (why === "taken" ? "=" + token : "!" + why)).join(" ");
+}
+
+const MEANINGS: [string, string, string][] = [
+  ["autocomplete decides", `<input name=x autocomplete="section-a shipping home tel">`, "x=tel"],
+  ["capitals, spaces, webauthn", `<input name=x autocomplete=" EMAIL  webauthn ">`, "x=email"],
+  ["autocomplete before the name", `<input name=email autocomplete=postal-code>`, "email=postal-code"],
+  ["a token of another field", `<input name=phone autocomplete=tel-extension>`, "phone!unknown"],
+  ["a fax is nobody's phone", `<input name=x autocomplete="fax tel"><input name=fax>`, "x!unknown fax!unknown"],
+  ["off says nothing", `<input name=email autocomplete=off>`, "email=email"],
+  ["nor does nonsense", `<input name=tel autocomplete=nope>`, "tel=tel"],
+  ["new-password on a name against autofill", `<input name=sei autocomplete=new-password>`, "sei=family-name"],
+  ["username on an e-mail", `<input name=login type=email autocomplete=username>`, "login=email"],
+  ["name on two halves of it", `<input name=first_name autocomplete=name>`, "first_name=given-name"],
+  ["one token for kana too", `<label>セイ<input name=x autocomplete=family-name></label>`, "x=family-name-kana"],
+  ["romaji", `<input name=sei><input name=mei><input name=sei_kana><input name=mei_kana>`,
+    "sei=family-name mei=given-name sei_kana=family-name-kana mei_kana=given-name-kana"],
+  ["romaji addresses", `<input name=todofuken><input name=shikuchoson><input name=banchi><input name=jusyo>`,
+    "todofuken=address-level1 shikuchoson=address-level2 banchi=address-line1 jusyo=street-address"],
+  ["a label around", `<label>お名前 <b>必須</b> <input name=a></label>`, "a=name"],
+  ["a label by id", `<label for=a>メールアドレス</label><p>12345</p><input id=a>`, "a=email"],
+  ["aria-label", `<input name=a aria-label="Phone number">`, "a=tel"],
+  ["aria-labelledby", `<b id=l>郵便番号</b><hr><input name=a aria-labelledby=l>`, "a=postal-code"],
+  ["placeholder", `<input name=a placeholder="例）090-1234-5678 携帯電話">`, "a=tel"],
+  ["a table's head", `<table><tr><th>氏名</th><td><input name=a></td></tr></table>`, "a=name"],
+  ["and a badge after it", `<table><tr><th>氏名</th><td><span>必須</span><input name=a></td></tr></table>`, "a=name"],
+  ["a definition list", `<dl><dt>ご住所</dt><dd><input name=a></dd></dl>`, "a=street-address"],
+  ["rows of divisions", `<div><div>お電話番号</div><div><input name=a></div></div>`, "a=tel"],
+  ["heads of columns", `<table><tr><th>氏名</th><th>電話</th></tr><tr><td><input name=a></td><td><input name=b></td></tr></table>`,
+    "a=name b=tel"],
+  ["a word after the field", `<p><input name=a> … お名前（カナ）</p>`, "a=name-kana"],
+  ["kana by its caption", `<p>フリガナ</p><input name=name2><p>ふりがな</p><input name=b>`, "name2=name-kana b=name-kana"],
+  ["(kana) behind a name", `<p>お名前（カナ）</p><input name=a>`, "a=name-kana"],
+  ["短い words are no parts of longer ones", `<p>せい</p><input name=a><p>せいねんがっぴ</p><input name=b>`,
+    "a=family-name-kana b!unknown"],
+  ["kanji", `<p>姓</p><input name=a><p>名</p><input name=b><p>会社名</p><input name=c><p>建物名</p><input name=d>`,
+    "a=family-name b=given-name c=organization d=address-line2"],
+  ["a name in two under one caption", `<table><tr><th>お名前</th><td><input name="o[name01]"><input name="o[name02]"></td></tr></table>`,
+    "o[name01]=family-name o[name02]=given-name"],
+  ["and its kana", `<table><tr><th>カナ</th><td><input name="o[kana01]"><input name="o[kana02]"></td></tr></table>`,
+    "o[kana01]=family-name-kana o[kana02]=given-name-kana"],
+  ["the same in English, the other way round", `<fieldset><legend>Your name</legend><input name=n1><input name=n2></fieldset>`,
+    "n1=given-name n2=family-name"],
+  ["the last part of a long name", `<input name="order[shipping_address][first_name]"><input name="checkout[address][zip]">`,
+    "order[shipping_address][first_name]=given-name checkout[address][zip]=postal-code"],
+  ["a framework's name", `<input name="ctl00$Main$tbOwnerTel1">`, "ctl00$Main$tbOwnerTel1=tel"],
+  ["numbered address lines", `<input name=addr1><input name=address2>`, "addr1=address-line1 address2=address-line2"],
+  ["a choice of prefectures", `<p>都道府県</p><select name=a><option>東京都</select>`, "a=address-level1"],
+  ["that names itself", `<select name=a><option value="">都道府県を選択<option>東京都</select>`, "a=address-level1"],
+  ["another choice", `<p>ご希望の連絡方法</p><select name=a><option>メール<option>電話</select>`, "a!unknown"],
+  ["a country", `<p>Country / Region</p><select name=country><option>Japan</select>`, "country!unknown"],
+  ["Spanish", `<p>Correo</p><input name=a><p>Teléfono móvil</p><input name=b><p>Apellidos</p><input name=c>`, "a=email b=tel c=family-name"],
+  ["German", `<p>Vorname</p><input name=a><p>Nachname</p><input name=b><p>PLZ</p><input name=c>`, "a=given-name b=family-name c=postal-code"],
+  ["French", `<p>Prénom</p><input name=a><p>Nom</p><input name=b><p>Code postal</p><input name=c>`, "a=given-name b=family-name c=postal-code"],
+  ["Russian", `<p>Фамилия</p><input name=a><p>Почта</p><input name=b><p>Телефон</p><input name=c>`, "a=family-name b=email c=tel"],
+  ["Portuguese", `<p>Sobrenome</p><input name=a><p>CEP</p><input name=b><p>Celular</p><input name=c>`, "a=family-name b=postal-code c=tel"],
+  ["Turkish", `<p>Soyadı</p><input name=a><p>E-posta</p><input name=b><p>Telefon</p><input name=c>`, "a=family-name b=email c=tel"],
+  ["a caption before a doubtful name", `<p>Email address</p><input name=address aria-label="Email address">`, "address=email"],
+  ["a number pad is no e-mail", `<label>Phone<input name="fields[email]" type=tel></label>`, "fields[email]=tel"],
+  ["a remark in brackets refuses nothing", `<label>Mobile (a one-time password follows)<input name=mobile></label>`, "mobile=tel"],
+  ["no user's name", `<label>Username<input name=name></label><input name=nickname><input name=user_name>`,
+    "name!unknown nickname!unknown user_name!unknown"],
+  ["no search, no coupon", `<input type=search name=name><input name=search_city><p>クーポン</p><input name=b>`,
+    "name!unknown search_city!unknown b!unknown"],
+  ["no birthday", `<p>生年月日</p><input name=birth_year><input type=date name=bday>`, "birth_year!unknown bday!type"],
+  ["no free text", `<p>お名前</p><textarea name=name></textarea><p>ご住所</p><textarea name=b></textarea>`, "name!type b=street-address"],
+  ["no pets and no children", `<p>ペットのお名前</p><input name=a><p>お子様のお名前</p><input name=b>`, "a!unknown b!unknown"],
+  ["passwords", `<input type=password name=email><input name=passwd><p>暗証番号</p><input name=c>`,
+    "email!password passwd!password c!unknown"],
+  ["a password that is shown", `<label>Password<input name=a type=text></label>`, "a!password"],
+  ["cards", `<input name=a autocomplete=cc-name><input name=card_number><input name=cvc><label>Name on card<input name=name></label>`,
+    "a!card card_number!card cvc!card name!card"],
+  ["a card's holder by what stands near", `<table><tr><th>カード名義</th><td><input name=name></td></tr></table>`, "name!card"],
+  ["a name beside a payment", `<input name="payment[name]">`, "payment[name]!card"],
+  ["codes", `<input name=a autocomplete=one-time-code><input name=otp><label>phone verification code<input name=phone></label>`,
+    "a!one-time-code otp!one-time-code phone!one-time-code"],
+  ["an e-mailed code", `<label>email verification code<input name=email_code></label>`, "email_code!one-time-code"],
+  ["hidden, disabled, ignored", `<input name=email style="display:none"><input name=tel disabled><p data-modori-ignore><input name=zip></p>`,
+    "email!hidden tel!disabled zip!ignored"],
+  ["readonly is taken", `<input name=email readonly value=a@b.jp>`, "email=email"],
+  ["type=hidden is none at all", `<input type=hidden name=email value=a@b.jp>`, ""],
+  ["four numbers are a card's", `<p>電話</p><input name=t1 maxlength=4>-<input name=t2 maxlength=4>-<input name=t3 maxlength=4>-<input name=t4 maxlength=4>`,
+    "t1!card t2!card t3!card t4!card"],
+  ["a repeat", `<input name=email><label>確認用<input name=email2></label>`, "email=email email2!confirmation"],
+  ["a lone field with such a word is none", `<label>メールアドレス（ご確認ください）<input name=a></label>`, "a=email"],
+];
+for (const [habit, html, expected] of MEANINGS) {
+  test(`meaning: ${habit}`, () => assert.equal(meanings(html), expected));
+}
+
+const JOINS: [string, string, Record<string, string>, Record<string, string>][] = [
+  ["a postcode of 3 and 4", `〒<input name=zip01 maxlength=3> - <input name=zip02 maxlength=4>`,
+    { zip01: "１０５", zip02: "0011" }, { "postal-code": "105-0011" }],
+  ["half of one says nothing", `〒<input name=zip01 maxlength=3> - <input name=zip02 maxlength=4>`, { zip01: "105" }, {}],
+  ["a phone in three", `<p>電話番号</p><input name=tel1>-<input name=tel2>-<input name=tel3>`,
+    { tel1: "090", tel2: "1234", tel3: "5678" }, { tel: "090-1234-5678" }],
+  ["a whole phone in the first of three", `<p>電話番号</p><input name=tel1>-<input name=tel2>-<input name=tel3>`,
+    { tel1: "09012345678" }, { tel: "09012345678" }],
+  ["two phones are two", `<p>電話番号</p><input name=tel><p>携帯電話</p><input name=mobile>`,
+    { tel: "0312345678", mobile: "09012345678" }, { tel: "0312345678" }],
+  ["an e-mail around its @", `<p>メールアドレス</p><input name=mail_a>@<select name=mail_b><option>docomo.ne.jp<option>au.com</select>`,
+    { mail_a: "hanako", mail_b: "au.com" }, { email: "hanako@au.com" }],
+  ["a name in two", `<p>お名前</p><input name=name1><input name=name2>`, { name1: "山田", name2: "花子" },
+    { "family-name": "山田", "given-name": "花子" }],
+  ["full-width figures", `<input name=tel>`, { tel: "０９０ー１２３４ー５６７８" }, { tel: "090-1234-5678" }],
+  ["hiragana in a kana field", `<p>フリガナ</p><input name=a>`, { a: "やまだ　はなこ" }, { "name-kana": "ヤマダ ハナコ" }],
+  ["half-width kana", `<p>フリガナ</p><input name=a>`, { a: "ﾔﾏﾀﾞ" }, { "name-kana": "ヤマダ" }],
+  ["house numbers", `<p>番地</p><input name=a>`, { a: "芝公園４−２−８" }, { "address-line1": "芝公園4-2-8" }],
+  ["an e-mail where a phone is asked for", `<label>電話番号またはメール<input name=a autocomplete=tel></label>`, { a: "a@b.jp" }, { email: "a@b.jp" }],
+  ["a repeat is compared and not taken", `<input name=email><input name=email_confirm>`,
+    { email: "a@b.jp", email_confirm: "x@y.jp" }, { email: "a@b.jp" }],
+  ["the buyer's before the recipient's", `<label>お届け先電話番号<input name=a></label><label>電話番号<input name=b></label>`,
+    { a: "0300000001", b: "0900000002" }, { tel: "0900000002" }],
+  ["a card number in a name", `<input name=email><input name=name>`, { email: "a@b.jp", name: "4111 1111 1111 1111" }, { email: "a@b.jp" }],
+  ["a card number in three boxes for a phone", `<input name=email><p>電話</p><input name=t1>-<input name=t2>-<input name=t3>`,
+    { email: "a@b.jp", t1: "4111", t2: "1111", t3: "1111" }, { email: "a@b.jp" }],
+  ["nothing that is not asked for", `<input name=email><input name=comment><input type=password name=pw>`,
+    { email: "a@b.jp", comment: "SECRET", pw: "SECRET" }, { email: "a@b.jp" }],
+];
+for (const [habit, html, typed, expected] of JOINS) {
+  test(`value: ${habit}`, () => assert.deepEqual(new Shop(html).type(typed).state()?.fields ?? {}, expected));
+}
+
+const VALUES: [string, string, string | null][] = [
+  ["email", " a@b.jp ", "a@b.jp"],
+  ["email", "hanako", ""], // half typed: not an address yet
+  ["email", "4111111111111111@x.jp", null],
+  ["tel", "+4912345678901234", null], // 16 digits: no phone number is so long
+  ["tel", "411111111111", null], // 12 digits without + or 0: a card number on its way
+  ["tel", "+49 1512 3456780", "+49 1512 3456780"],
+  ["tel", "090-1234-5678", "090-1234-5678"],
+  ["tel", "(03) 1234.5678", "(03) 1234.5678"],
+  ["tel", "090-1", ""], // half typed
+  ["tel", "hanako", ""],
+  ["name", "4111 1111 1111", null],
+  ["name", "山田 花子", "山田 花子"],
+  ["name", "メアリー", "メアリー"],
+  ["address-line1", "芝公園4-2-8 1203", "芝公園4-2-8 1203"],
+  ["postal-code", "１０５－００１１", "105-0011"],
+  ["name-kana", "ﾌﾞﾗｳﾝ", "ブラウン"],
+];
+for (const [token, value, kept] of VALUES) {
+  test(`${token} ${JSON.stringify(value)} is kept as ${JSON.stringify(kept)}`, () =>
+    assert.equal(keepable(token, value, cards), kept));
+}
+
+test("what is brought back is cut as the page asks for it, and only into what is empty", () => {
+  const shop = new Shop(`<form><p>電話</p><input name=t1 maxlength=4>-<input name=t2 maxlength=4>-<input name=t3 maxlength=4>
+    <p>〒</p><input name=z1 maxlength=3>-<input name=z2 maxlength=4><p>お名前</p><input name=name value="次郎">
+    <p>メール</p><input name=email><input name=email_confirm>
+    <select name=pref><option value=""><option value=13>東京都</select><input type=password name=pw></form>`);
+  const values = { tel: "09012345678", "postal-code": "105-0011", name: "花子", email: "a@b.jp", "address-level1": "東京都" };
+  assert.equal(fill(shop.core, values), 4);
+  const now = Array.from(shop.document.querySelectorAll<HTMLInputElement>("input,select"), (field) => field.value);
+  assert.deepEqual(now, ["090", "1234", "5678", "105", "0011", "次郎", "a@b.jp", "", "13", ""]);
+});
