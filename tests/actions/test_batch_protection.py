@@ -3,18 +3,22 @@
 import random
 from collections.abc import Sequence
 from datetime import timedelta
-from threading import Thread
+from threading import Event, Thread
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import text
 
 from modori.api import taking
 from modori.capture.batch.actions import Apart, Overtaken, take_batch
 from modori.capture.batch.visits import Posted, may_share
+from modori.capture.forgetting.actions import Choice
 from modori.capture.reading import Reading, read_event
 from modori.capture.rules import Mark, ReadEvent
 from modori.kernel.ids import new_id
+from modori.outreach.forgetting import heed_choice
 from modori.outreach.jobs import forget_visitor_now
 from modori.people import actions as people
 from modori.storage.db import plain_transaction, tenant_transaction
@@ -134,7 +138,7 @@ def test_rules_15_events_and_refusals_of_the_same_visitors_at_once(world: World)
                 try:
                     with plain_transaction({acme.tenant_id}) as connection:
                         take_batch(connection, [request])
-                except (Apart, Overtaken):
+                except (Apart, Overtaken, DeadlockDetected):  # as the flusher has it
                     alone(acme, events)
             except BaseException as error:  # noqa: BLE001  # a thread's failure is told below
                 failures.append(error)
@@ -157,3 +161,33 @@ def test_rules_15_events_and_refusals_of_the_same_visitors_at_once(world: World)
     assert ask(acme, "select count(*) from contact_point where value is not null") == [(0,)]
     assert ask(acme, "select count(*) from event where type <> 'consent'") == [(0,)]
     assert ask(acme, "select count(*) from capture_choice") == [(8,)]
+
+
+def test_rules_15_an_event_that_waited_behind_a_refusal_opens_nothing(world: World) -> None:
+    """It read the visitor's marks before the refusal was committed, and then waited for the episode's lock."""
+    acme, visitor = world.acme, new_visitor()
+    assert alone(acme, [cart(acme, visitor=visitor, at=NOW - 2 * S)]) == []
+    holds, goes_on = Event(), Event()
+
+    def refuse() -> None:
+        choice = Choice(acme.site_id, visitor, granted=False, text="", control=None, page_url=None, at=NOW)
+        with tenant_transaction(acme.tenant_id) as session:
+            heed_choice(session, tenant_id=acme.tenant_id, choice=choice, now=NOW)
+            holds.set()
+            assert goes_on.wait(20)
+
+    refusing = Thread(target=refuse)
+    refusing.start()
+    assert holds.wait(20)
+    waiting = Thread(target=alone, args=(acme, [cart(acme, visitor=visitor, at=NOW - S)]))
+    waiting.start()
+    question = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    until = monotonic() + 20
+    while ask(acme, question) == [(0,)] and monotonic() < until:
+        sleep(0.02)
+    assert ask(acme, question) != [(0,)], "the event waits for the episode's lock"
+    goes_on.set()
+    for thread in (refusing, waiting):
+        thread.join(20)
+    assert current(acme, visitor) is None
+    assert ask(acme, "select count(*) from episode") == [(1,)]

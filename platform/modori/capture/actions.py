@@ -1,7 +1,7 @@
 """What capture does with events: take a batch in, attach contact points, mark orders, forget."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -14,6 +14,7 @@ from modori.capture import contacts, queries, rules, scrubbing
 from modori.capture.bodies import event_body
 from modori.capture.context import SiteContext
 from modori.capture.forgetting.actions import Choice
+from modori.capture.forgetting.queries import find_permission
 from modori.capture.forgetting.rules import Permission
 from modori.capture.model import Episode, EpisodeState
 from modori.capture.reading import CAPTURE_REFUSED, Refusal
@@ -112,7 +113,7 @@ def take_events(
     for visitor, group in groupby(events, key=lambda event: event.visitor):
         batch = list(group)
         permission = _heard(seen.permissions.get(visitor, Permission()), batch)
-        folding = _Folding(session, site, visitor, seen.ordered_at.get(visitor), received_at, ip_index, taken)
+        folding = _Folding(session, site, visitor, batch, seen.ordered_at.get(visitor), received_at, ip_index, taken)
         for event in batch:
             is_forbidden = permission.forbids(event.at)
             if is_forbidden and not isinstance(event.seen, NEVER_REFUSED):
@@ -142,6 +143,7 @@ class _Folding:
         session: Session,
         site: SiteContext,
         visitor: str,
+        batch: Sequence[ReadEvent],
         ordered_at: datetime | None,
         received_at: datetime,
         ip_index: bytes | None,
@@ -150,6 +152,7 @@ class _Folding:
         self._session = session
         self._site = site
         self._visitor = visitor
+        self._batch = batch
         self._received_at = received_at
         self._ip_index = ip_index
         self._taken = taken
@@ -184,6 +187,8 @@ class _Folding:
                 self._consent(event, event.seen, None)
             return None
         if self._episode is None and not self._open(event):
+            if isinstance(event.seen, ConsentSeen):
+                self._consent(event, event.seen, None)
             return None
         assert self._episode is not None
         assert self._draft is not None
@@ -243,7 +248,8 @@ class _Folding:
     def _open(self, event: ReadEvent) -> bool:
         """Open an episode where the event may; another request of the same visitor may have been faster.
 
-        The mark of an order is read again: the order may have ended the episode while we waited for its lock.
+        The visitor's marks are read again: an order, or a "no thanks", may have ended the episode while we waited for
+        its lock.
         """
         tenant_id, site_id = self._site.tenant_id, self._site.site_id
         if not rules.starts_episode(event, last_ordered_at=self._ordered_at):
@@ -251,7 +257,9 @@ class _Folding:
         self._ordered_at = queries.find_visitor_ordered_at(
             self._session, tenant_id=tenant_id, site_id=site_id, visitor=self._visitor
         )
-        if not rules.starts_episode(event, last_ordered_at=self._ordered_at):
+        known = find_permission(self._session, tenant_id=tenant_id, site_id=site_id, visitor=self._visitor)
+        permission = _heard(known, self._batch)
+        if permission.forbids(event.at) or not rules.starts_episode(event, last_ordered_at=self._ordered_at):
             return False
         queries.insert_episode(
             self._session,
