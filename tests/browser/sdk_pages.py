@@ -43,10 +43,17 @@ class Receiver:
         return list({event["id"]: event for event in told if kind in ("", event["type"])}.values())
 
     def wait_for(self, kind: str, count: int) -> list[dict[str, Any]]:
-        deadline = monotonic() + ARRIVAL_S
-        while len(self.events(kind)) < count and monotonic() < deadline:
-            sleep(0.05)
+        self.wait_until(lambda: len(self.events(kind)) >= count)
         return self.events(kind)
+
+    def wait_until(self, arrived: Callable[[], bool]) -> None:
+        deadline = monotonic() + ARRIVAL_S
+        while not arrived() and monotonic() < deadline:
+            sleep(0.05)
+
+    def fields(self) -> list[dict[str, str]]:
+        """What forms said, in the order of their events."""
+        return [event["data"]["fields"] for event in sorted(self.events("form"), key=lambda event: str(event["at"]))]
 
 
 class _Quiet(BaseHTTPRequestHandler):
