@@ -24,7 +24,7 @@ from modori.capture.batch.visits import Posted, may_share
 from modori.capture.context import SiteContext
 from modori.capture.protection.marks import mark_of
 from modori.capture.reading import Reading, Refusal, read_event
-from modori.capture.rules import Mark
+from modori.capture.rules import CartSeen, Mark, PageSeen
 from modori.capture.sightings.counts import Counts, counts
 from modori.capture.wire import MAX_BODY_BYTES, BadEnvelope, Envelope, TooLarge, read_envelope
 from modori.kernel import clock
@@ -245,11 +245,12 @@ class IngestApp:
             read = await self._in_thread(lambda: [read_event(raw, reading) for raw in envelope.events])
         else:
             read = [read_event(raw, reading) for raw in envelope.events]
-        ip_index = None if site.is_secret else _ip_index(site, asked.client_ip)
         for one in read:
             if isinstance(one, Refusal):
                 self._note(site, one.code, asked)
         events = tuple(one for one in read if not isinstance(one, Refusal))
+        names_somebody = any(not isinstance(one.seen, PageSeen | CartSeen) for one in events)
+        ip_index = _ip_index(site, asked.client_ip) if names_somebody and not site.is_secret else None
         posted = Posted(site, events, asked.received_at, ip_index)
         has_leak = any(isinstance(one, Refusal) and one.leak is not None for one in read)
         if may_share(posted) and not has_leak:  # a leak is counted in the request's own transaction
