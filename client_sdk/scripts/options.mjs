@@ -5,7 +5,7 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 // Long names of our own members, which are neither on the wire, nor in storage, nor the browser's. A late part sees
 // the core's members, so each name is short in the same way in every script.
 const INNER_NAMES = (
-  "again autocomplete clues domain either glue near parts placeholder reports room slots theirs touched " +
+  "again autocomplete clues glue near parts placeholder reports room slots theirs touched " +
   "batch bytes changes collect debugging digitRuns explain flush flushOnHide forget forgetVisitor getConfig " +
   "heartbeatMs holdsCardNumber hooks knownVisitor noticeSelector own permitted post readQueue report resume " +
   "retryAfterS safely sending soon store told writeQueue"

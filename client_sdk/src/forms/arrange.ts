@@ -30,7 +30,7 @@ function belongs(one: Known, next: Known): boolean {
   const said = ({ name, id, label, near }: Clues) => [(name || id).replace(/\d+/g, ""), label, near].join();
   const short = ({ room }: Clues) => room > 0 && room < 6;
   if (token !== one.token || !/^(name|tel|post|email)/.test(token || "")) return false;
-  if (token === "email") return !!next.domain && !one.domain;
+  if (token === "email") return /[@＠]$/.test(clues.before);
   const split = /^[-‐-―−ー－()]$/.test(clues.before) || (short(clues) && short(one.clues));
   return said(clues) === said(one.clues) || (!/name/.test(token!) && split);
 }

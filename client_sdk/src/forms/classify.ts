@@ -11,8 +11,6 @@ export interface Meaning {
   again?: boolean;
   /** Somebody's shipping address, which need not be the buyer's. */
   theirs?: boolean;
-  /** Asks for what comes after an "@". */
-  domain?: boolean;
 }
 
 const UNREADABLE = /^(date|month|week|time|url)/;
@@ -66,15 +64,14 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   if (type !== "email" && say(words.CODE, firm)) return no("one-time-code");
   if (!sure && !isAddress && say(words.CARD, isName ? firm.concat(texts) : firm)) return no("card");
   if (type === "textarea" && !isAddress) return no("type");
-  const domain = kind === "email" && /[@＠]$/.test(before);
   const account = isName && say(words.ACCOUNT, label || placeholder ? captions : texts);
   const token = detail(kind, captions.concat(isName ? [] : texts[4]!, texts));
-  const choice = /select/.test(type) && !domain && !/level/.test(token);
+  const choice = /select/.test(type) && !/[@＠]$/.test(before) && !/level/.test(token);
   if (!kind || (type === "search" && !sure) || (!given && (account || choice || (!sure && say(words.STRANGE, firm))))) return no("unknown");
 
   const kana = isName && !/kana/.test(kind) && say(words.KANA, texts) ? "-kana" : "";
   const again = /^(email|tel)/.test(token) && say(words.CONFIRM);
-  return { token: token + kana, why: "taken", again, domain, theirs: say(words.THEIRS, own.concat(autocomplete)) };
+  return { token: token + kana, why: "taken", again, theirs: say(words.THEIRS, own.concat(autocomplete)) };
 }
 
 /** Which part of a name or an address, by the first text that says. */

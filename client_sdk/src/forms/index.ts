@@ -19,7 +19,7 @@ interface Watched {
 
 const NAME_LIMIT = 64;
 const SURVEY_LIMIT = 80;
-const FIRST_LOOK = 200; // fields
+const SLICE_MS = 8;
 const HEARD = ["input", "change", "submit", "focusin", "focusout", "compositionstart", "compositionend", "load"];
 
 /** Watch the page's forms. Events are only noted; what was typed is read when changes are asked for. */
@@ -32,7 +32,7 @@ export function startForms(core: Core): FormWatch {
   let focus: Known | null = null;
   let focusAt = 0;
   let composing: Group | null = null;
-  let looked = 0;
+  const unseen: Field[] = [];
 
   /** What a field means, found out once, and again where a framework has changed what it is called. */
   function know(field: Field): Known {
@@ -107,9 +107,16 @@ export function startForms(core: Core): FormWatch {
   /** Look at a field for the first time: was it filled in before this script came? */
   function look(field: Field): void {
     const group = meet(field);
-    if (looked++ > FIRST_LOOK || whyNot(know(field)) !== "taken") return;
-    if ("defaultValue" in field && field.value !== field.defaultValue) touch(group, field);
+    if (whyNot(know(field)) === "taken" && "defaultValue" in field && field.value !== field.defaultValue) touch(group, field);
   }
+
+  /** Look at the fields under a root, a few ms at a time. */
+  const lookUnder = safely((root?: Root) => {
+    const until = now() + SLICE_MS;
+    if (root) reach(root, (field) => unseen.push(field), listen);
+    while (unseen[0] && now() < until) look(unseen.shift()!);
+    if (unseen[0]) page.setTimeout(lookUnder, 0);
+  });
 
   const hear = safely((event: Event) => {
     const { type } = event;
@@ -117,7 +124,7 @@ export function startForms(core: Core): FormWatch {
     const target = path[0] as Element;
     if (type === "load") {
       const within = (target as HTMLIFrameElement).contentDocument;
-      if (within) reach(within, look, listen);
+      if (within) lookUnder(within);
     } else if (type === "submit") {
       touch(target as HTMLFormElement, null);
       core.collect();
@@ -145,7 +152,7 @@ export function startForms(core: Core): FormWatch {
     for (const type of heard) root.addEventListener(type, hear, { capture: true, passive: true });
   }
 
-  safely(() => reach(page.document, look, listen))();
+  lookUnder(page.document);
 
   return {
     changes() {

@@ -1,5 +1,3 @@
-import { clip } from "../text";
-
 const VALUE_LIMIT = 300;
 const PHONE_DIGITS = 15; // E.164
 const OTHER_DIGITS = 11; // a card number half typed is longer; no postcode, house number or domestic phone is
@@ -19,9 +17,10 @@ function normal(token: string, value: string): string {
 
 /** A field's value as it may be kept; "" where it says nothing yet, null where it must not be kept. */
 export function keepable(token: string, value: string, cards: Cards): string | null {
-  const text = clip(normal(token, value), VALUE_LIMIT);
+  const text = normal(token, value);
   const most = token === "tel" && /^[+0]/.test(text) ? PHONE_DIGITS : OTHER_DIGITS;
   if (cards.holdsCardNumber(value) || cards.digitRuns(value).some((run) => run.length > most)) return null;
   if (token === "email") return /^[^@\s]+@[^@\s]+$/.test(text) ? text : "";
-  return token === "tel" && !/^\+?\d{6,}$/.test(text.replace(/[-\s().\/]/g, "")) ? "" : text;
+  const whole = token !== "tel" || /^\+?\d{6,}$/.test(text.replace(/[-\s().\/]/g, ""));
+  return whole && text.length <= VALUE_LIMIT ? text : "";
 }

@@ -9,7 +9,7 @@ const either = (...sources: (string | RegExp)[]) =>
 
 /** Fields whose value must not even be read, by the reason that is reported. */
 export const CARD =
-  /card|\bcc|credit|\bcv[cv]|\bcsc|expir|payment|bank|account ?h|カード|セキュリティ|有効期限|[^約]名義|口座/;
+  /card|\bcc|credit|\bcv[cv]|csc|expir|payment|bank|account ?h|カード|セキュリティ|有効期限|[^約]名義|口座/;
 export const CODE = /otp\b|one ?time|\b[2m]fa|factor|(verif|auth|activa|sms)\w* ?(code|pin)|認証|ワンタイム|確認(コード|番号)/;
 export const SECRET = /pass ?(w|code)|\bpwd|\bpin\b|secret|パスワード|暗証/;
 /** Other fields that no word of an address or a name makes ours. */
@@ -45,7 +45,7 @@ export const GIVEN = either(
 export const KANA = either("kana|カナ|かな|フリ|ふり|furi|ruby|よみ|ヨミ", SEI, MEI);
 const NAME = either("name|氏名|名前|姓名|者名|担当者|契約(者|名義)|namae|sh?imei|\\bnom(e|bre)\\b|фио", FAMILY, GIVEN, KANA);
 const NOT_NAME =
-  /(user|nick|display|screen|(log|sign) ?[io]n|product|file|domain|middle|school|pet|shop|store|country) ?name|additional|ペ[ンッ]|紹介|同伴|掲載|お子|車/;
+  /(user|nick|display|screen|(log|sign) ?[io]n|product|file|domain|middle|school|pet|shop|store|country) ?name|additional|ペ[ンッ]|紹介|同伴|お子|車/;
 /** A caption that says so makes no name of the field, whatever its name attribute says. */
 export const ACCOUNT = /user|(log|sign) ?[io]n\b|nick|usuario|benutz|пользоват|логин|ユーザ|ログイン|\bid\b|ニック|会員/;
 
