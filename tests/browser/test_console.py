@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
+from modori.background import live
 from modori.calls import actions as calls
 from modori.calls.rules import Leg
 from modori.kernel import clock
@@ -22,16 +23,17 @@ from modori.sending.model import ReportStatus
 from modori.storage.db import tenant_transaction
 from modori.tenants.model import Role
 from tests.browser.console_server import served
+from tests.captureworld import event, new_visitor, take
 from tests.conftest import Cluster
 from tests.consoleworld import ConsoleWorld, Voice, furnish, lead_path, name_lead, queue_call
 from tests.http.test_console_screens import screens
 from tests.leadworld import LeadWorld, make_lead
 from tests.questions import ask_one
-from tests.world import NOW, PASSWORD, World
+from tests.world import NOW, PASSWORD, TenantWorld, World
 
 DESK: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 375, "height": 740}
-FRAGMENTS = ("queue rows", "call panel", "timeline")
+FRAGMENTS = ("site, live", "site event rows", "queue rows", "call panel", "timeline")
 AXE = "async () => (await axe.run(document, {resultTypes: ['violations'], iframes: false})).violations"
 
 
@@ -204,6 +206,29 @@ def test_the_tag_is_copied(world: World, open_page: OpenPage) -> None:
     copied = page.evaluate("navigator.clipboard.readText()")
     assert world.acme.site_key in copied
     assert copied.startswith("<script>window.modori=")
+
+
+def test_a_site_s_events_appear_live_and_wait_while_somebody_looks(world: World, open_page: OpenPage) -> None:
+    acme = world.acme
+    page = open_page(Role.ACCOUNT_MANAGER, lang="en")
+    page.goto(f"/console/tenants/{acme.tenant_id}/sites/{acme.site_id}/events")
+    expect(page.get_by_text("Nothing has come in yet")).to_be_visible()
+    _report(acme, "page", {"kind": "product"})
+    expect(page.locator("#events tbody tr")).to_have_count(1)
+    expect(page.locator("#events")).to_contain_text("Product page")
+    page.locator("#events tbody tr").first.hover()
+    _report(acme, "page", {"kind": "cart"})
+    news = page.get_by_role("button", name="There is news: show it")
+    expect(news).to_be_visible()
+    expect(page.locator("#events tbody tr")).to_have_count(1)  # it waits
+    news.click()
+    expect(page.locator("#events tbody tr")).to_have_count(2)
+
+
+def _report(tenant: TenantWorld, kind: str, sent: dict[str, Any]) -> None:
+    """Have an event taken and say so, as ingest does."""
+    take(tenant, [event(tenant, kind, sent, visitor=new_visitor())], now=clock.now())
+    live.publish(live.News(tenant.tenant_id, "event", str(tenant.site_id)))
 
 
 def _one_more(world: World, name: str) -> str:

@@ -24,6 +24,8 @@ LOOKED_AT: Final = 10_000
 FORM_EVENTS: Final = 2000
 PEOPLE: Final = 2000
 """Episodes that the chart counts at most, newest first."""
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""Another machine's clock may be ahead of ours: what it has just taken is shown all the same."""
 EVENTS_KEPT: Final = timedelta(days=30)
 """How far back the list of events reaches."""
 
@@ -119,7 +121,7 @@ with walked as materialized (
       when w.type = 'identify' then jsonb_build_object('email', w.body ? 'email', 'tel', w.body ? 'tel')
       when w.type = 'consent' then jsonb_build_object('channel', w.body -> 'channel')
     end as said
-  from (select * from event e where e.tenant_id = :tenant_id and e.received_at >= :since and e.received_at <= :now
+  from (select * from event e where e.tenant_id = :tenant_id and e.received_at >= :since and e.received_at <= :until
     order by e.received_at desc, e.event_id desc limit :walked) w
 ), mine as (select * from walked where is_mine)
 select
@@ -174,7 +176,7 @@ def look_at_site(
                 "site_id": site_id,
                 "since": since,
                 "since_on": since.date(),
-                "now": now,
+                "until": now + CLOCKS_DIFFER,
                 "walked": walked,
             },
         )
@@ -234,7 +236,7 @@ def list_events(
             "site_id": site_id,
             "kind": kind,
             "since": now - EVENTS_KEPT,
-            "until": after.at if after else now,
+            "until": after.at if after else now + CLOCKS_DIFFER,
             "after_id": after.row_id if after else None,
             "walked": WALKED,
             "limit": limit,
@@ -255,7 +257,7 @@ class SeenForms:
 _FORMS = """
 with forms as materialized (
   select w.received_at, w.visitor collate "C" as visitor, (w.body ->> 'form') collate "C" as form, w.body from (
-    select * from event e where e.tenant_id = :tenant_id and e.received_at >= :since and e.received_at <= :now
+    select * from event e where e.tenant_id = :tenant_id and e.received_at >= :since and e.received_at <= :until
     order by e.received_at desc, e.event_id desc limit :walked) w
   where w.site_id = :site_id and w.type = 'form' and w.mark is null limit :forms
 ), used as (
@@ -298,7 +300,7 @@ def look_at_forms(
                 "tenant_id": tenant_id,
                 "site_id": site_id,
                 "since": since,
-                "now": now,
+                "until": now + CLOCKS_DIFFER,
                 "walked": WALKED,
                 "forms": FORM_EVENTS,
             },
