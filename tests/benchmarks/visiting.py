@@ -31,8 +31,8 @@ PERMITTED_S: Final = 40
 """The longest that a visitor stays for a config that does not come."""
 NEXT_VISIT_S: Final = 30
 """The longest that a next visit lasts; it ends as soon as nothing waits in the browser's storage."""
-SETTLE_S: Final = 2.0
-"""From closing a tab to closing its browser: requests of a closed tab live in the browser."""
+SETTLE_S: Final = 10.0
+"""From closing a tab to closing its browser, in which the requests of a closed tab live on: people close tabs first."""
 HANG_S: Final = 20
 """Longer than the SDK waits for an answer."""
 
