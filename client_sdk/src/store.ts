@@ -23,6 +23,8 @@ export interface Store {
   knownVisitor(): string | undefined;
   /** The visitor's id, made and kept when there is none. Call it only after permission. */
   visitor(): string;
+  /** Another tab may have made or forgotten the id: read it anew. */
+  recheck(): void;
   /** Remove the visitor's id and everything that is kept for the visitor. */
   forgetVisitor(): void;
   /** Does the site's engineer watch this tab? The debug part says so. */
@@ -30,7 +32,7 @@ export interface Store {
 }
 
 export function makeStore(page: Page, site: string): Store {
-  let current: string | null = null; // where nothing can be kept
+  let current = ""; // reading a cookie waits for another process
 
   function attempt<T>(work: () => T): T | null {
     try {
@@ -51,7 +53,6 @@ export function makeStore(page: Page, site: string): Store {
     write(VISITOR, id);
     current = id;
   }
-  // Read each time: another tab may have made or forgotten the id.
   const knownVisitor = () =>
     [readCookie(), read(VISITOR), current].find((id): id is string => /^[\w-]{22,64}$/.test(id || ""));
 
@@ -63,10 +64,10 @@ export function makeStore(page: Page, site: string): Store {
     writeQueue: (items) => write("q", items.length ? JSON.stringify(items, STORED) : ""),
     knownVisitor,
     visitor() {
-      const id = knownVisitor() || randomHex(page);
-      if (id !== current) keepVisitor(id, VISITOR_S);
-      return id;
+      if (!current) keepVisitor(knownVisitor() || randomHex(page), VISITOR_S);
+      return current;
     },
+    recheck: () => (current = ""),
     forgetVisitor() {
       keepVisitor("", -1);
       for (const name of ["form", "cart", "back"]) write(name, "");

@@ -21,7 +21,7 @@ declare const SDK_VERSION: string;
 
 const SOON_MS = 1000;
 const EVENT_BYTES = 40 * 1024; // one event fits a page-hide flush
-const CONFIG_TRIES = 4;
+const CONFIG_TRIES = 8;
 const CONFIG_RETRY_MS = 5000;
 const TITLE_LIMIT = 300;
 const KEPT_FORM_MS = 7 * 86_400_000;
@@ -323,6 +323,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     soon();
   });
   on(page, "storage", () => {
+    store.recheck();
     // Another tab's "no thanks" is this one's, too.
     choice = parseChoice(store.read("choice"));
     if (isRefused(choice)) stop();

@@ -187,7 +187,7 @@ test("an unreachable config is asked for again a few times and means off meanwhi
   world.say("cart", cart);
   await world.advance(120_000);
   await world.close();
-  assert.deepEqual([world.asked.length, world.posts.length, world.stored()], [4, 0, {}]);
+  assert.deepEqual([world.asked.length, world.posts.length, world.stored()], [8, 0, {}]);
 });
 
 test("a page that stays open asks for the config again, and obeys it without being touched", async () => {

@@ -242,6 +242,7 @@ test("another tab's visitor is this one's too", async () => {
   await world.advance(1000);
   const other = "fedcba9876543210fedcba9876543210";
   world.page.document.cookie = `modori_v=${other};Path=/;Secure`;
+  world.fire(world.page, "storage");
   world.say("cart", cart);
   await world.advance(1000);
   assert.equal(world.events("cart")[0]!.visitor, other);
