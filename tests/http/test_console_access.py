@@ -51,8 +51,8 @@ Ids = dict[str, object]
 
 def no_ids(tenant_id: object) -> Ids:
     """Ids of the right shape that lead to nothing."""
-    names = ("lead_id", "task_id", "call_id", "scenario_id", "version_id", "step_id", "result_id", "site_id", "key_id")
-    names += ("upload_id",)
+    of_leads = ("lead_id", "task_id", "call_id", "scenario_id", "version_id", "step_id", "result_id")
+    names = (*of_leads, "site_id", "key_id", "upload_id")
     words: Ids = {"line": "seller", "locale": "ja", "month": f"{NOW:%Y-%m}", "token": "none", "rest:path": "nothing"}
     return words | {"tenant_id": tenant_id, "user_id": uuid4()} | {name: uuid4() for name in names}
 
