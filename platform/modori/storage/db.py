@@ -18,6 +18,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlmodel import Session
 
 from modori.kernel.ids import PLATFORM, TenantId
+from modori.storage.pipelined import Pipelined
 
 POOL_SIZE = 16
 """At most 16 backends serve 200 operators faster than 200 do (measured: p99 3.7 ms against 139 ms)."""
@@ -29,22 +30,25 @@ class ReadSession(Session):
 
 @dataclass(frozen=True)
 class Database:
-    """The two engines of a running process.
+    """The engines of a running process.
 
-    app   bound by row security, for everything that serves or works
-    scan  sees only the due columns of all tenants, to claim across them
+    app    bound by row security, for everything that serves or works
+    scan   sees only the due columns of all tenants, to claim across them
+    plain  as `app`, for `plain_transaction` alone: its connections hold statements that it has prepared
     """
 
     app: Engine
     scan: Engine
+    plain: Engine
 
     def dispose(self) -> None:
         self.app.dispose()
         self.scan.dispose()
+        self.plain.dispose()
 
 
-Plain = Connection[tuple[Any, ...]]
-"""A bare psycopg connection inside a transaction of `plain_transaction`."""
+Plain = Pipelined
+"""A bare connection inside a transaction of `plain_transaction`."""
 
 LOCK_WAIT_MS: Final = 1000
 _PLAIN_SETTINGS: Final = (
@@ -89,7 +93,11 @@ def _refuse_ended(connection: Any, _record: object, _borrower: object) -> None:
 def connect(*, app_url: str, scan_url: str, pool_size: int = POOL_SIZE) -> Database:
     """Open the process's database. Called once by an entrypoint or a test session."""
     global _database
-    _database = Database(make_engine(app_url, pool_size=pool_size), make_engine(scan_url, pool_size=4))
+    _database = Database(
+        app=make_engine(app_url, pool_size=pool_size),
+        scan=make_engine(scan_url, pool_size=4),
+        plain=make_engine(app_url, pool_size=4),
+    )
     return _database
 
 
@@ -169,25 +177,26 @@ def scan_transaction() -> Iterator[Session]:
 
 @contextmanager
 def plain_transaction(tenant_ids: Collection[UUID]) -> Iterator[Plain]:
-    """Open a transaction over several tenants on a bare psycopg connection of the app's pool, its statements pipelined.
+    """Open a transaction over several tenants on a bare connection, its statements pipelined.
 
     For ingest's flusher alone: it runs a handful of set-based statements hundreds of times a second, and what
     SQLAlchemy adds to each would be most of its price. They reach rows by keys: sequential scans are off, so that a
     plan made while a table is small stays good when it has grown; and none waits longer than LOCK_WAIT_MS for a lock.
     raises  psycopg's errors, unwrapped
     """
-    borrowed = database().app.raw_connection()
-    connection = cast(Plain, borrowed.driver_connection)
+    borrowed = database().plain.raw_connection()
+    connection = cast(Connection[Any], borrowed.driver_connection)
     _in_transaction.depth = getattr(_in_transaction, "depth", 0) + 1
     try:
-        with connection.pipeline():
-            connection.execute(_PLAIN_SETTINGS, ("{" + ",".join(str(one) for one in tenant_ids) + "}",))
-            yield connection
-            connection.commit()
-    except BaseException:
-        if not connection.closed:
-            connection.rollback()
-        raise
+        plain = Pipelined(connection, borrowed.info.setdefault("prepared", {}))
+        try:
+            plain.execute("begin")
+            plain.execute(_PLAIN_SETTINGS, ("{" + ",".join(str(one) for one in tenant_ids) + "}",))
+            yield plain
+            plain.commit()
+        except BaseException:
+            plain.roll_back()
+            raise
     finally:
         _in_transaction.depth -= 1
         if connection.closed:

@@ -24,6 +24,7 @@ from modori.people.batch import queries as people
 from modori.people.model import ContactKind
 from modori.storage import crypto
 from modori.storage.db import Plain
+from modori.storage.pipelined import Answer
 
 SiteKey = tuple[UUID, UUID]
 """tenant_id, site_id."""
@@ -53,8 +54,9 @@ def take_batch(connection: Plain, batch: Sequence[Posted]) -> set[SiteKey]:
     fresh, visits, meeting = _read(connection, arrived, now=now)
     if meeting.apart:
         raise Apart(_requests_of(meeting.apart))
-    _write_episodes(connection, visits)
+    made = _write_episodes(connection, visits)
     if meeting.brought or meeting.replaced:
+        _refuse_overtaken(visits, made)
         _write_contacts(connection, meeting, now=now)
     if meeting.names:
         people.name_persons(connection, names=meeting.names)
@@ -65,6 +67,7 @@ def take_batch(connection: Plain, batch: Sequence[Posted]) -> set[SiteKey]:
     ]
     if rows:
         queries.insert_events(connection, rows=rows)
+    _refuse_overtaken(visits, made)
     return {(one.posted.site.tenant_id, one.posted.site.site_id) for one in fresh}
 
 
@@ -129,14 +132,16 @@ def _read(
     return fresh, visits, meet(visits, known=known, attached=attached, has_name=has_name, now=now)
 
 
-def _write_episodes(connection: Plain, visits: Sequence[Visit]) -> None:
+def _write_episodes(connection: Plain, visits: Sequence[Visit]) -> Answer[tuple[int]] | None:
     """Insert the new episodes and write the locked ones back, before any contact point is locked (G2)."""
     rows = [episode_row(visit, sealed_fields=_sealed(visit)) for visit in visits if visit.draft is not None]
-    if not rows:
-        return
-    made = queries.write_episodes(connection, rows=rows)
+    return queries.write_episodes(connection, rows=rows) if rows else None
+
+
+def _refuse_overtaken(visits: Sequence[Visit], made: Answer[tuple[int]] | None) -> None:
+    """Wait for the episodes that were to be inserted, if any. raises Overtaken where one is there already"""
     new = sum(visit.is_new for visit in visits)
-    if new and made.fetchall() != [(new,)]:
+    if new and made is not None and made.fetchall() != [(new,)]:
         raise Overtaken
 
 

@@ -13,14 +13,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg import Cursor
-
 from modori.storage.db import Plain
+from modori.storage.pipelined import Answer
 
 Rows = Sequence[dict[str, Any]]
 
 
-def insert_seen(connection: Plain, *, rows: Rows) -> Cursor[tuple[int]]:
+def insert_seen(connection: Plain, *, rows: Rows) -> Answer[tuple[int]]:
     """Remember event ids; the cursor has the `i` of those that were not known (G1). In the order of the ids."""
     return connection.execute(
         "with n as materialized (select * from jsonb_to_recordset(%s::jsonb)"
@@ -29,11 +28,10 @@ def insert_seen(connection: Plain, *, rows: Rows) -> Cursor[tuple[int]]:
         " order by tenant_id, event_id on conflict do nothing returning tenant_id, event_id)"
         " select n.i from seen join n using (tenant_id, event_id)",
         (json.dumps(rows),),
-        binary=True,
     )
 
 
-def lock_current_episodes(connection: Plain, *, visitors: str) -> Cursor[tuple[Any, ...]]:
+def lock_current_episodes(connection: Plain, *, visitors: str) -> Answer[tuple[Any, ...]]:
     """Lock the visitors' current episodes in the order of their ids. Rows: `i`, then CurrentEpisode's fields."""
     return connection.execute(
         "select n.i, e.episode_id, e.person_id, e.items <> '[]'::jsonb, e.form_fields, e.settled_reason, e.held_reason,"
@@ -43,11 +41,10 @@ def lock_current_episodes(connection: Plain, *, visitors: str) -> Cursor[tuple[A
         " join episode e on e.tenant_id = n.tenant_id and e.site_id = n.site_id and e.visitor = n.visitor"
         " and e.state in ('open', 'abandoned') order by e.tenant_id, e.episode_id for no key update of e",
         (visitors,),
-        binary=True,
     )
 
 
-def list_marks(connection: Plain, *, visitors: str) -> Cursor[tuple[int, datetime | None, bool]]:
+def list_marks(connection: Plain, *, visitors: str) -> Answer[tuple[int, datetime | None, bool]]:
     """Read when the visitors last ordered, and whether one ever refused capture; those who did either.
 
     Read it under the episodes' locks.
@@ -58,11 +55,10 @@ def list_marks(connection: Plain, *, visitors: str) -> Cursor[tuple[int, datetim
         " join visitor v on v.tenant_id = n.tenant_id and v.site_id = n.site_id and v.visitor = n.visitor"
         " where v.last_ordered_at is not null or v.capture_refused_at is not null",
         (visitors,),
-        binary=True,
     )
 
 
-def list_attached(connection: Plain, *, visitors: str) -> Cursor[tuple[int, UUID, str, bytes, str, datetime, bool]]:
+def list_attached(connection: Plain, *, visitors: str) -> Answer[tuple[int, UUID, str, bytes, str, datetime, bool]]:
     """Read the contact points of the visitors' locked current episodes, and whether the episode's person has a name."""
     return connection.execute(
         "select n.i, c.contact_point_id, c.kind, c.value_index, a.source, a.captured_at, p.name is not null"
@@ -74,11 +70,10 @@ def list_attached(connection: Plain, *, visitors: str) -> Cursor[tuple[int, UUID
         " left join person p on p.tenant_id = e.tenant_id and p.person_id = e.person_id"
         " order by n.i, c.contact_point_id",
         (visitors,),
-        binary=True,
     )
 
 
-def write_episodes(connection: Plain, *, rows: Rows) -> Cursor[tuple[int]]:
+def write_episodes(connection: Plain, *, rows: Rows) -> Answer[tuple[int]]:
     """Insert the episodes that are new, and write the others, which are locked, back. One row: how many were inserted.
 
     rows  as `visits.episode_row` writes them; items and form_fields are null where they stay as they are. One that is
@@ -106,7 +101,6 @@ def write_episodes(connection: Plain, *, rows: Rows) -> Cursor[tuple[int]]:
         " where not n.is_new and e.tenant_id = n.tenant_id and e.episode_id = n.episode_id"
         ") select count(*) from made",
         (json.dumps(rows, ensure_ascii=False),),
-        binary=True,
     )
 
 
@@ -120,7 +114,7 @@ def hold_episodes(connection: Plain, *, rows: Rows) -> None:
     )
 
 
-def count_contact_points(connection: Plain, *, brought: Rows) -> Cursor[tuple[int, int, int, int]]:
+def count_contact_points(connection: Plain, *, brought: Rows) -> Answer[tuple[int, int, int, int]]:
     """Count what visitors and addresses bring (RULES 36), those points that no episode of the visitor has held yet.
 
     brought  {"i", "tenant_id", "site_id", "visitor", "contact_point_id", "ip_index" (hex or null), "prefixes" (hex:
@@ -165,7 +159,6 @@ def count_contact_points(connection: Plain, *, brought: Rows) -> Cursor[tuple[in
         " left join a on a.tenant_id = n.tenant_id and a.site_id = n.site_id and a.ip_index = n.ip"
         " window ip as (partition by n.tenant_id, n.site_id, n.ip)",
         (json.dumps(brought),),
-        binary=True,
     )
 
 

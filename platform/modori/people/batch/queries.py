@@ -10,14 +10,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg import Cursor
-
 from modori.storage.db import Plain
+from modori.storage.pipelined import Answer
 
 Rows = Sequence[dict[str, Any]]
 
 
-def list_known_points(connection: Plain, *, keys: Rows) -> Cursor[tuple[int, UUID, UUID, bool, bool]]:
+def list_known_points(connection: Plain, *, keys: Rows) -> Answer[tuple[int, UUID, UUID, bool, bool]]:
     """Read contact points by value, without a lock.
 
     keys  {"i", "tenant_id", "kind", "value_index" (hex)}
@@ -30,11 +29,10 @@ def list_known_points(connection: Plain, *, keys: Rows) -> Cursor[tuple[int, UUI
         " and c.value_index = decode(n.value_index, 'hex')"
         " join person p on p.tenant_id = c.tenant_id and p.person_id = c.person_id",
         (json.dumps(keys),),
-        binary=True,
     )
 
 
-def insert_points(connection: Plain, *, rows: Rows) -> Cursor[tuple[int]]:
+def insert_points(connection: Plain, *, rows: Rows) -> Answer[tuple[int]]:
     """Insert contact points, and the persons of those that say `makes_person`. One row: how many were not known.
 
     rows  columns of contact_point, bytes in hex
@@ -51,11 +49,10 @@ def insert_points(connection: Plain, *, rows: Rows) -> Cursor[tuple[int]]:
         " select tenant_id, person_id, made_at from n where makes_person)"
         " select count(*) from point",
         (json.dumps(rows, ensure_ascii=False),),
-        binary=True,
     )
 
 
-def lock_points(connection: Plain, *, ids: Rows) -> Cursor[tuple[int, datetime | None]]:
+def lock_points(connection: Plain, *, ids: Rows) -> Answer[tuple[int, datetime | None]]:
     """Lock contact points in the order of their ids (G2).
 
     ids   {"i", "tenant_id", "contact_point_id"}
@@ -66,7 +63,6 @@ def lock_points(connection: Plain, *, ids: Rows) -> Cursor[tuple[int, datetime |
         " contact_point_id uuid) join contact_point c on c.tenant_id = n.tenant_id"
         " and c.contact_point_id = n.contact_point_id order by c.tenant_id, c.contact_point_id for no key update of c",
         (json.dumps(ids),),
-        binary=True,
     )
 
 
