@@ -87,6 +87,18 @@ def test_a_form_keeps_its_survey_and_its_times() -> None:
     assert "hanako" not in str(kept)
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("checkout", "checkout"),
+        ("order[hanako@example.jp]", "•••"),
+        ("member-09012345678", "member-•••"),
+    ],
+)
+def test_a_forms_name_keeps_nobodys_number_or_address(name: str, kept: str) -> None:
+    assert body("form", {"form": name})["form"] == kept
+
+
 def test_a_form_event_that_says_nothing_of_it_keeps_nothing_of_it() -> None:
     kept = body("form", {"form": "checkout"})
     assert "survey" not in kept

@@ -251,7 +251,7 @@ def _form(form: FormShape) -> FormSeen:
             fields[name] = kept
     known = form.last_field if form.last_field in scrubbing.FIELD_TOKENS else None
     return FormSeen(
-        form=form.form,
+        form=scrubbing.scrub_input_name(form.form),
         fields=fields,
         last_field=known,
         progress=form.progress,
