@@ -1,7 +1,7 @@
 """From one raw event of the wire to what may be stored, or the code that says why it may not (G8)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -361,32 +361,31 @@ def _is(kind: ContactKind, value: str) -> bool:
     return True
 
 
-def _check_bounds(raw: Mapping[str, Any]) -> None:
+def _check_bounds(raw: dict[str, Any]) -> None:
     """Refuse what is nested too deep, too long, or what PostgreSQL cannot store as text."""
     _check_value(raw, _EVENT_LEVEL)
 
 
-def _check_value(value: object, level: int) -> None:
-    """Check a value and all that lies in it. level: of nesting, if it is a container; no deeper than needed."""
-    if isinstance(value, str):
-        _check_string(value)
-    elif isinstance(value, dict):
-        if level > MAX_DEPTH:
-            raise _Refuse("too_deep")
-        for key, inner in value.items():
+def _check_value(value: dict[str, Any] | list[Any], level: int) -> None:
+    """Check a container of JSON and all that lies in it. level: of nesting; no deeper than needed."""
+    if level > MAX_DEPTH:
+        raise _Refuse("too_deep")
+    inside: Iterable[Any] = value
+    if isinstance(value, dict):
+        for key in value:
             _check_string(key)
-            _check_value(inner, level + 1)
-    elif isinstance(value, list):
-        if level > MAX_DEPTH:
-            raise _Refuse("too_deep")
-        for inner in value:
+        inside = value.values()
+    for inner in inside:
+        if isinstance(inner, str):
+            _check_string(inner)
+        elif isinstance(inner, dict | list):
             _check_value(inner, level + 1)
 
 
 def _check_string(text: str) -> None:
     if len(text) > MAX_TEXT:
         raise _Refuse("too_long")
-    if not _is_storable(text):
+    if _UNSTORABLE.search(text) is not None:
         raise _Refuse("bad_text")
 
 

@@ -210,15 +210,13 @@ def is_settled_by_order(at: datetime, *, last_ordered_at: datetime | None) -> bo
 
 def fold(draft: Draft, event: ReadEvent) -> Draft:
     """Fold one event. A cart or form older than the newest one folded only counts as activity."""
-    moved = replace(
-        draft,
-        last_activity_at=max(draft.last_activity_at, event.at),
-        started_at=min(draft.started_at, event.at),
-    )
+    last_activity_at, started_at = max(draft.last_activity_at, event.at), min(draft.started_at, event.at)
     match event.seen:
         case CartSeen() as cart if draft.cart_at is None or event.at >= draft.cart_at:
             return replace(
-                moved,
+                draft,
+                last_activity_at=last_activity_at,
+                started_at=started_at,
                 cart_id=cart.cart_id or draft.cart_id,
                 currency=cart.currency,
                 cart_minor=cart.value_minor,
@@ -228,7 +226,9 @@ def fold(draft: Draft, event: ReadEvent) -> Draft:
             )
         case FormSeen() as form if draft.form_at is None or event.at >= draft.form_at:
             return replace(
-                moved,
+                draft,
+                last_activity_at=last_activity_at,
+                started_at=started_at,
                 form=form.form,
                 form_fields={**draft.form_fields, **form.fields},
                 form_progress=form.progress if form.progress is not None else draft.form_progress,
@@ -237,7 +237,7 @@ def fold(draft: Draft, event: ReadEvent) -> Draft:
                 form_at=event.at,
             )
         case _:
-            return moved
+            return replace(draft, last_activity_at=last_activity_at, started_at=started_at)
 
 
 class Verdict(StrEnum):

@@ -104,6 +104,8 @@ def is_card_number(text: str) -> bool:
     For ids, titles, addresses and wordings, where one long number in ten passes Luhn by chance. Groups before and after
     do not hide it (`2026-11-21 4111 1111 1111 1111`), nor do the escapes of an address (`%204111…`).
     """
+    if "%" not in text and not _may_be_long_number(text):  # nearly every text
+        return False
     return any(_is_issued(one) for read in {text, unquote(text)} for one in _joined_groups(read))
 
 
@@ -155,6 +157,11 @@ def _runs(text: str) -> list[str]:
         return []
     joined = re.sub(rf"(?<=[0-9]){_BETWEEN_DIGITS.pattern}(?=[0-9])", "", narrow)
     return _DIGITS.findall(joined)
+
+
+def _may_be_long_number(text: str) -> bool:
+    """Say whether as many digits as a card number has may be in a text: cheap, and never wrongly no."""
+    return not text.isascii() or (len(text) >= SHORTEST_CARD and _FOURTEEN_DIGITS.match(text) is not None)
 
 
 def _joined_groups(text: str) -> Iterator[str]:

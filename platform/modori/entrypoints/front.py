@@ -3,7 +3,8 @@
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -97,6 +98,7 @@ class Front:
         return self._proxies.client_ip(host, forwarded.decode("latin-1") if forwarded else None), port
 
 
+_FIRST_PARTS: Final = frozenset({"/console", "/console/", "/u/", "/t/", "/sdk/", "/v1/", "/assets/"})
 _UNLOGGED: Final = ("/healthz", "/readyz", "/metrics", "/assets/", "/sdk/", "/v1/events")
 """Too many, or too little to tell: counted only."""
 
@@ -158,8 +160,14 @@ def _problem(status: int, code: str, title: str, request_id: str) -> Response:
     return Response(json.dumps(said), status_code=status, media_type="application/problem+json")
 
 
-def _defaults(path: str, *, is_https: bool) -> list[tuple[bytes, bytes]]:
-    """Return the headers that an answer gets unless it sets them itself."""
+def _defaults(path: str, *, is_https: bool) -> Sequence[tuple[bytes, bytes]]:
+    """Return the headers that an answer gets unless it sets them itself: those of its path's first part."""
+    first = path[: path.find("/", 1) + 1] or path
+    return _defaults_of(first if first in _FIRST_PARTS else "", is_https)
+
+
+@lru_cache(maxsize=32)
+def _defaults_of(path: str, is_https: bool) -> Sequence[tuple[bytes, bytes]]:
     is_console = path.startswith("/console")
     is_public = path.startswith(("/u/", "/t/"))
     policy = CONSOLE_POLICY if is_console or is_public else BARE_POLICY
