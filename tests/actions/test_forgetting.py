@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from modori.capture import actions as capture
-from modori.capture.forgetting.actions import EVENTS_A_ROUND, Choice
+from modori.capture.forgetting.actions import EVENTS_A_ROUND, LOOK_AGAIN_AFTER, Choice
 from modori.capture.model import Episode, EpisodeContact, EpisodeState
+from modori.kernel import clock
 from modori.kernel.digest import content_digest
 from modori.kernel.ids import EpisodeId, new_id
 from modori.kernel.masking import DOTS
@@ -46,6 +47,11 @@ def no_thanks(tenant: TenantWorld, visitor: str, *, at: datetime = NOW, granted:
     )
     with tenant_transaction(tenant.tenant_id) as session:
         heed_choice(session, tenant_id=tenant.tenant_id, choice=choice, now=LATER)
+
+
+def forget(tenant: TenantWorld) -> list[str]:
+    jobs = {"forget": forget_visitor_now}
+    return drain([tenant.tenant_id], subscribers={"visitor.refused": ["forget"]}, jobs=jobs)
 
 
 def ask(tenant: TenantWorld, question: str, **values: Any) -> list[Any]:
@@ -232,8 +238,43 @@ def test_what_was_bought_stays_bought_and_loses_what_was_typed(world: World) -> 
 def test_an_episode_that_began_after_the_refusal_stays(world: World) -> None:
     """A refusal that arrives late says nothing about what came after a new grant."""
     lead = make_lead(world.acme)
+    no_thanks(world.acme, visitor_of(lead), at=NOW - timedelta(hours=2, minutes=59), granted=True)
     no_thanks(world.acme, visitor_of(lead), at=NOW - timedelta(hours=3))
     assert episode_of(lead).state is EpisodeState.ABANDONED
+
+
+def test_what_was_on_its_way_for_longer_than_the_refusal_is_forgotten(world: World) -> None:
+    """Its time was corrected by six seconds of transit and lies after the refusal's, which it came before."""
+    acme, visitor, second = world.acme, new_visitor(), timedelta(seconds=1)
+    take(
+        acme,
+        [
+            cart(acme, visitor=visitor, at=NOW + 6 * second),
+            form(acme, visitor=visitor, email=somebody(), at=NOW + 6 * second),
+        ],
+        now=NOW + 6 * second,
+    )
+    assert ask(acme, "select distinct at from event") == [(NOW + 6 * second,)]
+    choice = Choice(acme.site_id, visitor, granted=False, text="", control=None, page_url=None, at=NOW + 3 * second)
+    with tenant_transaction(acme.tenant_id) as session:
+        heed_choice(session, tenant_id=acme.tenant_id, choice=choice, now=NOW + 7 * second)
+    assert ask(acme, "select state from episode") == [("refused",)]
+    assert ask(acme, "select count(*) from contact_point where value is not null") == [(0,)]
+    drain([acme.tenant_id], subscribers={"visitor.refused": ["forget"]}, jobs={"forget": forget_visitor_now})
+    assert ask(acme, "select count(*) from event") == [(0,)]
+
+
+def test_the_second_look_waits_until_what_was_being_written_has_ended(world: World) -> None:
+    acme, visitor, now = world.acme, new_visitor(), clock.now()
+    choice = Choice(acme.site_id, visitor, granted=False, text="", control=None, page_url=None, at=now)
+    with tenant_transaction(acme.tenant_id) as session:
+        heed_choice(session, tenant_id=acme.tenant_id, choice=choice, now=now)
+    assert forget(acme) == []
+    assert ask(acme, "select due_at - promised_at from promise where topic = 'visitor.refused'") == [
+        (LOOK_AGAIN_AFTER,)
+    ]
+    ask(acme, "update promise set due_at = promised_at where topic = 'visitor.refused' returning 1")
+    assert forget(acme) == ["forget"]
 
 
 def test_g7_a_strangers_visitor_of_the_same_name_is_left_alone(world: World) -> None:
@@ -349,6 +390,7 @@ def test_events_are_deleted_in_bounded_rounds(world: World) -> None:
     values = {"tenant_id": acme.tenant_id, "site": acme.site_id, "visitor": visitor, "at": NOW}
     ask(acme, said, **values, body='{"channel": "capture", "granted": false}')
     ask(acme, said, **values | {"at": LATER}, body='{"channel": "email"}')
+    no_thanks(acme, visitor, at=NOW + timedelta(minutes=1), granted=True)
     no_thanks(acme, visitor, at=NOW)
     ran = drain([acme.tenant_id], subscribers={"visitor.refused": ["forget"]}, jobs={"forget": forget_visitor_now})
     assert ran == ["forget", "forget"]

@@ -34,3 +34,16 @@ def test_words_may_arrive_in_any_order() -> None:
             permission = permission.after(granted=granted, at=at)
         assert permission == Permission(refused_at=NOW + 2 * S, granted_at=NOW + 3 * S)
         assert not permission.is_refused
+
+
+def test_a_refusal_reaches_until_it_was_heard_unless_a_grant_followed_it() -> None:
+    said_at, heard_at = NOW, NOW + timedelta(seconds=7)
+    before, after = NOW - timedelta(days=1), NOW + timedelta(seconds=1)
+    for known, reach in (
+        (Permission(), heard_at),
+        (Permission(refused_at=said_at, granted_at=before), heard_at),
+        (Permission(granted_at=said_at), heard_at),
+        (Permission(granted_at=after), said_at),
+    ):
+        assert known.reach(said_at=said_at, heard_at=heard_at) == reach
+    assert Permission().reach(said_at=heard_at, heard_at=said_at) == heard_at

@@ -35,6 +35,8 @@ def upgrade() -> None:
     op.create_index(
         "event_of_visitor", "event", ["tenant_id", "visitor"], postgresql_where=sa.text("episode_id is null")
     )
+    op.add_column("promise", sa.Column("due_at", sa.DateTime(timezone=True), nullable=True))
+    op.execute("grant select (due_at) on promise to modori_scan")
     op.execute("grant delete on event to modori_app")  # "no thanks" deletes what was sent
 
     op.drop_constraint("episodestate", "episode", type_="check")

@@ -62,7 +62,7 @@ def _take(
                     because=f"converted:{episode_id}",
                     now=received_at,
                 )
-        for choice in taken.choices:
+        for choice in sorted(taken.choices, key=lambda one: not one.granted):
             heed_choice(session, tenant_id=site.tenant_id, choice=choice, now=received_at)
         for seen in taken.tokens:
             confirm_click(session, tenant_id=site.tenant_id, token=seen.token, event_id=seen.event_id, at=seen.at)

@@ -17,15 +17,24 @@ from modori.sending import queries as deliveries
 def heed_choice(session: Session, *, tenant_id: TenantId, choice: Choice, now: datetime) -> None:
     """Take a visitor's word about capture: a refusal forgets what we hold of them, a grant is kept as evidence.
 
-    A second call changes nothing but the evidence. Nothing begins after it is committed (G2).
+    A second call changes nothing but the evidence. Nothing begins after it is committed (G2). Of several words at once
+    grants go first, so that a refusal knows how far it reaches.
     """
     if not choice.granted:
+        until = forgetting.reach_of(
+            session,
+            tenant_id=tenant_id,
+            site_id=choice.site_id,
+            visitor=choice.visitor,
+            said_at=choice.at,
+            heard_at=now,
+        )
         forget_visitor(
             session,
             tenant_id=tenant_id,
             site_id=choice.site_id,
             visitor=choice.visitor,
-            until=choice.at,
+            until=until,
             now=now,
         )
     forgetting.record_choice(session, tenant_id=tenant_id, choice=choice, now=now)

@@ -87,9 +87,19 @@ def forget_visitor_now(tenant_id: str, work_id: str) -> None:
             "tenant_id": TenantId(UUID(tenant_id)),
             "site_id": UUID(payload["site_id"]),
             "visitor": payload["visitor"],
-            "until": datetime.fromisoformat(payload["until"]),
         }
-        forget_visitor(session, **whose, now=now)
-        forgetting.forget_events(session, **whose, round_number=payload["round"], now=now)
+        said_at = datetime.fromisoformat(payload["said_at"])
+        look_again_at = datetime.fromisoformat(payload["look_again_at"])
+        until = forgetting.reach_of(session, **whose, said_at=said_at, heard_at=look_again_at)
+        forget_visitor(session, **whose, until=until, now=now)
+        forgetting.forget_events(
+            session,
+            **whose,
+            until=until,
+            said_at=said_at,
+            look_again_at=look_again_at,
+            round_number=payload["round"],
+            now=now,
+        )
 
     work.run(tenant_id, work_id, do)

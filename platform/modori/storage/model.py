@@ -29,6 +29,8 @@ class Promise(TenantRow, table=True):
     payload: dict[str, Any] = Field(sa_type=Json)
     promised_at: datetime = Field(sa_type=Instant)
     relayed_at: datetime | None = Field(default=None, sa_type=Instant)
+    due_at: datetime | None = Field(default=None, sa_type=Instant)
+    """It is not relayed before; None: at once. For waits of seconds, since what waits stays in the relay's index."""
 
     __table_args__ = (
         UniqueConstraint("tenant_id", "key"),

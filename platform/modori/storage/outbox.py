@@ -9,10 +9,18 @@ from modori.storage import queries
 
 
 def promise(
-    session: Session, topic: str, *, key: str, at: datetime, tenant_id: TenantId, **payload: str | int | None
+    session: Session,
+    topic: str,
+    *,
+    key: str,
+    at: datetime,
+    tenant_id: TenantId,
+    due_at: datetime | None = None,
+    **payload: str | int | None,
 ) -> None:
     """Promise that `topic` happened. A second promise with the same key changes nothing.
 
+    due_at   what follows does not begin before; None: at once
     payload  ids and plain words only: never a personal value
     """
     queries.insert_promise(
@@ -23,4 +31,5 @@ def promise(
         key=key,
         payload=payload,
         promised_at=at,
+        due_at=due_at,
     )

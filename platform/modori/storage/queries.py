@@ -54,11 +54,12 @@ def insert_promise(
     key: str,
     payload: Mapping[str, Any],
     promised_at: datetime,
+    due_at: datetime | None,
 ) -> None:
     session.connection().execute(
         text(
-            "insert into promise (tenant_id, promise_id, topic, key, payload, promised_at)"
-            " values (:tenant_id, :promise_id, :topic, :key, :payload, :promised_at)"
+            "insert into promise (tenant_id, promise_id, topic, key, payload, promised_at, due_at)"
+            " values (:tenant_id, :promise_id, :topic, :key, :payload, :promised_at, :due_at)"
             " on conflict (tenant_id, key) do nothing"
         ),
         {
@@ -68,6 +69,7 @@ def insert_promise(
             "key": key,
             "payload": Jsonb(dict(payload)),
             "promised_at": promised_at,
+            "due_at": due_at,
         },
     )
 
@@ -80,7 +82,7 @@ def relay_promises(session: Session, *, subscribers: Mapping[str, Sequence[str]]
     rows = session.connection().execute(
         text(
             "select tenant_id, promise_id, topic from promise where relayed_at is null"
-            " order by promised_at limit :limit for update skip locked"
+            " and (due_at is null or due_at <= now()) order by promised_at limit :limit for update skip locked"
         ),
         {"limit": limit},
     )

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +18,9 @@ from modori.storage import outbox
 
 EVENTS_A_ROUND: Final = 2000
 """Events that one piece of background work deletes."""
+
+LOOK_AGAIN_AFTER: Final = timedelta(seconds=5)
+"""Whatever was being written when the refusal came has ended by then: no statement of ingest's batches runs longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,19 @@ def record_choice(session: Session, *, tenant_id: TenantId, choice: Choice, now:
             tenant_id=tenant_id,
             site_id=choice.site_id,
             visitor=choice.visitor,
-            until=choice.at,
+            said_at=choice.at,
+            look_again_at=now + LOOK_AGAIN_AFTER,
             round_number=1,
             now=now,
         )
+
+
+def reach_of(
+    session: Session, *, tenant_id: TenantId, site_id: UUID, visitor: str, said_at: datetime, heard_at: datetime
+) -> datetime:
+    """Say up to when a refusal forgets, as far as words about capture are committed."""
+    known = queries.find_permission(session, tenant_id=tenant_id, site_id=site_id, visitor=visitor)
+    return known.reach(said_at=said_at, heard_at=heard_at)
 
 
 def empty_episodes(session: Session, *, tenant_id: TenantId, site_id: UUID, visitor: str, until: datetime) -> Emptied:
@@ -125,10 +137,16 @@ def forget_events(
     site_id: UUID,
     visitor: str,
     until: datetime,
+    said_at: datetime,
+    look_again_at: datetime,
     round_number: int,
     now: datetime,
 ) -> int:
-    """Delete one round of what a visitor's browser sent, and promise the next where more is left. Returns how many."""
+    """Delete one round of what a visitor's browser sent, and promise the next where more is left. Returns how many.
+
+    until                   up to when the refusal reaches
+    said_at, look_again_at  of the promise that this round is of
+    """
     deleted = queries.delete_events(
         session, tenant_id=tenant_id, site_id=site_id, visitor=visitor, until=until, limit=EVENTS_A_ROUND
     )
@@ -138,7 +156,8 @@ def forget_events(
             tenant_id=tenant_id,
             site_id=site_id,
             visitor=visitor,
-            until=until,
+            said_at=said_at,
+            look_again_at=look_again_at,
             round_number=round_number + 1,
             now=now,
         )
@@ -151,20 +170,27 @@ def promise_forgetting(
     tenant_id: TenantId,
     site_id: UUID,
     visitor: str,
-    until: datetime,
+    said_at: datetime,
+    look_again_at: datetime,
     round_number: int,
     now: datetime,
 ) -> None:
-    """Promise a round of deleting, which looks once more for episodes that were just being written meanwhile."""
+    """Promise a round of deleting, which looks once more for what was just being written when the refusal came.
+
+    said_at        when the refusal was said
+    look_again_at  when it may begin; what came up to then goes, unless a grant came after the refusal
+    """
     outbox.promise(
         session,
         "visitor.refused",
-        key=f"refused:{site_id}:{visitor}:{until.isoformat()}:{round_number}",
+        key=f"refused:{site_id}:{visitor}:{said_at.isoformat()}:{round_number}",
         at=now,
+        due_at=look_again_at,
         tenant_id=tenant_id,
         site_id=str(site_id),
         visitor=visitor,
-        until=until.isoformat(),
+        said_at=said_at.isoformat(),
+        look_again_at=look_again_at.isoformat(),
         round=round_number,
     )
 
