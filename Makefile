@@ -37,10 +37,10 @@ fix: $(READY) ## format, and mend what can be mended without thought
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-bench: $(READY) $(SDK) ## measure this machine: ingest, claims, lateness, the queue page
+bench: $(READY) $(SDK) ## measure this machine: ingest, claims, lateness, the queue page, the SDK
 	$(PY) -m tests.benchmarks
 
-forms: $(READY) $(SDK) ## type into labelled forms and score what is understood: make forms CORPUS=../a/folder ONLY=regex
+forms: $(READY) $(SDK) ## score what the SDK understands of labelled forms: make forms CORPUS=../a/folder
 	$(PY) -m tests.forms $(if $(CORPUS),--corpus $(CORPUS)) $(if $(ONLY),--only '$(ONLY)') $(if $(V),-v)
 
 chaos: $(READY) $(SDK) ## 500 leads through kills, wipes and a misbehaving world, judged from the ledgers

@@ -10,7 +10,7 @@ import pytest
 
 from tests.architecture.lints import CHECKOUT
 
-TARGETS = ["help", "demo", "dev", "test", "check", "fix", "bench", "chaos", "migration", "seed", "sdk"]
+TARGETS = ["help", "demo", "dev", "test", "check", "fix", "bench", "forms", "chaos", "migration", "seed", "sdk"]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from modori.storage import db
 from tests.drain import drain
 from tests.world import World
 
-PROMISED = re.compile(r'promise\(\s*session,\s*"([a-z]+\.[a-z]+)"')
+PROMISED = re.compile(r'promise\(\s*session,(?: upload,)?\s*"([a-z]+\.[a-z]+)"')
 
 
 def settings() -> Settings:

@@ -256,6 +256,8 @@ def _ids(urls: DatabaseUrls, house: ConsoleWorld) -> Ids:
         key_id = one("select key_id from site_key where kind = 'secret'")
         order = one("select external_id from purchase_order where true")
         return {
+            "version": "1.0.0",
+            "name": "modori",
             "tenant_id": tenant.tenant_id,
             "lead_id": house.call.lead_id,
             "held_id": house.held.lead_id,
@@ -304,6 +306,8 @@ def of_nobody() -> Ids:
         "token": new_token(16),
         "order": f"A-{uuid4().hex[:4]}",
         "publishable_key": f"pk_{new_token(24)}",
+        "version": "1.0.0",
+        "name": "modori",
     }
 
 

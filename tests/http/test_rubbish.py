@@ -94,16 +94,22 @@ def spoilt(draw: Callable[..., Any], good: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def _house(database_urls: DatabaseUrls, engines: Cluster) -> tuple[World, ConsoleWorld, Front]:
-    connect(database_urls)
+def own_database(clone_database: Callable[[], DatabaseUrls]) -> DatabaseUrls:
+    """A database of this file alone: what rubbish switches off, or locks out by trying, is nobody else's."""
+    return clone_database()
+
+
+@pytest.fixture(scope="module")
+def _house(own_database: DatabaseUrls, engines: Cluster) -> tuple[World, ConsoleWorld, Front]:
+    connect(own_database)
     with clock.moved_to(NOW):
         world = make_world()
-        return world, furnish(world.acme, now=NOW), make_front(database_urls, engines)
+        return world, furnish(world.acme, now=NOW), make_front(own_database, engines)
 
 
 @pytest.fixture(autouse=True)
-def _now(_house: object, database_urls: DatabaseUrls) -> Iterator[None]:
-    connect(database_urls)
+def _now(_house: object, own_database: DatabaseUrls) -> Iterator[None]:
+    connect(own_database)
     with clock.moved_to(NOW):
         yield
 
