@@ -112,6 +112,10 @@ def test_rules_22_months_are_those_of_tokyo(instant: datetime, month: date) -> N
     assert is_over(month, now=instant + timedelta(days=32))
 
 
+def test_the_last_month_that_can_be_written_is_not_over() -> None:
+    assert not is_over(date(9999, 12, 1), now=datetime(2026, 12, 1, tzinfo=UTC))
+
+
 def test_entries_after_closing_go_to_the_next_open_month() -> None:
     november, december, january = date(2026, 11, 1), date(2026, 12, 1), date(2027, 1, 1)
     assert open_month(november, []) == november

@@ -65,7 +65,7 @@ def next_month(month_on: date) -> date:
 
 def is_over(month_on: date, *, now: datetime) -> bool:
     """Say whether the last day of a month has ended in the agency's zone."""
-    return month_of(now) >= next_month(month_on)
+    return month_of(now) > month_on
 
 
 def open_month(month_on: date, closed: Collection[date]) -> date:
