@@ -15,7 +15,7 @@ from httpx import Response
 from sqlalchemy import text
 
 from modori.api.edge import ApiConfig
-from modori.api.ingest import IngestApp
+from modori.api.ingest import STRANGERS_BURST, IngestApp
 from modori.api.keys import SiteKeys
 from modori.api.rates import Rates
 from modori.api.routes import make_router
@@ -339,6 +339,28 @@ def test_rules_36_rates_are_limited_per_address_and_the_address_is_not_the_sende
         assert own.status_code == 429
         another = post(proxy, world.acme, fifty[:1], headers={"x-forwarded-for": "203.0.113.9, 198.51.100.1"})
         assert another.status_code == 202
+
+
+def test_rules_36_a_network_of_strangers_is_refused_before_its_keys_are_looked_up(world: World) -> None:
+    now, keys = [0.0], SiteKeys()
+    app = IngestApp(CONFIG, keys=keys, rates=Rates(tick=lambda: now[0]))
+    known = {"site": world.acme.site_key, "events": []}
+
+    def ask(client: Asker, key: str, **headers: str) -> tuple[int, str]:
+        body = json.dumps({"site": key, "events": []})
+        return problem(client.post("/v1/events", content=body, headers={"origin": world.acme.origin, **headers}))
+
+    with clock.moved_to(NOW):
+        client = Asker(app)
+        assert client.post("/v1/events", json=known, headers={"origin": world.acme.origin}).status_code == 202
+        answers = [ask(client, f"pk_guess{number}") for number in range(STRANGERS_BURST + 1)]
+        assert answers == [(403, "unknown_key")] * STRANGERS_BURST + [(429, "rate_limited")]
+        assert ask(client, "pk_another") == (429, "rate_limited")
+        assert ask(client, world.acme.site_key, authorization="Bearer sk_guess") == (429, "rate_limited")
+        assert [keys.at_hand(one)[0] for one in ("pk_guess0", "pk_another", "sk_guess")] == [True, False, False]
+        assert client.post("/v1/events", json=known, headers={"origin": world.acme.origin}).status_code == 202
+        now[0] += 1.0
+        assert ask(client, "pk_another") == (403, "unknown_key")
 
 
 def test_a_site_s_rate_is_data_in_its_row(world: World) -> None:

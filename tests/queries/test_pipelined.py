@@ -1,12 +1,15 @@
 """Statements sent together: what fails is told, nothing of it stays, and the connection goes on."""
 
+from typing import Any, cast
 from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg.errors import AdminShutdown, DivisionByZero
+from psycopg.errors import AdminShutdown, DivisionByZero, QueryCanceled
+from sqlalchemy import text
 
-from modori.storage.db import Plain, plain_transaction
+from modori.storage.db import LOCK_WAIT_MS, STATEMENT_MS, Plain, agency_transaction, plain_transaction
+from modori.storage.failures import AWAY
 from tests.world import World
 
 
@@ -85,3 +88,26 @@ def test_a_connection_that_is_ended_is_told_and_replaced(world: World) -> None:
         ask(world, ("select pg_terminate_backend(pg_backend_pid())", ()), ("select 1", ()))
     with plain_transaction({world.acme.tenant_id}) as plain:
         assert backend(plain) != ended
+
+
+def test_no_statement_holds_the_flusher_and_the_bounds_end_with_the_transaction(world: World) -> None:
+    bounds = "select current_setting('lock_timeout'), current_setting('statement_timeout')"
+    for _ in range(2):
+        with plain_transaction({world.acme.tenant_id}) as plain:
+            [(lock, statement)] = plain.execute(bounds).fetchall()
+        assert (lock, statement) == (f"{LOCK_WAIT_MS}ms", f"{STATEMENT_MS // 1000}s")
+    with agency_transaction() as session:
+        assert tuple(session.connection().execute(text(bounds)).one()) == ("0", "0")
+
+
+def test_what_takes_too_long_is_given_up(world: World) -> None:
+    with pytest.raises(QueryCanceled):
+        ask(world, ("set local statement_timeout = 50", ()), ("select pg_sleep(30)", ()))
+    assert issubclass(QueryCanceled, AWAY)  # the flusher answers 503: come again
+
+
+def test_a_server_that_vanished_is_noticed() -> None:
+    with agency_transaction() as session:
+        driver = cast(psycopg.Connection[Any], session.connection().connection.driver_connection)
+        used = driver.info.get_parameters()
+    assert (used["tcp_user_timeout"], used["keepalives"], used["keepalives_idle"]) == ("5000", "1", "5")

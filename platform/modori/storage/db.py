@@ -50,12 +50,26 @@ class Database:
 Plain = Pipelined
 """A bare connection inside a transaction of `plain_transaction`."""
 
-LOCK_WAIT_MS: Final = 1000
+LOCK_WAIT_MS: Final = 100
+"""Of a plain transaction, behind which all ingest waits: a lock that is held for longer is waited for by the
+requests themselves, each in a transaction of its own (decision 0022 had a second)."""
+STATEMENT_MS: Final = 5000
+"""Of a plain transaction. What takes longer is given up, nothing of it is kept, and its callers are to come again."""
 _PLAIN_SETTINGS: Final = (
     "select set_config('app.tenants', %s, true), set_config('enable_seqscan', 'off', true),"
     " set_config('plan_cache_mode', 'force_generic_plan', true),"
-    f" set_config('lock_timeout', '{LOCK_WAIT_MS}', true)"
+    f" set_config('lock_timeout', '{LOCK_WAIT_MS}', true), set_config('statement_timeout', '{STATEMENT_MS}', true)"
 )
+
+_LIVENESS: Final = {
+    "tcp_user_timeout": 5000,  # ms
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+"""A server that vanished without a word is noticed: after 5 s with something unacknowledged, after 11 s of waiting.
+source: PostgreSQL, libpq's connection parameters"""
 
 _database: Database | None = None
 _in_transaction = local()
@@ -69,7 +83,7 @@ def make_engine(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
         max_overflow=0,
         hide_parameters=True,  # an error's text goes into logs, and parameters hold personal values
         pool_timeout=10,
-        connect_args={"options": "-c timezone=UTC", "connect_timeout": 5},
+        connect_args={"options": "-c timezone=UTC", "connect_timeout": 5, **_LIVENESS},
     )
     event.listen(engine, "checkout", _refuse_ended)
     return engine
@@ -181,7 +195,8 @@ def plain_transaction(tenant_ids: Collection[UUID]) -> Iterator[Plain]:
 
     For ingest's flusher alone: it runs a handful of set-based statements hundreds of times a second, and what
     SQLAlchemy adds to each would be most of its price. They reach rows by keys: sequential scans are off, so that a
-    plan made while a table is small stays good when it has grown; and none waits longer than LOCK_WAIT_MS for a lock.
+    plan made while a table is small stays good when it has grown; none waits longer than LOCK_WAIT_MS
+    for a lock, or takes longer than STATEMENT_MS.
     raises  psycopg's errors, unwrapped
     """
     borrowed = database().plain.raw_connection()
