@@ -32,7 +32,7 @@ async function make(name, entry, limit, define) {
   const { code, map: shortMap } = await minify(bundle.text, {
     ecma: 2020,
     toplevel: true,
-    compress: { passes: 4, unsafe_arrows: true },
+    compress: { passes: 4, unsafe: true, unsafe_arrows: true },
     sourceMap: { content: map.text, asObject: false },
   });
   const script = Buffer.from(code);

@@ -7,7 +7,7 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 const INNER_NAMES = (
   "again autocomplete clues glue near parts placeholder reports room slots theirs touched " +
   "batch bytes changes collect debugging digitRuns explain flush flushOnHide forget forgetVisitor getConfig " +
-  "heartbeatMs holdsCardNumber hooks knownVisitor noticeSelector own permitted post readQueue recheck report resume " +
+  "heartbeatMs holdsCardNumber hooks read write load ask knownVisitor noticeSelector own permitted post readQueue recheck report resume " +
   "retryAfterS safely sending soon store told writeQueue"
 ).split(" ");
 

@@ -106,9 +106,8 @@ export function makeDelivery(page: Page, transport: Transport, store: Store, sit
       void send(batch.reverse(), true).then(() => (hideBytes -= bytes));
     },
     forget() {
-      store.writeQueue([]);
-      items = items.filter(({ key }) => /^consent/.test(key));
-      park();
+      items = mergeStored(store.readQueue(), items).filter(({ key }) => /^consent/.test(key));
+      store.writeQueue((parked = items));
     },
     health: () => ({ queued: items.length, dropped }),
   };

@@ -1,5 +1,5 @@
 import type { Report } from "./commands";
-import type { Listen, Safely } from "./safely";
+import type { Safely } from "./safely";
 import type { Store } from "./store";
 import type { Answer } from "./transport";
 import type { EventType, Page, PageKind, SiteConfig, WireEvent } from "./wire";
@@ -20,8 +20,6 @@ export interface Core {
   tag: HTMLScriptElement;
   /** The site's publishable key. */
   site: string;
-  /** The server's origin. */
-  host: string;
   safely: Safely;
   store: Store;
   /** The site's settings as last heard of. */
@@ -51,7 +49,6 @@ export interface Core {
   forms: FormWatch | null;
   /** After the carts part has started. */
   carts: CartWatch | null;
-  on: Listen;
   health(): Health;
   /** Called with each event as it is made; the debug part sets it. */
   told: ((event: WireEvent) => void) | null;

@@ -5,6 +5,9 @@ import type { Page } from "./wire";
 const VISITOR = "modori_v";
 const VISITOR_S = 400 * 86_400; // the longest that browsers keep a cookie
 
+const KEPT = ["form", "cart", "back"]; // of the visitor, each with the moment it was said, ms
+const KEPT_MS = 7 * 86_400_000;
+
 const STORED = ["id", "key", "json"]; // of an item
 
 /**
@@ -56,6 +59,10 @@ export function makeStore(page: Page, site: string): Store {
   const knownVisitor = () =>
     [readCookie(), read(VISITOR), current].find((id): id is string => /^[\w-]{22,64}$/.test(id || ""));
 
+  // What is too old goes whatever is permitted: removing is no capture.
+  const oldest = page.Date.now() - KEPT_MS;
+  for (const name of KEPT) if (parseInt(/\d{13}/.exec(read(name) as any) as any) < oldest) write(name, "");
+
   return {
     debugging: () => attempt(() => page.sessionStorage.getItem("modori_debug")),
     read,
@@ -70,7 +77,7 @@ export function makeStore(page: Page, site: string): Store {
     recheck: () => (current = ""),
     forgetVisitor() {
       keepVisitor("", -1);
-      for (const name of ["form", "cart", "back"]) write(name, "");
+      for (const name of KEPT) write(name, "");
     },
   };
 }

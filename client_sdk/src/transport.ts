@@ -37,9 +37,8 @@ export function makeTransport(page: Page, host: string, site: string): Transport
 
   return {
     ask,
-    // text/plain needs no preflight, which a closing page would not live to see answered.
-    post: (body, keepalive) =>
-      ask("events", { method: "POST", headers: { "Content-Type": "text/plain" }, body, keepalive }),
+    // A text goes as text/plain, which needs no preflight: a closing page would not live to see that answered.
+    post: (body, keepalive) => ask("events", { method: "POST", body, keepalive }),
     getConfig: () => ask("sites/" + site + "/config", {}),
   };
 }

@@ -1,5 +1,5 @@
 import { watchAddress } from "./address";
-import { shimOf } from "./carts/layer";
+import { isGuest, shimOf } from "./carts/layer";
 import { reportOf, type Report } from "./commands";
 import { CONFIG_MAX_AGE_MS, parseConfig } from "./config";
 import { makeDelivery } from "./delivery";
@@ -24,10 +24,9 @@ const EVENT_BYTES = 40 * 1024; // one event fits a page-hide flush
 const CONFIG_TRIES = 8;
 const CONFIG_RETRY_MS = 5000;
 const TITLE_LIMIT = 300;
-const KEPT_FORM_MS = 7 * 86_400_000;
 
-/** Inputs that somebody might write a name into: where one is, the forms part is worth its bytes. */
-const FIELD = "input:not([type]),[type=text],[type=email],[type=tel]";
+/** Might somebody write a name into it? Text, textarea, telephone, e-mail, number, and what no browser knows: `text`. */
+const isText = (field: any): boolean => /^(te|em|nu)/.test(field.type);
 
 /** Events of GA4's e-commerce, and names like theirs. */
 const TRADE = /cart|checkout|purchase|view_item/;
@@ -108,14 +107,13 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   function begin(): void {
     began = true;
     delivery.resume();
-    if (parseInt(store.read("form") as string) < now() - KEPT_FORM_MS) store.write("form", "");
     if (/modori_t=/.test(page.location.search) || store.read("back")) load("restore");
   }
 
   /** Is there a field to write into, here or in a frame that is as good as here? Asks for no layout. */
   function lookForFields(): void {
     const frames = Array.from(document.querySelectorAll<HTMLIFrameElement>("iframe,frame"), (frame) => frame.contentDocument);
-    if ([document, ...frames].some((inner) => inner && inner.querySelector(FIELD))) load("forms");
+    if ([document, ...frames].some((inner) => inner && Array.from(inner.querySelectorAll("input,textarea")).some(isText))) load("forms");
   }
 
   /** Hear what the page tells Google: that it trades, and by Consent Mode what the person answered. */
@@ -149,6 +147,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     else if (trades || shimOf(page)) load("carts");
     if (spotSeen !== spotOf(page.location.href)) emitPage(0);
     held.splice(0).forEach(emit);
+    // "Do not contact": nothing is taken of what this person types.
+    if (isGuest(page)) return core.forms?.clear();
     if (!core.forms) return lookForFields();
     core.forms.changes().forEach(({ state, at }) => {
       // What is said once, a survey or the end, waits for no newer state to take its place.
@@ -192,7 +192,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     const after = permitted();
     if (before && !after) stop();
     if (isRefused(choice)) store.forgetVisitor();
-    if (before || after || config.mode === "notice") store.write("choice", choice.join(" "));
+    // The mark of a refusal is no capture; what is there may always be taken back.
+    if (after || isRefused(choice) || store.read("choice")) store.write("choice", choice.join(" "));
   }
 
   function consent(said: Report): void {
@@ -208,9 +209,9 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   const handle = safely(([name, given]: any) => {
     if (name === "restore") core.hooks.push(given);
     else if (!ready) commands.push([name, given]);
-    else if (config.mode !== "off") {
+    else if (config.mode !== "off" || Object(given).granted === false) {
       const said = core.read(name, given);
-      if (!said) throw Error("unknown: " + name);
+      if (!said) throw Error(name);
       if (said.type === "consent") {
         const { data } = said;
         const control: any = !data.text && find(data.control);
@@ -229,8 +230,6 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   function configure(json: string): void {
     config = parseConfig(json);
     if (json && (config.mode === "off" || isRefused(choice))) {
-      // Withdrawals that have not reached the server yet are the one thing that goes without permission.
-      delivery.resume();
       stop();
       store.forgetVisitor();
     }
@@ -274,7 +273,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   }
 
   const on: Listen = (target, type, work) =>
-    target.addEventListener(type, safely(work), { capture: true, passive: true });
+    target.addEventListener(type, safely(work), true);
   function leave(): void {
     collect();
     delivery.flushOnHide();
@@ -284,7 +283,6 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     page,
     tag,
     site,
-    host,
     safely,
     store,
     config: () => config,
@@ -300,7 +298,6 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     carts: null,
     digitRuns,
     holdsCardNumber,
-    on,
     health: () => ({ ...failed, ...delivery.health() }),
     told: null,
     hooks: [],
@@ -309,7 +306,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   takeOver();
   on(document, "focusin", (event: Event) => {
     // A field in a shadow root shows itself here.
-    if (!core.forms && (event.composedPath()[0] as Element).matches(FIELD) && permitted()) load("forms");
+    if (!core.forms && isText(event.composedPath()[0]) && permitted()) load("forms");
   });
   on(document, "visibilitychange", () => {
     if (!visible()) leave();
@@ -324,8 +321,9 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   });
   on(page, "storage", () => {
     store.recheck();
-    // Another tab's "no thanks" is this one's, too.
-    choice = parseChoice(store.read("choice"));
+    // Another tab's choice is this one's, too; but a refusal that could not be stored still counts here.
+    const said = store.read("choice");
+    if (said || !isRefused(choice)) choice = parseChoice(said);
     if (isRefused(choice)) stop();
   });
   safely(watchAddress)(page, on, soon);

@@ -15,8 +15,7 @@ function open({ html = "", lang = "ja", stored = {} as Record<string, string>, p
   page.document.documentElement.lang = lang;
   page.document.body.innerHTML = `<script data-site="pk" ${tag}></script>` + html;
   const reports: Report[] = [];
-  const cleared: string[] = [];
-  const world = { page, reports, cleared, stored, permitted, errors: 0, now: NOW };
+  const world = { page, reports, stored, permitted, errors: 0, now: NOW };
   page.Date = class extends Date { static now = () => world.now; };
   const core = {
     page,
@@ -36,7 +35,6 @@ function open({ html = "", lang = "ja", stored = {} as Record<string, string>, p
     report: (said: Report) => void reports.push(said),
     read: (command: string, given: unknown) => reportOf(command, given, page.document.baseURI),
     own: {} as Core["own"],
-    forms: { clear: () => cleared.push("forms") },
   };
   const carts = startCarts(core as unknown as Core);
   const told = () => reports.splice(0).map(({ type, data }) => ({ type, ...JSON.parse(JSON.stringify(data)) }));
@@ -313,16 +311,13 @@ test("contx: who and what, once each, and again when they change", () => {
   shop.page.contx.cart.items = [];
   assert.deepEqual(shop.look(), cart(0));
   assert.deepEqual(shop.look(), []);
-  assert.deepEqual(shop.world.cleared, []);
 });
 
 test("contx: of a guest nothing personal is taken, the cart is", () => {
   const shop = open();
   shop.page.contx = { ...CONTX, user: { id: "guest" } };
   assert.deepEqual(shop.look(), cart(9960, shimmed));
-  assert.deepEqual(shop.world.cleared, ["forms"]);
-  shop.look();
-  assert.deepEqual(shop.world.cleared, ["forms", "forms"], "at each look, before the forms are read");
+  assert.deepEqual(shop.look(), []);
 });
 
 test("contx says the whole cart, so it counts before dataLayer, but for the order", () => {

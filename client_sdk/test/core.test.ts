@@ -44,10 +44,13 @@ test("parts come where they are needed and not before permission", async () => {
 const PLACES: [string, Options, string[]][] = [
   ["a page without fields", {}, []],
   ["a search box and buttons", { html: `<input type="search"><input type="submit"><input type="hidden">` }, []],
+  ["buttons and choices", { html: `<button>x</button><input type="checkbox"><input type="radio"><select></select>` }, []],
+  ["a textarea", { html: `<textarea></textarea>` }, ["forms"]],
+  ["a number", { html: `<input type="number">` }, ["forms"]],
   ["our link", { url: "https://shop.example/?modori_t=T1" }, ["restore"]],
   ["an engineer's page", { url: "https://shop.example/?modori_debug=1" }, ["debug"]],
   ["an engineer's tab", { before: (page) => page.sessionStorage.setItem("modori_debug", "1") }, ["debug"]],
-  ["a form to bring back", { before: (page) => page.localStorage.setItem("modori_back:" + SITE, "x") }, ["restore"]],
+  ["a form to bring back", { before: (page) => page.localStorage.setItem("modori_back:" + SITE, Date.now()) }, ["restore"]],
   ["a compatible tag's cart", { before: (page) => (page.contx = { cart: { items: [] } }) }, ["carts"]],
 ];
 for (const [place, options, parts] of PLACES) {
@@ -189,11 +192,109 @@ test('"no thanks" that does not arrive is said on the next page, and nothing els
   assert.deepEqual(Object.keys(next.stored()), ["modori_choice:" + SITE]);
 });
 
+test("a withdrawal that another tab left survives this tab's refusal", async () => {
+  const other = await open();
+  await other.advance(1000);
+  other.answers = () => "unreachable";
+  other.say("order", { id: "A-1" });
+  other.say("consent", { channel: "sms", granted: false });
+  await other.close();
+  const world = await open();
+  world.answers = () => "unreachable";
+  await world.advance(1000);
+  world.page.localStorage.setItem("modori_q:" + SITE, other.stored()["modori_q:" + SITE]!);
+  world.say("consent", { channel: "capture", granted: false });
+  await world.close();
+  const next = await open({ after: world });
+  await next.advance(1000);
+  assert.deepEqual(next.events().map(({ type, data }) => [type, data.channel]), [["consent", "sms"], ["consent", "capture"]]);
+});
+
+for (const config of [AFTER_CONSENT, { mode: "notice", notice_selector: "#none" }, { mode: "off" }, "unreachable"] as const) {
+  test(`${JSON.stringify(config)}: a refusal before any permission is remembered, and no consent to Google undoes it`, async () => {
+    const world = await open({ config });
+    await world.advance(60_000);
+    world.say("consent", { channel: "capture", granted: false });
+    await world.close();
+    assert.deepEqual([world.stored(), world.page.document.cookie], [{ ["modori_choice:" + SITE]: "-" }, ""]);
+    const next = await open({ after: world, config: AFTER_CONSENT });
+    gtag(next, "consent", "update", granted(true));
+    next.say("cart", cart);
+    await next.advance(60_000);
+    assert.deepEqual([next.posts.length, next.page.document.cookie], [0, ""]);
+  });
+}
+
+test("a refusal that no storage keeps still counts on its page, whatever other tabs store", async () => {
+  const before = (page: any) => (page.localStorage.setItem = () => assert.fail("full"));
+  const world = await open({ before });
+  world.say("consent", { channel: "capture", granted: false });
+  await world.advance(1000);
+  world.fire(world.page, "storage");
+  const posts = world.posts.length;
+  world.say("cart", cart);
+  await world.advance(60_000);
+  assert.equal(world.posts.length, posts);
+});
+
+const signal = (page: any) => Object.defineProperty(page.navigator, "globalPrivacyControl", { value: true });
+for (const [why, options] of [
+  ["without its notice", { config: { mode: "notice", notice_selector: "#none" } }],
+  ["under the privacy signal", { config: { mode: "notice", notice_selector: "body", gpc: true }, before: signal }],
+] as const) {
+  test(`mode notice ${why}: a grant or a withdrawal of a channel is not stored`, async () => {
+    const world = await open(options);
+    world.say("consent", { channel: "email", granted: true });
+    world.say("consent", { channel: "sms", granted: false });
+    await world.advance(20_000);
+    await world.close();
+    assert.deepEqual([world.stored(), world.posts.length], [{}, 0]);
+  });
+}
+
+test("under the privacy signal an older grant is taken back in the browser, too", async () => {
+  const before = await open({ config: AFTER_CONSENT });
+  before.say("consent", { channel: "email", granted: true });
+  await before.advance(1000);
+  const world = await open({ after: before, config: { ...AFTER_CONSENT, gpc: true }, before: signal });
+  world.say("consent", { channel: "email", granted: false });
+  await world.advance(1000);
+  assert.equal(world.stored()["modori_choice:" + SITE], undefined);
+});
+
+test("what is kept of a visitor goes after 7 days, whatever is permitted; what is younger stays", async () => {
+  const at = Date.UTC(2026, 10, 21, 9, 0, 0);
+  for (const [days, left] of [[6, 3], [8, 0]] as const) {
+    const said = at - days * 86_400_000;
+    const kept = { form: said + " {}", cart: JSON.stringify({ at: said, items: [] }), back: JSON.stringify({ token: "t", at: said }) };
+    const before = (page: any) => {
+      page.Date.now = () => at;
+      for (const [name, value] of Object.entries(kept)) page.localStorage.setItem("modori_" + name + ":" + SITE, value);
+    };
+    const world = await open({ before, config: AFTER_CONSENT });
+    assert.deepEqual([Object.keys(world.stored()).length, world.posts.length], [left, 0]);
+  }
+});
+
+test("a compatible tag's guest is heeded even where the carts part does not come", async () => {
+  const world = new World({ html: FORM, before: (page) => (page.contx = { user: { id: "guest" } }) });
+  delete world.parts.carts;
+  await world.start();
+  world.fire(world.element("#email"), "focusin");
+  await world.advance(1000);
+  world.type("#email", "a@b.jp");
+  await world.advance(60_000);
+  await world.close();
+  assert.deepEqual(names(world).sort(), ["carts", "forms"]);
+  assert.equal(world.events("form").length, 0);
+  assert.equal(world.stored()["modori_form:" + SITE], undefined);
+  assert.ok(world.events("page").length);
+});
+
 test("a withdrawal by a browser that the server knows needs no permission", async () => {
   const before = await open({ config: AFTER_CONSENT });
   before.say("consent", { channel: "email", granted: true });
   await before.advance(1000);
-  const signal = (page: any) => Object.defineProperty(page.navigator, "globalPrivacyControl", { value: true });
   const world = await open({ after: before, config: { ...AFTER_CONSENT, gpc: true }, before: signal });
   world.say("cart", cart);
   world.say("consent", { channel: "sms", granted: true });

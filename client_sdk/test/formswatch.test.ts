@@ -143,6 +143,21 @@ test("an open shadow root, and a form around it", () => {
   assert.equal(shop.collected, 1, "heard within the shadow root, which a change does not leave");
 });
 
+test("forms of one name that are here at once are two: in shadow roots and frames", () => {
+  const html = `<form><input name=email></form>`;
+  const shop = new Shop(`<my-a></my-a><my-b></my-b>`, ({ document }) => {
+    for (const host of document.querySelectorAll("my-a,my-b")) host.attachShadow({ mode: "open" }).innerHTML = html;
+  });
+  const [one, two] = Array.from(shop.document.querySelectorAll("my-a,my-b"), (host) => host.shadowRoot!.querySelector("input")!);
+  for (const field of [one, two]) shop.fire(field!, "focusin");
+  shop.type(one!, "a@b.jp");
+  shop.type(two!, "c@d.jp");
+  assert.deepEqual(Object.values(shop.news()), [{ email: "a@b.jp" }, { email: "c@d.jp" }]);
+  shop.type(one!, "");
+  shop.type(one!, "e@f.jp");
+  assert.deepEqual(shop.news(), { "form--1": { email: "e@f.jp" } });
+});
+
 test("time with the focus and later changes, by meaning", () => {
   const shop = new Shop(`<form id=f><p>電話</p><input name=t1 maxlength=3>-<input name=t2 maxlength=4>-<input name=t3 maxlength=4></form>`);
   ["090", "1234", "5678"].forEach((part, at) => {

@@ -72,6 +72,13 @@ test("the same browser has its form back from its own storage, also on the page 
   assert.equal(value(world, "free"), "");
 });
 
+test("the dialog that asks for the proof leaves nothing to a browser's autofill", async () => {
+  const tag = '<script async src="https://modori.example/sdk/v1/modori.js" data-site="pk_test" data-restore="ask"></script>';
+  const world = await open({ tag });
+  const host = world.element("[data-modori-ignore]");
+  assert.equal(host.shadowRoot!.querySelector("input")!.getAttribute("autocomplete"), "off");
+});
+
 test("what a person has typed stays, and a coupon goes only where one is asked for", async () => {
   const world = await open({ html: FORM.replace('id="pref"', 'id="pref" value="大阪府"') });
   assert.equal(value(world, "pref"), "大阪府");

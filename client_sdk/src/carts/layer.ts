@@ -13,6 +13,9 @@ export function shimOf(page: Page): any {
   return (page as any).contx || (typeof contx === "undefined" ? undefined : contx);
 }
 
+/** Does the page say "do not contact" of this person? */
+export const isGuest = (page: Page): boolean => shimOf(page)?.user?.id === "guest";
+
 const ENTRIES = 500; // read at one look, the newest
 
 /**

@@ -49,7 +49,7 @@ function textBefore(field: Field): [near: string, before: string] {
       } else {
         // A row of several heads speaks of its columns.
         const { cells } = sibling as HTMLTableRowElement;
-        if (sibling.nodeType !== 8 && !(cells && cells[1])) text = sibling.textContent + " " + text;
+        if (sibling.nodeType !== 8 && !cells?.[1]) text = sibling.textContent + " " + text;
         if (LETTER.test(text.replace(/必須|任意|required/i, ""))) return [trimmed(text).slice(-NEAR_LIMIT), before];
       }
     }
@@ -80,7 +80,7 @@ export function cluesOf(field: Field): Clues {
     name: field.name,
     id: field.id,
     label: trimmed(label.join(" ") + said("aria-label")),
-    placeholder: said("placeholder") + said("title") + ("options" in field && field[0] ? field[0].textContent : ""),
+    placeholder: said("placeholder") + said("title") + ((field as HTMLSelectElement).options?.[0]?.textContent || ""),
     near: near || textAfter(field) || trimmed(cell?.closest("table")?.rows[0]?.cells[cell.cellIndex]?.textContent || ""),
     before,
     room: (field as HTMLInputElement).maxLength,

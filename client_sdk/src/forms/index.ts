@@ -2,7 +2,7 @@ import type { Core, FormState, FormWatch } from "../parts";
 import type { Known } from "./arrange";
 import { classify } from "./classify";
 import { cluesOf, type Field, isField } from "./clues";
-import { fieldsOf, type Group, groupOf, reach, type Root } from "./reach";
+import { fieldsOf, type Group, groupOf, isHere, reach, type Root } from "./reach";
 import { read, whyNot } from "./reading";
 
 /** A form as a person sees it: it outlives its elements, which single-page apps replace by others of the same name. */
@@ -87,8 +87,11 @@ export function startForms(core: Core): FormWatch {
       const index = Array.from(group.ownerDocument.forms).indexOf(group);
       name = (group.getAttribute("id") || group.getAttribute("name") || "form-" + index).slice(0, NAME_LIMIT);
     }
-    const blank = { form: name, fields: {}, progress: 0, submitted: false, times: {} };
-    const form = watched.get(name) || { group, at: 0, touched, state: blank };
+    // Two that are here at once, in frames or shadow roots, are two, whatever they are called.
+    let known: Watched | undefined;
+    while ((known = watched.get(name)) && known.group !== group && isHere(known.group)) name += "+";
+    const state = { form: name, fields: {}, progress: 0, submitted: false, times: {} };
+    const form = known || { group, at: 0, touched, state };
     watched.set(name, form);
     form.group = group;
     form.at = now();
@@ -149,7 +152,7 @@ export function startForms(core: Core): FormWatch {
 
   function listen(root: Root): void {
     const heard = "host" in root ? ["change", "submit"] : HEARD;
-    for (const type of heard) root.addEventListener(type, hear, { capture: true, passive: true });
+    for (const type of heard) root.addEventListener(type, hear, true);
   }
 
   lookUnder(page.document);

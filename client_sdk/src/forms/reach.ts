@@ -21,19 +21,24 @@ export function groupOf(field: Field): Group {
   return outwards(field, (node) => (node as Field).form || node.closest("form")) || field.ownerDocument;
 }
 
-export function isIgnored(field: Field): boolean {
-  return !!outwards(field, (node) => node.closest("[data-modori-ignore]"));
+/** Is it still in a page or frame that is shown? */
+export function isHere(group: Group): unknown {
+  return (group.getRootNode({ composed: true }) as Document).defaultView;
+}
+
+export function isIgnored(field: Field): unknown {
+  return outwards(field, (node) => node.closest("[data-modori-ignore]"));
 }
 
 /** Is this document in a frame whose own attributes speak of paying? (A foreign one cannot be reached at all.) */
-export function isPayment({ defaultView }: Document): boolean {
-  const frame = defaultView && (defaultView.frameElement as HTMLIFrameElement | null);
-  return !!frame && PAYMENT_FRAME.test(frame.name + frame.id + frame.title + frame.src);
+export function isPayment({ defaultView }: Document): unknown {
+  const frame = defaultView?.frameElement as HTMLIFrameElement | null;
+  return frame && PAYMENT_FRAME.test(frame.name + frame.id + frame.title + frame.src);
 }
 
 /** Shown to the person: a browser's autofill may also fill what a page hides. Asks for style, so ask seldom. */
-export function isShown(field: Field): boolean {
-  if (!field.checkVisibility) return !!field.offsetParent;
+export function isShown(field: Field): unknown {
+  if (!field.checkVisibility) return field.offsetParent;
   return field.checkVisibility({ visibilityProperty: true, opacityProperty: true });
 }
 

@@ -23,12 +23,12 @@ export function whyNot({ field, token, why }: Known): Why {
   if (isPayment(field.ownerDocument)) return "frame";
   if (field.type === "password") return field.type;
   if (!token) return why;
-  if (field.disabled) return "disabled";
+  if (field.matches(":disabled")) return "disabled";
   return isShown(field) ? why : "hidden";
 }
 
 function textOf(field: Field): string {
-  const chosen = "selectedOptions" in field && field.value && field.selectedOptions[0];
+  const chosen = field.value && (field as HTMLSelectElement).selectedOptions?.[0];
   return (chosen ? chosen.text : field.value).trim();
 }
 

@@ -49,7 +49,8 @@ export function askForProof(core: Core, brought: Brought): void {
   }
   const dialog = make("dialog", "");
   const form = make("form", "");
-  const contact = make("input", "", { id: "contact", required: true, autocomplete: "off", maxLength: 320 });
+  const contact = make("input", "", { id: "contact", required: true, maxLength: 320 });
+  contact.setAttribute("autocomplete", "off"); // as a member its name would be shortened
   const wrong = make("p", "", { role: "alert" });
   const close = make("button", words.close, { type: "button" });
   const label = make("label", words.label, { htmlFor: "contact" });
