@@ -11,7 +11,6 @@ from threading import Thread
 from sqlalchemy import text
 
 from modori.api import taking
-from modori.api.retrying import retry_deadlocks
 from modori.capture.reading import Reading, read_event
 from modori.kernel import clock
 from modori.kernel.ids import EpisodeId, new_id
@@ -19,6 +18,7 @@ from modori.outcomes.actions import record_order
 from modori.outcomes.model import OrderSource
 from modori.outcomes.wire import OrderIn
 from modori.storage.db import tenant_transaction
+from modori.storage.retrying import retry_deadlocks
 from tests.captureworld import (
     add_route,
     cart,

@@ -376,6 +376,9 @@ def test_an_upload_is_word_of_the_feed_up_to_its_newest_order(world: World) -> N
     approve(world, upload(world, UploadKind.ORDERS, rows))
     heard = ask_one(world.acme.tenant_id, "select order_feed_seen_at from tenant")
     assert heard == NOW + timedelta(hours=1, minutes=30)
+    change(world.acme.tenant_id, "update tenant set order_feed_seen_at = null")
+    approve(world, upload(world, UploadKind.ORDERS, rows + "\n"))  # other bytes, the same orders: word all the same
+    assert ask_one(world.acme.tenant_id, "select order_feed_seen_at from tenant") == heard
 
 
 ROWS = 600

@@ -11,7 +11,6 @@ from modori.api.auth import SecretKeySite
 from modori.api.bodies import Said, body_of, shape
 from modori.api.described import ConsentTaken, ErasureTaken, StopTaken, answers
 from modori.api.idempotency import IdempotencyKey, Reply, answer_once
-from modori.api.retrying import retry_deadlocks
 from modori.capture import actions as capture
 from modori.capture.scrubbing import scrub_page_url
 from modori.capture.wire import At
@@ -25,6 +24,7 @@ from modori.people import queries as people_queries
 from modori.people.model import Channel, ContactKind, EvidenceSource, StopReason
 from modori.people.values import ContactValue, read_value, value_index
 from modori.storage.db import tenant_transaction
+from modori.storage.retrying import retry_deadlocks
 
 _KINDS = {"email": ContactKind.EMAIL, "tel": ContactKind.PHONE, "line": ContactKind.LINE}
 _KIND_OF_CHANNEL = {

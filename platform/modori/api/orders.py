@@ -17,7 +17,6 @@ from modori.api.bodies import Said, body_of, shape
 from modori.api.described import LeadPage, Month, Months, OrderTaken, ResultPage, ReversalTaken, answers
 from modori.api.edge import ApiConfig
 from modori.api.idempotency import IdempotencyKey, Reply, answer_once
-from modori.api.retrying import retry_deadlocks
 from modori.billing import actions as billing
 from modori.billing import queries as ledger
 from modori.billing.rules import month_of
@@ -30,6 +29,7 @@ from modori.outcomes.errors import ReversalBeforeOrder
 from modori.outcomes.model import OrderSource
 from modori.outcomes.wire import OrderIn, ReversalIn
 from modori.storage.db import read_transaction, tenant_transaction
+from modori.storage.retrying import retry_deadlocks
 
 _UNREADABLE: dict[str, type[BadInput]] = {error.code: error for error in (BadEmail, BadPhone)}
 

@@ -7,7 +7,6 @@ from decimal import Decimal
 from sqlalchemy.exc import DataError
 from sqlmodel import Session
 
-from modori.api.retrying import retry_deadlocks
 from modori.background import live
 from modori.capture.actions import BrowserOrder, Taken, take_events
 from modori.capture.context import SiteContext
@@ -25,6 +24,7 @@ from modori.outcomes.wire import OrderIn, OrderItem
 from modori.outreach.actions import end_lead
 from modori.outreach.forgetting import heed_choice
 from modori.storage.db import tenant_transaction
+from modori.storage.retrying import retry_deadlocks
 
 
 def take(

@@ -266,7 +266,10 @@ class _Came:
 
 
 def _apply_order(session: Session, row: OrderRow, context: RowContext) -> _Came:
-    """Record an order. One that a source that bills has said with the same amount is known, and stays as it is."""
+    """Record an order. One that a source that bills has said with the same amount is known, and stays as it is.
+
+    Either way the file is word of the feed up to that order.
+    """
     found = queries.list_known_orders(
         session, tenant_id=context.tenant_id, site_id=context.site_id, external_ids=[row.order.id]
     )
@@ -274,6 +277,8 @@ def _apply_order(session: Session, row: OrderRow, context: RowContext) -> _Came:
         value = from_major(row.order.value, row.order.currency)
         if (found[0].value_minor, found[0].currency) != (value.minor, value.currency):
             raise OrderDiffers()
+        if row.order.at is not None:
+            outcomes.hear_feed(session, tenant_id=context.tenant_id, until=row.order.at, now=context.now)
         return _Came(RowOutcome.KNOWN)
     done = outcomes.record_order(
         session,
