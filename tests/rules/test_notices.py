@@ -82,6 +82,11 @@ def test_only_after_consent_a_notice_promises_that_nothing_is_sent_before() -> N
     assert "If you do not consent, you need do nothing" in after
 
 
+def test_what_a_browser_keeps_is_promised_no_sooner_than_a_visit_can_remove_it() -> None:
+    assert "7日を過ぎて最初にこのサイトを開いた時に削除" in write_notice(FACTS, "ja").text()
+    assert "removed at the first visit after 7 days" in write_notice(FACTS, "en").text()
+
+
 def test_both_languages_say_the_same_sentences() -> None:
     assert set(WORDS["ja"]) == set(WORDS["en"])
     for name, said in WORDS["ja"].items():
