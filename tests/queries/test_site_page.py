@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from modori.capture.sightings.counts import POLICY_ASKED, Counts
+from modori.capture.sightings.scans import forget_old_sightings
+from modori.kernel import clock
 from modori.kernel.ids import SiteId, new_id
 from modori.leads.actions import settle_episode
 from modori.reports.paging import Cursor
@@ -13,7 +15,7 @@ from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import actions as tenants
 from modori.tenants.wire import SiteChange
 from tests.captureworld import cart, consent, event, form, new_visitor, somebody, take, the_episode
-from tests.questions import change
+from tests.questions import ask_one, change
 from tests.world import NOW, TenantWorld, World
 
 WEEK_AGO = NOW - timedelta(days=7)
@@ -239,7 +241,7 @@ def test_made_up_origins_do_not_fill_the_table(world: World) -> None:
     assert sum(one.count for one in rows) == 5000
 
 
-def test_leaks_are_listed_newest_first(world: World) -> None:
+def test_leaks_are_listed_newest_first_and_forgotten_after_a_month(world: World) -> None:
     acme = world.acme
     for days, kind in ((1, "card"), (0, "password"), (40, "card")):
         change(
@@ -258,3 +260,7 @@ def test_leaks_are_listed_newest_first(world: World) -> None:
         )
     assert [(one.kind, one.field, one.count) for one in rows] == [("password", "memo", 2), ("card", "memo", 2)]
     assert theirs == []
+    with clock.moved_to(NOW):
+        forget_old_sightings()
+    left = "select string_agg(leaked_on::text, ',' order by leaked_on) from capture_leak"
+    assert ask_one(acme.tenant_id, left) == f"{(NOW - timedelta(days=1)).date()},{NOW.date()}"

@@ -15,7 +15,7 @@ depends_on = None
 NEW_TABLES = {
     "prefix_velocity": "select, insert, update, delete",
     "capture_choice": "select, insert",
-    "capture_leak": "select, insert, update",
+    "capture_leak": "select, insert, update, delete",
 }
 
 

@@ -74,6 +74,15 @@ def count_lookalikes(
     return int(counted.scalar_one())
 
 
+def delete_old_leaks(session: Session, *, tenant_id: TenantId, before: date) -> int:
+    """Forget what was counted before a day: names of fields, which somebody may have made up. Returns how many rows."""
+    gone = session.connection().execute(
+        text("delete from capture_leak where tenant_id = :tenant_id and leaked_on < :before"),
+        {"tenant_id": tenant_id, "before": before},
+    )
+    return int(gone.rowcount)
+
+
 def delete_old_lookalikes(session: Session, *, tenant_id: TenantId, before: datetime) -> int:
     """Forget the hourly counts from before an instant. Returns how many rows."""
     gone = session.connection().execute(
