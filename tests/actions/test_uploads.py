@@ -307,6 +307,29 @@ def test_rules_3_consents_bring_their_evidence_or_are_refused(world: World) -> N
     assert ask_one(world.acme.tenant_id, sms) == f"{TEXT} https://shop.acme.example/join"
 
 
+def test_a_rows_channel_says_which_column_its_contact_is_in(world: World) -> None:
+    head, tail = "channel,メールアドレス,電話番号,同意,同意文,同意日時,画面", f"はい,{TEXT},2026/10/01,店頭申込書"
+    rows = [
+        f"メール,hanako@example.jp,090-1234-5678,{tail}",
+        f"SMS,hanako@example.jp,090-1234-5678,{tail}",
+        f"電話,hanako@example.jp,,{tail}",
+        f"メール,090-1234-5678,,{tail}",
+        f"LINE,hanako@example.jp,,{tail}",
+    ]
+    upload_id = upload(world, UploadKind.CONSENTS, "\n".join([head, *rows, ""]))
+    approve(world, upload_id)
+    assert report(world.acme, upload_id) == [
+        (2, "new", None, None),
+        (3, "new", None, None),
+        (4, "refused", "missing_value", "tel"),
+        (5, "refused", "bad_email", "email"),
+        (6, "refused", "missing_value", "contact"),
+    ]
+    kinds = "select string_agg(channel || ' ' || kind, ',' order by channel) from consent join contact_point"
+    kinds += " using (tenant_id, contact_point_id)"
+    assert ask_one(world.acme.tenant_id, kinds) == "email email,sms phone"
+
+
 def test_an_uploaded_consent_lets_a_lead_be_written_to(world: World) -> None:
     lead = make_lead(world.acme, channel=Channel.EMAIL)
     rows = consents(f"email,{lead.value},no,,2026/11/18 12:30,")

@@ -90,6 +90,14 @@ def test_what_is_no_table_is_refused_by_name(raw: bytes, fault: Fault) -> None:
     assert read_table(raw, kind="orders") == fault
 
 
+def test_consents_need_a_column_of_contacts() -> None:
+    head = "channel,granted,text,given_at,screen"
+    raw = "email,yes,t,2026/10/01,s"
+    assert read_table(f"{head}\n{raw}\n".encode(), kind="consents") == Fault(FileFault.MISSING_COLUMN, ("contact",), 1)
+    for one in ("連絡先", "メールアドレス", "tel"):
+        assert isinstance(read_table(f"{head},{one}\n{raw},x\n".encode(), kind="consents"), Table)
+
+
 def test_as_many_rows_as_are_allowed_are_taken() -> None:
     table = read_table((HEADER + "A,1,2\n" * MOST_ROWS).encode(), kind="orders")
     assert isinstance(table, Table)

@@ -43,6 +43,8 @@ _KIND_OF_CHANNEL: Final = {
     Channel.CALL: ContactKind.PHONE,
     Channel.LINE: ContactKind.LINE,
 }
+_FIELD_OF_KIND: Final = {ContactKind.EMAIL: "email", ContactKind.PHONE: "tel"}
+"""The column that a consent's contact is in, where the file has no common one for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +163,16 @@ def _read_consent(said: Mapping[str, str], context: RowContext) -> ConsentRow | 
         return Wrong(given_at, "given_at")
     if given_at > context.now + CLOCK_TOLERANCE:
         return Wrong(AtInFuture.code, "given_at")
+    kind = _KIND_OF_CHANNEL[channel]
+    field = _FIELD_OF_KIND.get(kind, "contact")
+    if not said.get(field) and "contact" in said:
+        field = "contact"
+    if not said.get(field):
+        return Wrong(CellFault.MISSING_VALUE, field)
     try:
-        contact = read_value(_KIND_OF_CHANNEL[channel], said["contact"], country=context.country)
+        contact = read_value(kind, said[field], country=context.country)
     except BadInput as error:
-        return Wrong(error.code, "contact")
+        return Wrong(error.code, field)
     at = min(given_at, context.now)
     where = scrub_page_url(screen) if origin_of(screen) is not None else screen
     return ConsentRow(channel, contact, granted, text, at, where or None)

@@ -122,7 +122,9 @@ COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
     ),
     "consents": (
         _column("channel", "チャネル チャンネル 連絡方法 媒体", required=True),
-        _column("contact", "連絡先 宛先 メールアドレス 電話番号 email tel contact_point", required=True),
+        _column("contact", "連絡先 宛先 contact_point"),
+        _column("email", "メールアドレス email_address mail_address"),
+        _column("tel", "電話番号 携帯電話番号 連絡先電話番号 phone_number"),
         _column("granted", "同意 同意有無 許諾 可否 consent opt-in agreed", required=True),
         _column("text", "同意文 同意文言 文言 表示文言 consent_text wording", required=True),
         _column("given_at", "同意日時 同意日 取得日時 取得日 日時 at consented_at date", required=True),
@@ -130,6 +132,9 @@ COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
     ),
 }
 """Kind of file → its columns."""
+
+CONTACT_FIELDS: Final = ("contact", "email", "tel")
+"""A file of consents must have one of these columns; a row's channel says which of them it wants."""
 
 
 def read_table(raw: bytes, *, kind: str) -> Table | Fault:
@@ -208,6 +213,8 @@ def _read_header(cells: Sequence[str], *, kind: str, row_number: int) -> list[st
     if twice:
         return Fault(FileFault.DUPLICATE_HEADER, tuple(twice), row_number)
     missing = tuple(column.field for column in columns if column.required and column.field not in fields)
+    if kind == "consents" and not any(field in fields for field in CONTACT_FIELDS):
+        missing = ("contact", *missing)
     return Fault(FileFault.MISSING_COLUMN, missing, row_number) if missing else fields
 
 
