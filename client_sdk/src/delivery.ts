@@ -106,8 +106,11 @@ export function makeDelivery(page: Page, transport: Transport, store: Store, sit
       void send(batch.reverse(), true).then(() => (hideBytes -= bytes));
     },
     forget() {
-      items = mergeStored(store.readQueue(), items).filter(({ key }) => /^consent/.test(key));
-      store.writeQueue((parked = items));
+      // Another tab's withdrawals are that tab's to send, or the next page's.
+      const heldBack = (some: Item[]) => some.filter(({ key }) => /^consent/.test(key));
+      store.writeQueue(heldBack(store.readQueue()));
+      items = heldBack(items);
+      park();
     },
     health: () => ({ queued: items.length, dropped }),
   };

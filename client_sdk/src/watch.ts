@@ -81,12 +81,9 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     const id = uuid(page);
     const visitor = store.visitor();
     const event: WireEvent = { id, type, at: new Date(at).toISOString(), visitor, page: on, data };
-    let json = JSON.stringify(event);
+    let json;
     const items = data.items as unknown[] | undefined;
-    while (utf8Bytes(json) > EVENT_BYTES && items?.length) {
-      items.length >>= 1;
-      json = JSON.stringify(event);
-    }
+    while (utf8Bytes((json = JSON.stringify(event))) > EVENT_BYTES && items?.length) items.length >>= 1;
     delivery.add({ id, key, json });
     if (type === "form" || type === "order") {
       store.write("form", data.form && !data.submitted ? at + " " + JSON.stringify(data) : "");
@@ -230,6 +227,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   function configure(json: string): void {
     config = parseConfig(json);
     if (json && (config.mode === "off" || isRefused(choice))) {
+      // Withdrawals that have not reached the server yet are the one thing that goes without permission.
+      delivery.resume();
       stop();
       store.forgetVisitor();
     }
