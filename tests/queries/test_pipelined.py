@@ -1,15 +1,12 @@
 """Statements sent together: what fails is told, nothing of it stays, and the connection goes on."""
 
-from typing import Any, cast
 from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg.errors import AdminShutdown, DivisionByZero, QueryCanceled
-from sqlalchemy import text
+from psycopg.errors import AdminShutdown, DivisionByZero
 
-from modori.storage.db import LOCK_WAIT_MS, STATEMENT_MS, Plain, agency_transaction, plain_transaction
-from modori.storage.failures import AWAY
+from modori.storage.db import Plain, plain_transaction
 from tests.world import World
 
 
