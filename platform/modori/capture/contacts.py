@@ -236,7 +236,7 @@ def replaced_of(wanted: Mapping[tuple[str, ContactKind], Wanted], attached: Sequ
 
 
 def _vouched_since(wanted: Mapping[tuple[str, ContactKind], Wanted], attached: Sequence[Attached]) -> list[UUID]:
-    """Return contact points that somebody typed first, and the shop's server has signed for now."""
+    """Return contact points that somebody typed first and for which the shop's server now vouches."""
     signed = {one.index for one in wanted.values() if one.typed.source == SIGNED}
     return [one.contact_point_id for one in attached if one.source != SIGNED and one.value_index in signed]
 
