@@ -14,6 +14,7 @@ AGENCY_TABLES = {
     "console_session": "found by the cookie's hash before a tenant is known",
     "password_token": "found by a mailed link's hash",
     "login_throttle": "counts failures before anybody is known",
+    "agency_kill_switch": "channels that are switched off for every client: every gate reads it",
     "scheduled_run": "when each scan ran: no client's row",
     "platform_contact": "contact caps over all tenants: no grants, reachable through two functions by keyed hash",
     "alembic_version": "the schema's version",

@@ -343,11 +343,27 @@ def delete_old_seen(session: Session, *, before: date, limit: int = 20_000) -> i
     return int(gone.rowcount)
 
 
-def keep_event_partitions(session: Session, *, days_ahead: int, keep_days: int) -> tuple[int, int]:
-    """Make the next days' partitions of the event table and drop those past retention. Scan role, all tenants."""
+def make_event_partitions(session: Session, *, days_ahead: int) -> int:
+    """Make the next days' partitions of the event table; returns how many. Scan role, all tenants."""
     made = session.connection().execute(text("select ensure_event_partitions(:days)"), {"days": days_ahead})
+    return int(made.scalar_one())
+
+
+def drop_event_partitions(session: Session, *, keep_days: int) -> int:
+    """Drop the days' partitions that are past retention; returns how many. Scan role, all tenants."""
     dropped = session.connection().execute(text("select drop_event_partitions(:days)"), {"days": keep_days})
-    return int(made.scalar_one()), int(dropped.scalar_one())
+    return int(dropped.scalar_one())
+
+
+def delete_past_events(session: Session, *, keep_days: int, most: int) -> int:
+    """Remove events past retention from the partition of no day: all at once where nothing else is in it, else `most`.
+
+    Scan role, all tenants, by the owner's function. returns  at most `most`; 0: none is left
+    """
+    gone = session.connection().execute(
+        text("select forget_past_events(:days, :most)"), {"days": keep_days, "most": most}
+    )
+    return int(gone.scalar_one())
 
 
 def list_tenants_for_scan(session: Session) -> list[TenantId]:

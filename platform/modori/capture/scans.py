@@ -12,6 +12,9 @@ PARTITIONS_AHEAD_DAYS = 7
 KEEP_EVENTS_DAYS = 400
 """Results copy their proof (G9), and consents and orders are rows of their own: events are for the timeline."""
 
+PAST_AT_ONCE = 20_000
+"""Rows of one round: the transaction stays short, and the scan comes again at once while there are more."""
+
 KEEP_VELOCITY = timedelta(hours=2)
 
 
@@ -36,7 +39,21 @@ def forget_contact_velocity() -> int:
 
 
 def keep_event_partitions(keep_days: int = KEEP_EVENTS_DAYS) -> int:
-    """Make the coming days' partitions and drop those older than `keep_days`. Returns how many were made or dropped."""
+    """Make the coming days' partitions and drop those older than `keep_days`. Returns how many were made or dropped.
+
+    Days are the database's: a scheduler whose own clock is wrong drops nothing.
+    """
     with scan_transaction() as session:
-        made, dropped = queries.keep_event_partitions(session, days_ahead=PARTITIONS_AHEAD_DAYS, keep_days=keep_days)
+        made = queries.make_event_partitions(session, days_ahead=PARTITIONS_AHEAD_DAYS)
+    with scan_transaction() as session:
+        dropped = queries.drop_event_partitions(session, keep_days=keep_days)
     return made + dropped
+
+
+def forget_past_events(keep_days: int = KEEP_EVENTS_DAYS) -> int:
+    """Remove a round of events older than `keep_days` that lie in no day's partition. Returns how many, 0: no more.
+
+    `event_past` takes what came before its day had a partition, or after one was due and not made.
+    """
+    with scan_transaction() as session:
+        return queries.delete_past_events(session, keep_days=keep_days, most=PAST_AT_ONCE)

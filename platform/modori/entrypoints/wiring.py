@@ -80,6 +80,12 @@ def scans(settings: Settings) -> list[Scan]:
         Scan("old uploads", hour_s, uploads_scans.forget_old_uploads),
         Scan("kept answers", hour_s, idempotency.forget_old_answers),
         Scan("event partitions", hour_s, lambda: capture_scans.keep_event_partitions(settings.event_retention_days)),
+        Scan(
+            "past events",
+            hour_s,
+            lambda: capture_scans.forget_past_events(settings.event_retention_days),
+            is_eager=True,
+        ),
         Scan("seen events", hour_s, capture_scans.forget_seen_events, is_eager=True),
         Scan("contact velocity", hour_s, capture_scans.forget_contact_velocity),
         Scan("old sightings", hour_s, sightings_scans.forget_old_sightings),

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 from modori.people.model import Channel
 from modori.storage.columns import Instant, Json, TenantRow, choice
@@ -222,7 +222,7 @@ class DeliveryReport(TenantRow, table=True):
 
 
 class KillSwitch(TenantRow, table=True):
-    """A client's switch for one channel (channel null: all): while engaged, no gate allows it."""
+    """A client's switch for one channel (channel null: all): while engaged, no gate allows it. One at a time."""
 
     __tablename__ = "kill_switch"
     switch_id: UUID = Field(primary_key=True)
@@ -231,3 +231,32 @@ class KillSwitch(TenantRow, table=True):
     engaged_by: UUID | None = None
     reason: str
     released_at: datetime | None = Field(default=None, sa_type=Instant)
+    released_by: UUID | None = None
+
+    __table_args__ = (
+        Index(
+            "kill_switch_engaged",
+            "tenant_id",
+            "channel",
+            unique=True,
+            postgresql_where=text("released_at is null"),
+            postgresql_nulls_not_distinct=True,
+        ),
+    )
+
+
+class AgencyKillSwitch(SQLModel, table=True):
+    """The agency's switch for one channel of every client. No client's row: each gate reads it."""
+
+    __tablename__ = "agency_kill_switch"
+    switch_id: UUID = Field(primary_key=True)
+    channel: Channel = Field(sa_type=choice(Channel))
+    engaged_at: datetime = Field(sa_type=Instant)
+    engaged_by: UUID | None = None
+    reason: str
+    released_at: datetime | None = Field(default=None, sa_type=Instant)
+    released_by: UUID | None = None
+
+    __table_args__ = (
+        Index("agency_kill_switch_engaged", "channel", unique=True, postgresql_where=text("released_at is null")),
+    )
