@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from modori.billing import actions as billing
 from modori.billing.wire import ContractTerms
 from modori.calls import actions as calls
+from modori.calls.desk import Dialler
 from modori.channels import actions as channels
 from modori.channels.model import LinkKind
 from modori.channels.wire import Visit
@@ -164,7 +165,7 @@ def queue_call(lead: LeadWorld, *, now: datetime) -> CallTaskId:
     """Let a claimed call step pass the gate into the operators' queue."""
     tenant_id = lead.tenant.tenant_id
     with tenant_transaction(tenant_id) as session:
-        admitted = sending.admit_call_step(session, tenant_id=tenant_id, touch_id=lead.touch_id, now=now)
+        admitted = sending.admit_call_step(session, tenant_id=tenant_id, touch_id=lead.touch_id, cost_minor=0, now=now)
         assert isinstance(admitted, sending.Admitted), admitted
         task_id = calls.queue_task(session, tenant_id=tenant_id, touch_id=lead.touch_id, now=now)
     assert task_id is not None
@@ -224,7 +225,7 @@ def make_app(voice: Voice | None = None, public_url: str = PUBLIC_URL) -> FastAP
     config = ConsoleConfig(
         public_url=public_url,
         ui=resources.operator_ui(),
-        voice=voice or Voice(),
+        dialler=Dialler(voice or Voice(), deadline_s=30, cost_minor=0),
         now=clock.now,
         sdk_integrity=sdk_integrity,
     )

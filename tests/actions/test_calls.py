@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Barrier
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from sqlalchemy import text
@@ -32,16 +32,21 @@ from modori.people import queries as people_queries
 from modori.people.model import Channel, ContactKind, EvidenceSource, StopReason
 from modori.people.rules import standing_stop
 from modori.people.values import value_index
+from modori.sending import actions as sending
 from modori.sending.model import ReportStatus, TouchState
 from modori.sending.ports import Accepted, Answer, NotSent, Permit, Rejected, Unknown
+from modori.sending.rules import Reason
 from modori.storage import crypto
 from modori.storage.db import in_transaction, read_transaction, tenant_transaction
 from modori.tenants.model import Role
 from tests.leadworld import LeadWorld, make_lead
-from tests.orderworld import lead_of, place, queued_task, settle, start, talk
+from tests.orderworld import DIAL_MINOR, lead_of, place, queued_task, settle, start, talk
+from tests.questions import ask_one, change
 from tests.world import NOW, TenantWorld, World, make_tenant, make_user
 
 LATER = NOW + timedelta(hours=1)
+COST_MINOR = DIAL_MINOR
+TERMS: Final = {"deadline_s": 30, "cost_minor": COST_MINOR}
 
 
 def operator(world: World) -> UserId:
@@ -162,7 +167,9 @@ def read_openings(lead: LeadWorld, call_id: CallId, user_id: UserId) -> None:
 
 def refused_dial(lead: LeadWorld, task_id: CallTaskId, user_id: UserId, *, now: datetime = NOW) -> actions.DialRefused:
     with tenant_transaction(lead.tenant.tenant_id) as session:
-        answer = actions.start_call(session, tenant_id=lead.tenant.tenant_id, task_id=task_id, user_id=user_id, now=now)
+        answer = actions.start_call(
+            session, tenant_id=lead.tenant.tenant_id, task_id=task_id, user_id=user_id, **TERMS, now=now
+        )
     assert isinstance(answer, actions.DialRefused), answer
     return answer
 
@@ -645,7 +652,9 @@ def test_the_dialler_rings_the_operator_with_no_transaction_open(world: World) -
     _, task_id = on_desk(world)
     bell = Bell()
     with clock.moved_to(NOW):
-        started = desk.Dialler(bell).dial(tenant_id=world.acme.tenant_id, task_id=task_id, user_id=operator(world))
+        started = desk.Dialler(bell, **TERMS).dial(
+            tenant_id=world.acme.tenant_id, task_id=task_id, user_id=operator(world)
+        )
     assert isinstance(started, actions.StartedCall)
     assert bell.rung == [("+819012345678", world.acme.sms_from)]
     assert call_of(world.acme, started.call_id).state is CallState.DIALLING
@@ -655,9 +664,106 @@ def test_the_dialler_rings_nobody_where_the_gate_says_no(world: World) -> None:
     _, task_id = on_desk(world)
     bell = Bell()
     with clock.moved_to(NOW + timedelta(hours=12)):
-        refused = desk.Dialler(bell).dial(tenant_id=world.acme.tenant_id, task_id=task_id, user_id=operator(world))
+        refused = desk.Dialler(bell, **TERMS).dial(
+            tenant_id=world.acme.tenant_id, task_id=task_id, user_id=operator(world)
+        )
     assert isinstance(refused, actions.DialRefused)
     assert bell.rung == []
+
+
+def limit_spend(tenant: TenantWorld, minor: int) -> None:
+    change(tenant.tenant_id, "update tenant set monthly_spend_limit_minor = :minor", minor=minor)
+
+
+def spent(tenant: TenantWorld) -> int:
+    return int(ask_one(tenant.tenant_id, "select coalesce(sum(spent_minor), 0) from spend"))
+
+
+def last_receipt(lead: LeadWorld, subject: str) -> Any:
+    """The newest receipt of a subject: verdict, reason, what was spent before, what this counts."""
+    return ask_one(
+        lead.tenant.tenant_id,
+        "select array[verdict, coalesce(reason, ''), facts ->> 'spent_minor', facts ->> 'cost_minor'] from receipt"
+        " where touch_id = :id and subject = :subject order by judged_at desc, receipt_id desc limit 1",
+        id=lead.touch_id,
+        subject=subject,
+    )
+
+
+def test_g4_a_dial_counts_against_the_months_budget_and_its_receipt_says_so(world: World) -> None:
+    limit_spend(world.acme, 2 * COST_MINOR - 1)
+    lead, task_id = on_desk(world)
+    assert spent(world.acme) == 0  # waiting for an operator costs nothing
+    dial(lead, task_id, operator(world))
+    assert spent(world.acme) == COST_MINOR
+    assert last_receipt(lead, "dial") == ["allow", "", "0", str(COST_MINOR)]
+    assert spent(world.stranger) == 0
+
+
+def test_a_dial_that_the_months_budget_does_not_allow_waits_and_rings_nobody(world: World) -> None:
+    limit_spend(world.acme, 2 * COST_MINOR - 1)
+    first, first_task = on_desk(world)
+    dial(first, first_task, operator(world))
+    user = another_operator(world)
+    lead, task_id = waiting(world.acme)
+    assert claim(world.acme, task_id, user) is not None
+    bell = Bell()
+    with clock.moved_to(NOW):
+        refused = desk.Dialler(bell, **TERMS).dial(tenant_id=world.acme.tenant_id, task_id=task_id, user_id=user)
+    assert isinstance(refused, actions.DialRefused)
+    assert (refused.reason, bell.rung, spent(world.acme)) == ("spend", [], COST_MINOR)
+    assert last_receipt(lead, "dial") == ["defer", "spend", str(COST_MINOR), str(COST_MINOR)]
+    task = task_of(world.acme, task_id)
+    assert (task.state, task.due_at) == (CallTaskState.WAITING, refused.until_at)
+    limit_spend(world.acme, 2 * COST_MINOR)
+    assert claim(world.acme, task_id, user) is not None
+    dial(lead, task_id, user)
+    assert spent(world.acme) == 2 * COST_MINOR
+
+
+def test_a_dial_that_certainly_was_not_made_costs_nothing(world: World) -> None:
+    lead, task_id = on_desk(world)
+    started = start(lead, task_id, operator(world))
+    assert spent(world.acme) == COST_MINOR
+    with tenant_transaction(world.acme.tenant_id) as session:
+        actions.record_dial(
+            session,
+            tenant_id=world.acme.tenant_id,
+            permit=started.permit,
+            answer=NotSent(None, "connection refused"),
+            now=NOW,
+        )
+    assert spent(world.acme) == 0
+
+
+def test_nobody_is_queued_for_a_dial_that_the_months_budget_would_refuse(world: World) -> None:
+    limit_spend(world.acme, COST_MINOR - 1)
+    lead = callable_lead(world.acme)
+    change(world.acme.tenant_id, "update touch set state = 'claimed' where touch_id = :id", id=lead.touch_id)
+
+    def admit() -> object:
+        with tenant_transaction(world.acme.tenant_id) as session:
+            return sending.admit_call_step(
+                session, tenant_id=world.acme.tenant_id, touch_id=lead.touch_id, cost_minor=COST_MINOR, now=NOW
+            )
+
+    deferred = admit()
+    assert isinstance(deferred, sending.Deferred)
+    assert deferred.reason is Reason.SPEND
+    limit_spend(world.acme, COST_MINOR)
+    change(world.acme.tenant_id, "update touch set state = 'claimed' where touch_id = :id", id=lead.touch_id)
+    assert isinstance(admit(), sending.Admitted)
+    assert spent(world.acme) == 0
+
+
+def test_a_dial_without_an_answer_is_unknown_after_the_deadline_that_it_was_given(world: World) -> None:
+    _, task_id = on_desk(world)
+    with clock.moved_to(NOW):
+        desk.Dialler(Bell(), deadline_s=75, cost_minor=0).dial(
+            tenant_id=world.acme.tenant_id, task_id=task_id, user_id=operator(world)
+        )
+    lasts = ask_one(world.acme.tenant_id, "select deadline_at - begun_at from delivery where channel = 'call'")
+    assert lasts == timedelta(seconds=75)
 
 
 def test_g7_a_strangers_task_is_not_found(world: World) -> None:
@@ -668,7 +774,7 @@ def test_g7_a_strangers_task_is_not_found(world: World) -> None:
     with pytest.raises(NotFound):
         dispose(world.acme, task_id, user, Disposition.NO_ANSWER)
     with pytest.raises(NotFound), tenant_transaction(world.acme.tenant_id) as session:
-        actions.start_call(session, tenant_id=world.stranger.tenant_id, task_id=task_id, user_id=user, now=NOW)
+        actions.start_call(session, tenant_id=world.stranger.tenant_id, task_id=task_id, user_id=user, **TERMS, now=NOW)
     with pytest.raises(NotFound), tenant_transaction(world.acme.tenant_id) as session:
         actions.answer_bridge(session, tenant_id=world.acme.tenant_id, call_id=CallId(new_id()), now=NOW)
     with tenant_transaction(world.acme.tenant_id) as session:

@@ -33,6 +33,13 @@ def test_every_name_is_one_functions_alone() -> None:
     assert wiring.name_of(wiring.jobs()["outreach.plan_lead_now"]) == "outreach.plan_lead_now"
 
 
+def test_dials_take_their_deadline_and_their_price_from_the_settings() -> None:
+    wanted = Settings.model_validate({"env": "development", "delivery_deadline_s": 45, "dial_minor": 80})
+    dialler, dispatcher = wiring.make_dialler(wanted), wiring.make_dispatcher(wanted)
+    assert (dialler.deadline_s, dialler.cost_minor) == (45, 80)
+    assert dispatcher.prices.dial_minor == 80
+
+
 def test_every_scan_runs_as_the_roles_that_it_will_have(world: World) -> None:
     scans = wiring.scans(settings())
     assert len({scan.name for scan in scans}) == len(scans)

@@ -8,6 +8,7 @@ import pytest
 from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
 
+from modori.calls.desk import Dialler
 from modori.console.access import ACCESS, Scope
 from modori.console.config import ConsoleConfig
 from modori.console.door import ConsoleRoute, Door
@@ -87,7 +88,11 @@ def test_a_route_without_an_entry_is_served_to_nobody(world: World) -> None:
     router.add_api_route("/undeclared", lambda: "secret", name="leads.undeclared")
     app = make_app()
     config = ConsoleConfig(
-        public_url=PUBLIC_URL, ui=resources.operator_ui(), voice=Voice(), now=clock.now, sdk_integrity=sdk_integrity
+        public_url=PUBLIC_URL,
+        ui=resources.operator_ui(),
+        dialler=Dialler(Voice(), deadline_s=30, cost_minor=0),
+        now=clock.now,
+        sdk_integrity=sdk_integrity,
     )
     app.include_router(router, prefix="/console", dependencies=[Depends(Door(config))])
     app.router.routes.insert(0, app.router.routes.pop())

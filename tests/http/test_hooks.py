@@ -230,14 +230,22 @@ def dialled(world: World) -> tuple[LeadWorld, str]:
     lead = make_lead(world.acme, channel=Channel.CALL)
     tenant_id, operator = world.acme.tenant_id, UserId(world.users[Role.OPERATOR].user_id)
     with tenant_transaction(tenant_id) as session:
-        admitted = sending.admit_call_step(session, tenant_id=tenant_id, touch_id=lead.touch_id, now=NOW)
+        admitted = sending.admit_call_step(session, tenant_id=tenant_id, touch_id=lead.touch_id, cost_minor=0, now=NOW)
         assert isinstance(admitted, sending.Admitted)
         task_id = calls.queue_task(session, tenant_id=tenant_id, touch_id=lead.touch_id, now=NOW)
         assert task_id is not None
     with tenant_transaction(tenant_id) as session:
         assert calls.claim(session, tenant_id=tenant_id, task_id=CallTaskId(task_id), user_id=operator) is not None
     with tenant_transaction(tenant_id) as session:
-        started = calls.start_call(session, tenant_id=tenant_id, task_id=CallTaskId(task_id), user_id=operator, now=NOW)
+        started = calls.start_call(
+            session,
+            tenant_id=tenant_id,
+            task_id=CallTaskId(task_id),
+            user_id=operator,
+            deadline_s=30,
+            cost_minor=0,
+            now=NOW,
+        )
         assert isinstance(started, calls.StartedCall), started
     return lead, f"/hooks/twilio/voice/{tenant_id}/{started.call_id}"
 

@@ -184,11 +184,13 @@ def start_call(
     tenant_id: TenantId,
     task_id: CallTaskId,
     user_id: UserId,
-    deadline_s: int = 30,
+    deadline_s: int,
+    cost_minor: int,
     now: datetime,
 ) -> StartedCall | DialRefused:
     """Ask the gate for one dial, and put the call on record with its delivery.
 
+    deadline_s, cost_minor  as in `sending.begin_dial`
     The task is locked after the gate's own locks (G2), so whether it is still this operator's is asked under them.
     raises  NotFound, NotYours, CallInProgress
     """
@@ -201,6 +203,7 @@ def start_call(
         touch_id=TouchId(seen.touch_id),
         call_id=call_id,
         deadline_s=deadline_s,
+        cost_minor=cost_minor,
         now=now,
     )
     task = queries.lock_task(session, tenant_id=tenant_id, task_id=task_id)

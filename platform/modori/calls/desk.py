@@ -54,10 +54,16 @@ def claim_next(tenant_ids: Sequence[TenantId], *, user_id: UserId) -> CallTask |
 
 @dataclass(frozen=True)
 class Dialler:
-    """Carries an operator's dial to the world: begin, call, record (DESIGN section 5)."""
+    """Carries an operator's dial to the world: begin, call, record (DESIGN section 5).
+
+    deadline_s  the same as for messages: it must be longer than the one time-out of the provider's answer, or a dial
+                that is still being asked for would count as unknown
+    cost_minor  what one dial counts against the client's month
+    """
 
     voice: Voice
-    deadline_s: int = 30
+    deadline_s: int
+    cost_minor: int
 
     def dial(
         self, *, tenant_id: TenantId, task_id: CallTaskId, user_id: UserId
@@ -77,6 +83,7 @@ class Dialler:
                 task_id=task_id,
                 user_id=user_id,
                 deadline_s=self.deadline_s,
+                cost_minor=self.cost_minor,
                 now=clock.now(),
             )
         if isinstance(started, actions.DialRefused):

@@ -72,13 +72,15 @@ class MessageFacts:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What a message costs the client, for the spend limit; minor units of the tenant's currency.
+    """What a contact costs the client, for the spend limit; minor units of the tenant's currency.
 
-    The default is a cautious estimate for Japanese yen; the agency sets what its own contract with Twilio says.
+    The defaults are cautious estimates for Japanese yen; the agency sets what its own contract with Twilio says.
+    dial_minor  of one dial, answered or not: both legs, the operator's and the customer's
     """
 
     sms_part_minor: int = 15
     email_minor: int = 0
+    dial_minor: int = 60
 
 
 @dataclass(frozen=True, slots=True)

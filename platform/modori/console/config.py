@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from modori.calls.desk import Voice
+from modori.calls.desk import Dialler
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ConsoleConfig:
 
     public_url  as in MODORI_PUBLIC_URL, without a trailing slash; https outside development
     ui          the folder operator_ui: templates, styles, translations
-    voice       carries an operator's dial
+    dialler     carries an operator's dial
     now         the clock
     sdk_integrity  says which SDK is served; None where none has been built
     event_days     how long events are kept, for the notices
@@ -34,7 +34,7 @@ class ConsoleConfig:
 
     public_url: str
     ui: Path
-    voice: Voice = field(repr=False)
+    dialler: Dialler = field(repr=False)
     now: Callable[[], datetime]
     sdk_integrity: Callable[[], SdkRelease | None]
     event_days: int = 400

@@ -242,9 +242,10 @@ def _rest(
         yield (
             (Reason.SPEND,),
             word(
-                say("Spent this month: %(spent)s of %(limit)s"),
+                say("Spent this month: %(spent)s of %(limit)s; this counts %(cost)s"),
                 spent=facts["spent_minor"],
                 limit=policy["monthly_spend_limit_minor"],
+                cost=facts["cost_minor"],
             ),
         )
     if policy["quarantine_until"] is not None:

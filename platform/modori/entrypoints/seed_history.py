@@ -232,7 +232,15 @@ class History:
         task_id = CallTaskId(task.call_task_id)
         self._at += timedelta(seconds=4)
         with tenant_transaction(tenant_id) as session:
-            started = calls.start_call(session, tenant_id=tenant_id, task_id=task_id, user_id=me, now=self._at)
+            started = calls.start_call(
+                session,
+                tenant_id=tenant_id,
+                task_id=task_id,
+                user_id=me,
+                deadline_s=self.dispatcher.deadline_s,
+                cost_minor=self.dispatcher.prices.dial_minor,
+                now=self._at,
+            )
         assert isinstance(started, calls.StartedCall)
         call_id = started.call_id
         with tenant_transaction(tenant_id) as session:

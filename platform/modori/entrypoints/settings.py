@@ -101,9 +101,14 @@ class Settings(BaseSettings):
     )
     log_level: str = _field("info", "debug, info, warning or error", pattern="^(debug|info|warning|error)$")
     call_timeout_s: int = _field(15, "Longest that one call to a provider may take", "s", ge=1, le=120)
-    delivery_deadline_s: int = _field(30, "After this without an answer a delivery is unknown", "s", ge=2, le=600)
+    delivery_deadline_s: int = _field(
+        30, "After this without an answer a message or a dial is unknown", "s", ge=2, le=600
+    )
     sms_part_minor: int = _field(
         15, "What one part of an SMS counts against a client's monthly limit", "minor unit of the currency", ge=0
+    )
+    dial_minor: int = _field(
+        60, "What one dial, both its legs, counts against a client's monthly limit", "minor unit of the currency", ge=0
     )
     event_retention_days: int = _field(400, "Events older than this are dropped", "days", ge=31, le=3660)
     work_retention_days: int = _field(14, "Finished work and its promises older than this are deleted", "days", ge=1)

@@ -51,7 +51,7 @@ def make_app(settings: Settings) -> ASGIApp:
             ConsoleConfig(
                 public_url=settings.public_url,
                 ui=resources.operator_ui(),
-                voice=wiring.adapters(settings).voice,
+                dialler=wiring.make_dialler(settings),
                 now=clock.now,
                 sdk_integrity=sdk.sdk_integrity,
                 event_days=settings.event_retention_days,

@@ -16,6 +16,7 @@ from modori.background.scheduler import Scan
 from modori.billing import jobs as billing
 from modori.billing import scans as billing_scans
 from modori.calls import scans as calls_scans
+from modori.calls.desk import Dialler
 from modori.capture import scans as capture_scans
 from modori.capture.sightings import scans as sightings_scans
 from modori.channels.adapters import Adapters, make_adapters
@@ -146,8 +147,13 @@ def make_dispatcher(settings: Settings) -> Dispatcher:
         adapters=adapters(settings),
         public_url=settings.public_url,
         deadline_s=settings.delivery_deadline_s,
-        prices=Prices(sms_part_minor=settings.sms_part_minor),
+        prices=Prices(sms_part_minor=settings.sms_part_minor, dial_minor=settings.dial_minor),
     )
+
+
+def make_dialler(settings: Settings) -> Dialler:
+    """Make what carries an operator's dials to the world."""
+    return Dialler(adapters(settings).voice, deadline_s=settings.delivery_deadline_s, cost_minor=settings.dial_minor)
 
 
 def user_mailer(settings: Settings) -> UserMailer:

@@ -142,7 +142,10 @@ class Dispatcher:
         """A due call step waits for an operator; nobody is called here."""
         now = clock.now()
         with tenant_transaction(tenant_id) as session:
-            match sending.admit_call_step(session, tenant_id=tenant_id, touch_id=touch_id, now=now):
+            cost_minor = self.prices.dial_minor
+            match sending.admit_call_step(
+                session, tenant_id=tenant_id, touch_id=touch_id, cost_minor=cost_minor, now=now
+            ):
                 case sending.Admitted():
                     calls.queue_task(session, tenant_id=tenant_id, touch_id=touch_id, now=now)
                 case sending.Denied():

@@ -103,6 +103,7 @@ def begin_touch(
         call_id=None,
         judged=judged,
         content=content,
+        cost_minor=content.cost_minor,
         deadline_at=now + timedelta(seconds=deadline_s),
         now=now,
     )
@@ -126,10 +127,15 @@ def begin_touch(
 
 
 def admit_call_step(
-    session: Session, *, tenant_id: TenantId, touch_id: TouchId, now: datetime
+    session: Session, *, tenant_id: TenantId, touch_id: TouchId, cost_minor: int, now: datetime
 ) -> Admitted | Denied | Deferred | NotClaimed:
-    """Ask the gate whether a due call step may wait for an operator; each dial asks again."""
-    judged = gate.open_gate(session, tenant_id=tenant_id, touch_id=touch_id, subject=Subject.TOUCH, now=now)
+    """Ask the gate whether a due call step may wait for an operator; each dial asks again.
+
+    cost_minor  of one dial: nobody waits for a dial that the month's budget would refuse. Nothing is spent yet
+    """
+    judged = gate.open_gate(
+        session, tenant_id=tenant_id, touch_id=touch_id, subject=Subject.TOUCH, cost_minor=cost_minor, now=now
+    )
     if judged is None:
         return NotClaimed()
     if not isinstance(judged.verdict, Allow):
@@ -146,11 +152,28 @@ def admit_call_step(
 
 
 def begin_dial(
-    session: Session, *, tenant_id: TenantId, touch_id: TouchId, call_id: CallId, deadline_s: int = 30, now: datetime
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    touch_id: TouchId,
+    call_id: CallId,
+    deadline_s: int,
+    cost_minor: int,
+    now: datetime,
 ) -> Permit | Denied | Deferred:
-    """Ask the gate for one dial of a queued call step. The touch stays queued: the operator decides what follows."""
+    """Ask the gate for one dial of a queued call step. The touch stays queued: the operator decides what follows.
+
+    deadline_s  after which a dial that nobody has answered for is unknown
+    cost_minor  what it counts against the month's budget: spent here, given back where it was certainly not made
+    """
     judged = gate.open_gate(
-        session, tenant_id=tenant_id, touch_id=touch_id, subject=Subject.DIAL, call_id=call_id, now=now
+        session,
+        tenant_id=tenant_id,
+        touch_id=touch_id,
+        subject=Subject.DIAL,
+        call_id=call_id,
+        cost_minor=cost_minor,
+        now=now,
     )
     assert judged is not None
     match judged.verdict:
@@ -166,6 +189,7 @@ def begin_dial(
                 call_id=call_id,
                 judged=judged,
                 content=None,
+                cost_minor=cost_minor,
                 deadline_at=now + timedelta(seconds=deadline_s),
                 now=now,
             )
@@ -386,10 +410,11 @@ def _put_on_record(
     call_id: CallId | None,
     judged: gate.Judged,
     content: Content | None,
+    cost_minor: int,
     deadline_at: datetime,
     now: datetime,
 ) -> Permit:
-    """Insert the delivery as `sending` and make the permit for it."""
+    """Insert the delivery as `sending`, spend what it will cost, and make the permit for it."""
     row = judged.row
     delivery_id = DeliveryId(new_id())
 
@@ -411,14 +436,14 @@ def _put_on_record(
             begun_at=now,
             deadline_at=deadline_at,
             parts=content.parts if content else None,
-            cost_minor=content.cost_minor if content else 0,
+            cost_minor=cost_minor,
             subject=sealed("subject", content.subject) if content else None,
             content=sealed("content", content.text) if content else None,
             content_digest=content.digest if content else None,
         ),
     )
-    if content and content.cost_minor:
-        queries.add_spend(session, tenant_id=tenant_id, month_on=gate.month_of(now), minor=content.cost_minor)
+    if cost_minor:
+        queries.add_spend(session, tenant_id=tenant_id, month_on=gate.month_of(now), minor=cost_minor)
     return grant(
         tenant_id=tenant_id,
         touch_id=touch_id,

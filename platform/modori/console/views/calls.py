@@ -98,9 +98,8 @@ def release(visit: Visiting, tenant_id: UUID, lead_id: UUID, task_id: UUID) -> R
 def dial(visit: Visiting, tenant_id: UUID, lead_id: UUID, task_id: UUID) -> Response:
     """Ring the operator's phone, if the gate allows; the customer is rung when the operator has answered."""
     tenant = TenantId(tenant_id)
-    dialler = desk.Dialler(visit.config.voice)
     try:
-        started = dialler.dial(tenant_id=tenant, task_id=CallTaskId(task_id), user_id=visit.viewer.user_id)
+        started = visit.config.dialler.dial(tenant_id=tenant, task_id=CallTaskId(task_id), user_id=visit.viewer.user_id)
     except Conflict as error:
         return _panel(visit, tenant, LeadId(lead_id), problem=_problem(visit, error))
     problem = None
