@@ -1,11 +1,14 @@
 """Events as a browser would send them, and the short way to have them taken."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from modori.capture.actions import Taken, take_events
+from modori.capture.batch.actions import take_batch
+from modori.capture.batch.visits import Posted
 from modori.capture.context import SiteContext, context_of
 from modori.capture.model import Episode, EpisodeState
 from modori.capture.queries import find_current_episode
@@ -16,7 +19,7 @@ from modori.leads.model import Lead, Route
 from modori.leads.queries import save
 from modori.leads.rules import NoLead
 from modori.outreach.actions import make_scenario
-from modori.storage.db import tenant_transaction
+from modori.storage.db import plain_transaction, tenant_transaction
 from modori.tenants.model import CaptureMode
 from modori.tenants.queries import get_site
 from tests.world import NOW, TenantWorld
@@ -86,6 +89,17 @@ def take(
     read = [read_event(one, reading) for one in events]
     with tenant_transaction(tenant.tenant_id) as session:
         return take_events(session, site=site, read=read, received_at=now, ip_index=ip_index)
+
+
+def take_together(requests: Sequence[Posted], *, tenant_ids: Collection[UUID] | None = None) -> None:
+    """Have requests taken in one transaction, as the flusher does, bound to their own clients or to those named."""
+
+    async def take_all() -> None:
+        bound = {one.site.tenant_id for one in requests} if tenant_ids is None else tenant_ids
+        async with plain_transaction(bound) as connection:
+            await take_batch(connection, requests)
+
+    asyncio.run(take_all())
 
 
 def current(tenant: TenantWorld, visitor: str) -> Episode | None:

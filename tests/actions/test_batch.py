@@ -1,5 +1,6 @@
 """Requests that share a transaction: what a batch keeps is what each of its requests would have kept alone."""
 
+import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ from tests.captureworld import (
     site_context,
     somebody,
     take,
+    take_together,
     the_episode,
 )
 from tests.world import NOW, TenantWorld, World
@@ -53,8 +55,7 @@ def together(*requests: Posted) -> None:
         with tenant_transaction(tenant_id) as session:
             people.name_person(session, tenant_id=tenant_id, person_id=tenant_id, name="x", overwrite=False)
     assert all(may_share(one) for one in requests)
-    with plain_transaction({one.site.tenant_id for one in requests}) as connection:
-        take_batch(connection, requests)
+    take_together(requests)
 
 
 def wait_for_a_waiter(within_s: float = 10.0) -> None:
@@ -171,8 +172,8 @@ def test_g7_a_batch_over_two_clients_keeps_them_apart(world: World) -> None:
 
 def test_g7_a_batch_cannot_write_for_a_client_that_its_transaction_does_not_name(world: World) -> None:
     one = posted(world.stranger, [cart(world.stranger, visitor=new_visitor())])
-    with pytest.raises(InsufficientPrivilege), plain_transaction({world.acme.tenant_id}) as connection:
-        take_batch(connection, [one])
+    with pytest.raises(InsufficientPrivilege):
+        take_together([one], tenant_ids={world.acme.tenant_id})
 
 
 def test_a_batch_has_as_many_statements_for_thirty_requests_as_for_one(world: World) -> None:
@@ -186,6 +187,15 @@ def test_a_batch_has_as_many_statements_for_thirty_requests_as_for_one(world: Wo
             self.statements += 1
             return self.connection.execute(*asked, **more)
 
+        async def answered(self) -> None:
+            await self.connection.answered()
+
+    async def count(requests: Sequence[Posted]) -> int:
+        async with plain_transaction({world.acme.tenant_id}) as connection:
+            counting = Counting(connection)
+            await take_batch(cast(Plain, counting), requests)
+            return counting.statements
+
     together(posted(world.acme, [form(world.acme, visitor=new_visitor(), name="花子")]))
     counts = []
     for number in (1, 30):
@@ -193,10 +203,7 @@ def test_a_batch_has_as_many_statements_for_thirty_requests_as_for_one(world: Wo
             posted(world.acme, [cart(world.acme, visitor=visitor), form(world.acme, visitor=visitor, email=somebody())])
             for visitor in (new_visitor() for _ in range(number))
         ]
-        with plain_transaction({world.acme.tenant_id}) as connection:
-            counting = Counting(connection)
-            take_batch(cast(Plain, counting), requests)
-        counts.append(counting.statements)
+        counts.append(asyncio.run(count(requests)))
     assert max(counts) <= 13, counts
 
 

@@ -12,7 +12,7 @@ from psycopg.errors import DeadlockDetected
 from sqlalchemy import text
 
 from modori.api import taking
-from modori.capture.batch.actions import Apart, Overtaken, take_batch
+from modori.capture.batch.actions import Apart, Overtaken
 from modori.capture.batch.visits import Posted, may_share
 from modori.capture.forgetting.actions import Choice
 from modori.capture.reading import Reading, read_event
@@ -21,8 +21,18 @@ from modori.kernel.ids import new_id
 from modori.outreach.forgetting import heed_choice
 from modori.outreach.jobs import forget_visitor_now
 from modori.people import actions as people
-from modori.storage.db import plain_transaction, tenant_transaction
-from tests.captureworld import cart, consent, current, form, new_visitor, site_context, somebody, the_episode
+from modori.storage.db import tenant_transaction
+from tests.captureworld import (
+    cart,
+    consent,
+    current,
+    form,
+    new_visitor,
+    site_context,
+    somebody,
+    take_together,
+    the_episode,
+)
 from tests.drain import drain
 from tests.world import NOW, TenantWorld, World, make_tenant
 
@@ -41,8 +51,7 @@ def together(*requests: Posted) -> None:
         with tenant_transaction(tenant_id) as session:
             people.name_person(session, tenant_id=tenant_id, person_id=new_id(), name="x", overwrite=False)
     assert all(may_share(one) for one in requests)
-    with plain_transaction({one.site.tenant_id for one in requests}) as connection:
-        take_batch(connection, requests)
+    take_together(requests)
 
 
 def alone(tenant: TenantWorld, events: Sequence[dict[str, Any]]) -> list[str]:
@@ -136,8 +145,7 @@ def test_rules_15_events_and_refusals_of_the_same_visitors_at_once(world: World)
                     continue
                 request = posted(acme, events)
                 try:
-                    with plain_transaction({acme.tenant_id}) as connection:
-                        take_batch(connection, [request])
+                    take_together([request])
                 except (Apart, Overtaken, DeadlockDetected):  # as the flusher has it
                     alone(acme, events)
             except BaseException as error:  # noqa: BLE001  # a thread's failure is told below

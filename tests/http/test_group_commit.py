@@ -54,10 +54,12 @@ def page(visitor: str, *, title: str = "") -> ReadEvent:
 
 
 def keep_all(flusher: Flusher, requests: Sequence[Posted]) -> list[BaseException | None]:
-    """Hand requests to a flusher at once; return what each was told."""
+    """Hand requests to a flusher, the first alone and then the others at once; return what each was told."""
 
     async def keep() -> list[BaseException | None]:
-        return await asyncio.gather(*(flusher.keep(one) for one in requests), return_exceptions=True)
+        first = flusher.keep(requests[0])
+        await asyncio.sleep(0)  # its transaction begins
+        return await asyncio.gather(first, *(flusher.keep(one) for one in requests[1:]), return_exceptions=True)
 
     return asyncio.run(keep())
 

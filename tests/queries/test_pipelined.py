@@ -1,96 +1,170 @@
 """Statements sent together: what fails is told, nothing of it stays, and the connection goes on."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg.errors import AdminShutdown, DivisionByZero
 
-from modori.storage.db import Plain, plain_transaction
-from tests.world import World
+from modori.storage.db import Plain, database, plain_transaction
+from modori.storage.pipelined import has_ended
+from tests.conftest import Cluster
+from tests.world import TenantWorld, World
+
+Rows = list[tuple[Any, ...]]
 
 
-def backend(plain: Plain) -> int:
-    [(pid,)] = plain.execute("select pg_backend_pid()").fetchall()
-    return int(pid)
+def within(tenant: TenantWorld, work: Callable[[Plain], Awaitable[Any]]) -> Any:
+    """Do some work in a transaction of one client's, and commit it."""
+
+    async def run() -> Any:
+        async with plain_transaction({tenant.tenant_id}) as plain:
+            return await work(plain)
+
+    return asyncio.run(run())
 
 
-def ask(world: World, *asked: tuple[str, tuple[str, ...]]) -> None:
-    """Send statements, then wait for the last one's answer."""
-    with plain_transaction({world.acme.tenant_id}) as plain:
+def ask(tenant: TenantWorld, *asked: tuple[str, tuple[str, ...]]) -> list[Rows]:
+    """Send statements, then wait for their answers."""
+
+    async def work(plain: Plain) -> list[Rows]:
         answers = [plain.execute(*one) for one in asked]
-        answers[-1].fetchall()
+        await plain.answered()
+        return [answer.rows() for answer in answers]
+
+    found: list[Rows] = within(tenant, work)
+    return found
 
 
-def interrupt(world: World, *asked: tuple[str, tuple[str, ...]]) -> None:
+def interrupt(tenant: TenantWorld, *asked: tuple[str, tuple[str, ...]]) -> None:
     """Send statements, wait, send one more, and fail before anything is committed."""
-    with plain_transaction({world.acme.tenant_id}) as plain:
+
+    async def work(plain: Plain) -> None:
         answers = [plain.execute(*one) for one in asked]
-        assert answers[-1].fetchall() == [(1,)]
+        await plain.answered()
+        assert answers[-1].rows() == [(1,)]
         plain.execute("select pg_sleep(0.01)")
         raise KeyError
 
-
-def end(world: World, ended: list[int]) -> None:
-    """End a transaction's connection under it, and say which it was."""
-    with plain_transaction({world.acme.tenant_id}) as plain:
-        ended.append(backend(plain))
-        plain.execute("select pg_terminate_backend(pg_backend_pid())")
-        plain.execute("select 1").fetchall()
+    within(tenant, work)
 
 
 def test_answers_are_read_together_and_each_has_its_own_rows(world: World) -> None:
-    with plain_transaction({world.acme.tenant_id}) as plain:
-        first = plain.execute("select %s::int, %s::text", ("1", "花子"))
-        none = plain.execute("select 1 where false")
-        again = plain.execute("select %s::int, %s::text", ("2", "太郎"))
-        assert again.fetchall() == [(2, "太郎")]
-        assert first.fetchall() == [(1, "花子")]
-        assert none.fetchall() == []
+    first, none, again = ask(
+        world.acme,
+        ("select %s::int, %s::text", ("1", "花子")),
+        ("select 1 where false", ()),
+        ("select %s::int, %s::text", ("2", "太郎")),
+    )
+    assert (first, none, again) == ([(1, "花子")], [], [(2, "太郎")])
 
 
 def test_a_long_parameter_both_ways_does_not_stop_the_pipeline(world: World) -> None:
     long = "戻" * 3_000_000
-    with plain_transaction({world.acme.tenant_id}) as plain:
-        answers = [plain.execute("select %s::text", (long,)) for _ in range(3)]
-        assert all(answer.fetchall() == [(long,)] for answer in answers)
+    assert ask(world.acme, *[("select %s::text", (long,))] * 3) == [[(long,)]] * 3
+
+
+def test_the_loop_serves_others_while_a_statement_runs(world: World) -> None:
+    async def work(plain: Plain) -> bool:
+        plain.execute("select pg_sleep(1)")
+        answered = asyncio.create_task(plain.answered())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        was_waiting = not answered.done()
+        await answered
+        return was_waiting
+
+    assert within(world.acme, work)
 
 
 def test_the_first_failure_is_told_whoever_asks_and_the_connection_goes_on(world: World) -> None:
     divide = "select 1 / %s::int"
     for _ in range(3):
         with pytest.raises(DivisionByZero):
-            ask(world, (divide, ("0",)), ("select 'never'", ()))
-        with plain_transaction({world.acme.tenant_id}) as plain:
-            assert plain.execute(divide, ("1",)).fetchall() == [(1,)]
-            assert plain.execute("select 'never'").fetchall() == [("never",)]
+            ask(world.acme, (divide, ("0",)), ("select 'never'", ()))
+        assert ask(world.acme, (divide, ("1",)), ("select 'never'", ())) == [[(1,)], [("never",)]]
 
 
 def test_a_failure_that_nobody_waited_for_is_told_by_the_commit(world: World) -> None:
-    with pytest.raises(DivisionByZero), plain_transaction({world.acme.tenant_id}) as plain:
+    async def work(plain: Plain) -> None:
         plain.execute("select 1 / 0")
+
+    with pytest.raises(DivisionByZero):
+        within(world.acme, work)
 
 
 def test_what_an_exception_interrupts_is_undone(world: World) -> None:
     event_id, seen = str(uuid4()), "select 1 from event_seen where tenant_id = %s::uuid and event_id = %s::uuid"
     insert = "insert into event_seen (tenant_id, event_id, seen_on) values (%s::uuid, %s::uuid, now()::date)"
-    tenant = str(world.acme.tenant_id)
+    given = (str(world.acme.tenant_id), event_id)
     with pytest.raises(KeyError):
-        interrupt(world, (insert, (tenant, event_id)), (seen, (tenant, event_id)))
-    with plain_transaction({world.acme.tenant_id}) as plain:
-        assert plain.execute(seen, (tenant, event_id)).fetchall() == []
-        plain.execute(insert, (tenant, event_id))
-    with plain_transaction({world.stranger.tenant_id}) as plain:
-        assert plain.execute(seen, (tenant, event_id)).fetchall() == []
-    with plain_transaction({world.acme.tenant_id}) as plain:
-        assert plain.execute(seen, (tenant, event_id)).fetchall() == [(1,)]
+        interrupt(world.acme, (insert, given), (seen, given))
+    assert ask(world.acme, (seen, given), (insert, given)) == [[], []]
+    assert ask(world.stranger, (seen, given)) == [[]]
+    assert ask(world.acme, (seen, given)) == [[(1,)]]
+
+
+def test_a_transaction_whose_caller_is_cancelled_is_undone(world: World) -> None:
+    event_id, seen = str(uuid4()), "select 1 from event_seen where tenant_id = %s::uuid and event_id = %s::uuid"
+    insert = "insert into event_seen (tenant_id, event_id, seen_on) values (%s::uuid, %s::uuid, now()::date)"
+    given = (str(world.acme.tenant_id), event_id)
+
+    async def work(plain: Plain) -> None:
+        plain.execute(insert, given)
+        await plain.answered()
+        plain.execute("select pg_sleep(20)")
+        await plain.answered()
+
+    async def cancel() -> None:
+        async def transaction() -> None:
+            async with plain_transaction({world.acme.tenant_id}) as plain:
+                await work(plain)
+
+        running = asyncio.create_task(transaction())
+        await asyncio.sleep(0.2)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(cancel())
+    assert ask(world.acme, (seen, given)) == [[]]
 
 
 def test_a_connection_that_is_ended_is_told_and_replaced(world: World) -> None:
     ended: list[int] = []
+
+    async def end(plain: Plain) -> None:
+        ended.append(await backend(plain))
+        plain.execute("select pg_terminate_backend(pg_backend_pid())")
+        plain.execute("select 1")
+        await plain.answered()
+
     with pytest.raises((AdminShutdown, psycopg.OperationalError)):
-        end(world, ended)
-    for _ in range(5):  # whichever of the pool's connections it is
-        with plain_transaction({world.acme.tenant_id}) as plain:
-            assert backend(plain) not in ended
+        within(world.acme, end)
+    for _ in range(5):  # whichever of the kept connections it is
+        assert within(world.acme, backend) not in ended
     assert len(ended) == 1
+
+
+def test_a_kept_connection_that_the_server_has_ended_is_replaced(world: World, engines: Cluster) -> None:
+    async def end_while_kept() -> None:
+        connections = database().plain
+        connection, prepared = await connections.take()
+        connections.give_back(connection, prepared)
+        with psycopg.connect(engines.superuser_url, autocommit=True) as superuser:
+            superuser.execute("select pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        async with asyncio.timeout(20):
+            while not has_ended(connection):
+                await asyncio.sleep(0.01)
+
+    asyncio.run(end_while_kept())
+    assert ask(world.acme, ("select 1", ())) == [[(1,)]]
+
+
+async def backend(plain: Plain) -> int:
+    pid = plain.execute("select pg_backend_pid()")
+    await plain.answered()
+    return int(pid.rows()[0][0])

@@ -1,17 +1,19 @@
-"""Timer-less group commit: what has queued while one transaction committed goes into the next one (decision 0022).
+"""Timer-less group commit: what has queued while one transaction committed goes into the next one (decision 0030).
 
-One thread, one connection. Each request is answered once the transaction that holds its events is on disk (G1). What a
-batch cannot take, or what makes it fail, is told to go alone: a transaction of its own then says what is the matter.
+One task of the event loop, one connection. Each request is answered once the transaction that holds its events is on
+disk (G1). What a batch cannot take, or what makes it fail, is told to go alone: a transaction of its own then says what
+is the matter.
 """
 
 import asyncio
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 from time import sleep
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import structlog
 from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
@@ -43,70 +45,80 @@ class _Waiting:
     """A request in the queue, and whom to tell."""
 
     posted: Posted
-    loop: asyncio.AbstractEventLoop
     kept: "asyncio.Future[None]"
 
 
 class Flusher:
-    """Takes requests from event loops and keeps them, many in one transaction."""
+    """Takes requests and keeps them, many in one transaction. Each event loop that asks has a queue of its own."""
 
     def __init__(self, *, most_events: int = MOST_EVENTS) -> None:
         self._most_events = most_events
-        self._lock = Lock()
-        self._queue: deque[_Waiting] = deque()
-        self._is_busy = False
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="flusher")
+        self._queues: WeakKeyDictionary[asyncio.AbstractEventLoop, _Queue] = WeakKeyDictionary()
         self._news = _News()
 
-    async def keep(self, posted: Posted) -> None:
-        """Return once the events of a request are on disk (G1).
+    def keep(self, posted: Posted) -> "asyncio.Future[None]":
+        """Return what is done once the events of a request are on disk (G1).
 
-        raises  GoAlone; Unavailable where the database cannot be reached
+        It raises GoAlone; Unavailable where the database cannot be reached.
         """
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(posted, loop, loop.create_future())
-        with self._lock:
-            self._queue.append(waiting)
-            must_wake, self._is_busy = not self._is_busy, True
-        if must_wake:
-            self._thread.submit(self._run)
-        await waiting.kept
+        queue = self._queues.get(loop)
+        if queue is None:
+            queue = self._queues[loop] = _Queue(self._most_events, self._news)
+        return queue.add(posted, loop)
 
-    def _run(self) -> None:
-        while batch := self._next():
-            self._flush(batch)
+
+class _Queue:
+    """What waits in one event loop, and the task that keeps it."""
+
+    def __init__(self, most_events: int, news: "_News") -> None:
+        self._most_events, self._news = most_events, news
+        self._waiting: deque[_Waiting] = deque()
+        self._running: asyncio.Task[None] | None = None
+
+    def add(self, posted: Posted, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
+        waiting = _Waiting(posted, loop.create_future())
+        self._waiting.append(waiting)
+        if self._running is None:
+            self._running = loop.create_task(self._run())
+        return waiting.kept
+
+    async def _run(self) -> None:
+        try:
+            while batch := self._next():
+                await self._flush(batch)
+        finally:
+            self._running = None
 
     def _next(self) -> list[_Waiting]:
         """Take what has queued, at most `most_events` events of it; nothing ends the run."""
         batch: list[_Waiting] = []
         events = 0
-        with self._lock:
-            while self._queue and (not batch or events + len(self._queue[0].posted.events) <= self._most_events):
-                batch.append(self._queue.popleft())
-                events += len(batch[-1].posted.events)
-            self._is_busy = bool(batch)
+        while self._waiting and (not batch or events + len(self._waiting[0].posted.events) <= self._most_events):
+            batch.append(self._waiting.popleft())
+            events += len(batch[-1].posted.events)
         return batch
 
-    def _flush(self, batch: Sequence[_Waiting]) -> None:
+    async def _flush(self, batch: Sequence[_Waiting]) -> None:
         try:
-            self._keep(batch, tries=MOST_TRIES)
+            await self._keep(batch, tries=MOST_TRIES)
         except Exception as error:  # noqa: BLE001  # whoever waits must be told, whatever it was
             log.error("ingest.flush_failed", error=type(error).__name__)
             _tell(batch, GoAlone)
 
-    def _keep(self, batch: Sequence[_Waiting], *, tries: int) -> None:
+    async def _keep(self, batch: Sequence[_Waiting], *, tries: int) -> None:
         """Keep a batch and tell each request; where that fails, parts of it."""
         if not batch:
             return
         try:
-            sites = _keep_together([one.posted for one in batch])
+            sites = await _keep_together([one.posted for one in batch])
         except Apart as apart:
             alone = {id(posted) for posted in apart.posted}
             _tell([one for one in batch if id(one.posted) in alone], GoAlone)
-            self._keep([one for one in batch if id(one.posted) not in alone], tries=tries)
+            await self._keep([one for one in batch if id(one.posted) not in alone], tries=tries)
         except (Overtaken, DeadlockDetected, SerializationFailure):
             if tries > 1:
-                self._keep(batch, tries=tries - 1)
+                await self._keep(batch, tries=tries - 1)
             else:
                 _tell(batch, GoAlone)
         except LockNotAvailable:
@@ -120,33 +132,24 @@ class Flusher:
                 _tell(batch, GoAlone)
                 return
             middle = len(batch) // 2
-            self._keep(batch[:middle], tries=tries)
-            self._keep(batch[middle:], tries=tries)
+            await self._keep(batch[:middle], tries=tries)
+            await self._keep(batch[middle:], tries=tries)
         else:
             _tell(batch, None)
             self._news.tell(sites)
 
 
-def _keep_together(batch: Sequence[Posted]) -> set[SiteKey]:
-    with plain_transaction({posted.site.tenant_id for posted in batch}) as connection:
-        sites = take_batch(connection, batch)
+async def _keep_together(batch: Sequence[Posted]) -> set[SiteKey]:
+    async with plain_transaction({posted.site.tenant_id for posted in batch}) as connection:
+        sites = await take_batch(connection, batch)
         hit("ingest.before_commit")
     hit("ingest.after_commit")
     return sites
 
 
 def _tell(batch: Iterable[_Waiting], error: Callable[[], Exception] | None) -> None:
-    """Wake those who wait, each loop once."""
-    by_loop: defaultdict[asyncio.AbstractEventLoop, list[_Waiting]] = defaultdict(list)
+    """Wake those who wait."""
     for waiting in batch:
-        by_loop[waiting.loop].append(waiting)
-    for loop, these in by_loop.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_wake, these, error)
-
-
-def _wake(these: Iterable[_Waiting], error: Callable[[], Exception] | None) -> None:
-    for waiting in these:
         if waiting.kept.done():  # the caller hung up
             continue
         if error is None:

@@ -4,21 +4,20 @@
 reads (G7). It commits at the end of the block and rolls back on an exception; nothing else in the system commits.
 """
 
-import select
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from threading import local
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
-from psycopg import Connection
+import psycopg
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 from sqlmodel import Session
 
 from modori.kernel.ids import PLATFORM, TenantId
-from modori.storage.pipelined import Pipelined
+from modori.storage.pipelined import Pipelined, PlainConnections, has_ended
 
 POOL_SIZE = 16
 """At most 16 backends serve 200 operators faster than 200 do (measured: p99 3.7 ms against 139 ms)."""
@@ -39,12 +38,12 @@ class Database:
 
     app: Engine
     scan: Engine
-    plain: Engine
+    plain: PlainConnections
 
     def dispose(self) -> None:
         self.app.dispose()
         self.scan.dispose()
-        self.plain.dispose()
+        self.plain.close()
 
 
 Plain = Pipelined
@@ -55,13 +54,15 @@ LOCK_WAIT_MS: Final = 100
 requests themselves, each in a transaction of its own (decision 0022 had a second)."""
 STATEMENT_MS: Final = 5000
 """Of a plain transaction. What takes longer is given up, nothing of it is kept, and its callers are to come again."""
-_PLAIN_SETTINGS: Final = (
-    "select set_config('app.tenants', %s, true), set_config('enable_seqscan', 'off', true),"
-    " set_config('plan_cache_mode', 'force_generic_plan', true),"
-    f" set_config('lock_timeout', '{LOCK_WAIT_MS}', true), set_config('statement_timeout', '{STATEMENT_MS}', true)"
+_OPTIONS: Final = "-c timezone=UTC"
+_PLAIN_OPTIONS: Final = (
+    f"{_OPTIONS} -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
+    f" -c lock_timeout={LOCK_WAIT_MS} -c statement_timeout={STATEMENT_MS}"
 )
+_CONNECT_S: Final = 5
+_BIND: Final = "select set_config('app.tenants', %s, true)"
 
-_LIVENESS: Final = {
+_LIVENESS: Final[dict[str, Any]] = {
     "tcp_user_timeout": 5000,  # ms
     "keepalives": 1,
     "keepalives_idle": 5,
@@ -83,7 +84,7 @@ def make_engine(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
         max_overflow=0,
         hide_parameters=True,  # an error's text goes into logs, and parameters hold personal values
         pool_timeout=10,
-        connect_args={"options": "-c timezone=UTC", "connect_timeout": 5, **_LIVENESS},
+        connect_args={"options": _OPTIONS, "connect_timeout": _CONNECT_S, **_LIVENESS},
     )
     event.listen(engine, "checkout", _refuse_ended)
     return engine
@@ -96,11 +97,7 @@ def _refuse_ended(connection: Any, _record: object, _borrower: object) -> None:
     round trip in each transaction.
     raises  DisconnectionError, which the pool takes up
     """
-    if connection.closed:
-        raise DisconnectionError()
-    looking = select.poll()
-    looking.register(connection.fileno(), select.POLLIN)
-    if looking.poll(0):
+    if has_ended(connection):
         raise DisconnectionError()
 
 
@@ -110,9 +107,13 @@ def connect(*, app_url: str, scan_url: str, pool_size: int = POOL_SIZE) -> Datab
     _database = Database(
         app=make_engine(app_url, pool_size=pool_size),
         scan=make_engine(scan_url, pool_size=4),
-        plain=make_engine(app_url, pool_size=4),
+        plain=PlainConnections(lambda: _connect_plainly(app_url)),
     )
     return _database
+
+
+def _connect_plainly(app_url: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(app_url, autocommit=True, options=_PLAIN_OPTIONS, connect_timeout=_CONNECT_S, **_LIVENESS)
 
 
 def disconnect() -> None:
@@ -189,9 +190,9 @@ def scan_transaction() -> Iterator[Session]:
         yield session
 
 
-@contextmanager
-def plain_transaction(tenant_ids: Collection[UUID]) -> Iterator[Plain]:
-    """Open a transaction over several tenants on a bare connection, its statements pipelined.
+@asynccontextmanager
+async def plain_transaction(tenant_ids: Collection[UUID]) -> AsyncIterator[Plain]:
+    """Open a transaction over several tenants on a bare connection, its statements pipelined, in this event loop.
 
     For ingest's flusher alone: it runs a handful of set-based statements hundreds of times a second, and what
     SQLAlchemy adds to each would be most of its price. They reach rows by keys: sequential scans are off, so that a
@@ -199,24 +200,20 @@ def plain_transaction(tenant_ids: Collection[UUID]) -> Iterator[Plain]:
     for a lock, or takes longer than STATEMENT_MS.
     raises  psycopg's errors, unwrapped
     """
-    borrowed = database().plain.raw_connection()
-    connection = cast(Connection[Any], borrowed.driver_connection)
-    _in_transaction.depth = getattr(_in_transaction, "depth", 0) + 1
+    connections = database().plain
+    connection, prepared = await connections.take()
     try:
-        plain = Pipelined(connection, borrowed.info.setdefault("prepared", {}))
+        plain = Pipelined(connection, prepared)
         try:
             plain.execute("begin")
-            plain.execute(_PLAIN_SETTINGS, ("{" + ",".join(str(one) for one in tenant_ids) + "}",))
+            plain.execute(_BIND, ("{" + ",".join(map(str, tenant_ids)) + "}",))
             yield plain
-            plain.commit()
+            await plain.commit()
         except BaseException:
-            plain.roll_back()
+            await plain.roll_back()
             raise
     finally:
-        _in_transaction.depth -= 1
-        if connection.closed:
-            borrowed.invalidate()
-        borrowed.close()
+        connections.give_back(connection, prepared)
 
 
 def in_transaction() -> bool:

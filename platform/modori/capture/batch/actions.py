@@ -3,7 +3,10 @@
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+from psycopg.errors import ForeignKeyViolation
 
 from modori.capture.actions import event_row, form_field
 from modori.capture.batch import queries
@@ -24,7 +27,6 @@ from modori.people.batch import queries as people
 from modori.people.model import ContactKind
 from modori.storage import crypto
 from modori.storage.db import Plain
-from modori.storage.pipelined import Answer
 
 SiteKey = tuple[UUID, UUID]
 """tenant_id, site_id."""
@@ -42,7 +44,7 @@ class Overtaken(Exception):
     """Another transaction has just made what this one was about to: run the batch again. Nothing was kept."""
 
 
-def take_batch(connection: Plain, batch: Sequence[Posted]) -> set[SiteKey]:
+async def take_batch(connection: Plain, batch: Sequence[Posted]) -> set[SiteKey]:
     """Keep the events of some browsers' requests and fold them into their visitors' episodes, each event once.
 
     The transaction is the caller's, bound to all the batch's tenants; only what `visits.may_share` allows may come.
@@ -51,27 +53,14 @@ def take_batch(connection: Plain, batch: Sequence[Posted]) -> set[SiteKey]:
     """
     now = max(posted.received_at for posted in batch)
     arrived = gather(batch)
-    fresh, visits, meeting = _read(connection, arrived, now=now)
+    fresh, visits, meeting = await _read(connection, arrived, now=now)
     if meeting.apart:
         raise Apart(_requests_of(meeting.apart))
-    made = _write_episodes(connection, visits)
-    if meeting.brought or meeting.replaced:
-        _refuse_overtaken(visits, made)
-        _write_contacts(connection, meeting, now=now)
-    if meeting.names:
-        people.name_persons(connection, names=meeting.names)
-    episode_of = {(one.key, event_id): one.episode_id for one in visits for event_id in one.folded}
-    rows = [
-        event_row(one.event, one.posted.site, one.posted.received_at, episode_of.get((visitor_of(one), one.event.id)))
-        for one in fresh
-    ]
-    if rows:
-        queries.insert_events(connection, rows=rows)
-    _refuse_overtaken(visits, made)
+    await _write(connection, fresh, visits, meeting, now=now)
     return {(one.posted.site.tenant_id, one.posted.site.site_id) for one in fresh}
 
 
-def _read(
+async def _read(
     connection: Plain, arrived: dict[tuple[UUID, UUID], Arrived], *, now: datetime
 ) -> tuple[list[Arrived], list[Visit], Meeting]:
     """Remember the ids, lock the episodes, read what is known of the contact points; then decide. One way and back."""
@@ -103,17 +92,18 @@ def _read(
                 for i, key in enumerate(points)
             ],
         )
-    fresh = [every[row[0]] for row in seen.fetchall()]
+    await connection.answered()
+    fresh = [every[row[0]] for row in seen.rows()]
     ordered_at: dict[VisitorKey, datetime] = {}
     refusing: set[VisitorKey] = set()
-    for i, at, has_refused in marks.fetchall():
+    for i, at, has_refused in marks.rows():
         if at is not None:
             ordered_at[keys[i]] = at
         if has_refused:
             refusing.add(keys[i])
     visits = fold_visits(
         fresh,
-        episodes={keys[row[0]]: CurrentEpisode(*row[1:]) for row in current.fetchall()},
+        episodes={keys[row[0]]: CurrentEpisode(*row[1:]) for row in current.rows()},
         ordered_at=ordered_at,
     )
     apart = _requests_of([visit for visit in visits if visit.key in refusing])
@@ -125,41 +115,61 @@ def _read(
     has_name: dict[VisitorKey, bool] = {}
     known: dict[PointKey, KnownPoint] = {}
     if wanted:
-        for i, point_id, kind, index, source, at, is_named in held.fetchall():
+        for i, point_id, kind, index, source, at, is_named in held.rows():
             attached.setdefault(keys[i], []).append(Attached(point_id, ContactKind(kind), index, source, at))
             has_name[keys[i]] = is_named
-        known = {points[row[0]]: KnownPoint(*row[1:]) for row in met.fetchall()}
+        known = {points[row[0]]: KnownPoint(*row[1:]) for row in met.rows()}
     return fresh, visits, meet(visits, known=known, attached=attached, has_name=has_name, now=now)
 
 
-def _write_episodes(connection: Plain, visits: Sequence[Visit]) -> Answer[tuple[int]] | None:
-    """Insert the new episodes and write the locked ones back, before any contact point is locked (G2)."""
-    rows = [episode_row(visit, sealed_fields=_sealed(visit)) for visit in visits if visit.draft is not None]
-    return queries.write_episodes(connection, rows=rows) if rows else None
+async def _write(
+    connection: Plain, fresh: Sequence[Arrived], visits: Sequence[Visit], meeting: Meeting, *, now: datetime
+) -> None:
+    """Send all that is to be written, in G2's order, and look at what came of it: what is wrong is rolled back.
 
-
-def _refuse_overtaken(visits: Sequence[Visit], made: Answer[tuple[int]] | None) -> None:
-    """Wait for the episodes that were to be inserted, if any. raises Overtaken where one is there already"""
-    new = sum(visit.is_new for visit in visits)
-    if new and made is not None and made.fetchall() != [(new,)]:
+    raises  Overtaken; Apart where a contact point has ordered since its episode began
+    """
+    folded = [visit for visit in visits if visit.draft is not None]
+    episodes = [episode_row(visit, sealed_fields=_sealed(visit)) for visit in folded]
+    made = queries.write_episodes(connection, rows=episodes) if episodes else None
+    has_contacts = bool(meeting.brought or meeting.replaced)
+    points = people.insert_points(connection, rows=meeting.new_points) if meeting.new_points else None
+    if has_contacts:
+        marks = people.lock_points(connection, ids=meeting.point_ids())
+        counts = queries.count_contact_points(connection, brought=meeting.counted(now))
+        if meeting.replaced:
+            queries.detach(connection, rows=meeting.replaced)
+        queries.attach(connection, rows=meeting.attached())
+    if meeting.names:
+        people.name_persons(connection, names=meeting.names)
+    if fresh:
+        queries.insert_events(connection, rows=_event_rows(fresh, visits))
+    new = sum(visit.is_new for visit in folded)
+    if not new and not has_contacts:
+        return
+    try:
+        await connection.answered()
+    except ForeignKeyViolation as error:  # what a contact point was to be attached to was not inserted
+        raise Overtaken from error
+    if new and made is not None and made.rows() != [(new,)]:
         raise Overtaken
-
-
-def _write_contacts(connection: Plain, meeting: Meeting, *, now: datetime) -> None:
-    made = people.insert_points(connection, rows=meeting.new_points) if meeting.new_points else None
-    marks = people.lock_points(connection, ids=meeting.point_ids())
-    counts = queries.count_contact_points(connection, brought=meeting.counted(now))
-    if meeting.replaced:
-        queries.detach(connection, rows=meeting.replaced)
-    queries.attach(connection, rows=meeting.attached())
-    if made is not None and made.fetchall() != [(len(meeting.new_points),)]:
+    if points is not None and points.rows() != [(len(meeting.new_points),)]:
         raise Overtaken
-    ended = meeting.ordered_since(marks.fetchall())
-    if ended:
-        raise Apart(_requests_of(ended))
-    held = meeting.held(counts.fetchall())
-    if held:
-        queries.hold_episodes(connection, rows=held)
+    if has_contacts:
+        ended = meeting.ordered_since(marks.rows())
+        if ended:
+            raise Apart(_requests_of(ended))
+        held = meeting.held(counts.rows())
+        if held:
+            queries.hold_episodes(connection, rows=held)
+
+
+def _event_rows(fresh: Sequence[Arrived], visits: Sequence[Visit]) -> list[dict[str, Any]]:
+    episode_of = {(one.key, event_id): one.episode_id for one in visits for event_id in one.folded}
+    return [
+        event_row(one.event, one.posted.site, one.posted.received_at, episode_of.get((visitor_of(one), one.event.id)))
+        for one in fresh
+    ]
 
 
 def _sealed(visit: Visit) -> bytes | None:
