@@ -156,12 +156,19 @@ def test_from_an_abandoned_cart_to_a_line_on_the_statement(demo: dict[str, Any],
     operator.keyboard.press("1")
     expect(operator.locator("main")).to_contain_text("購入の意向")
 
-    # The link of the mail leads back to the cart; the order comes from the shop's server.
+    # On another device the link of the mail brings the cart back, and the form to whoever names its address.
     back = _page(browser, complaints)
     back.goto(next(link for link in mail["links"] if "/t/" in link))
     back.click("#to-checkout")
+    asked = back.get_by_role("textbox", name="メールアドレスまたは電話番号")
+    expect(asked).to_be_visible()
+    assert email not in back.content()
+    asked.fill(email)
+    asked.press("Enter")
+    expect(asked).to_have_count(0)
     for field, value in person.items():
-        back.fill(field, value)
+        expect(back.locator(field)).to_have_value(value)
+    # The order comes from the shop's server.
     back.wait_for_timeout(2500)  # the page tells of its token; messages wait while it is open
     back.click("#place-order")
     order_id = back.get_attribute("#order-id", "data-order")

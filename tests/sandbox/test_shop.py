@@ -86,7 +86,7 @@ def test_the_sdk_is_embedded_as_documented_and_the_policy_lets_nothing_else_in(
     assert not re.search(r"\son[a-z]+=", page.text)
 
 
-def test_the_cart_that_is_told_to_modori_can_be_rebuilt_from_its_url_elsewhere(
+def test_a_cart_that_a_link_brought_back_fills_an_empty_cart_elsewhere_and_no_other(
     shop: httpx.Client, outside: Outside
 ) -> None:
     shop.post("/cart", data={"product": "kyusu", "quantity": "2"})
@@ -95,11 +95,20 @@ def test_the_cart_that_is_told_to_modori_can_be_rebuilt_from_its_url_elsewhere(
     assert cart["items"][0]["stock"] == 120
     assert shop.get(cart["items"][0]["image"]).content.startswith(b"\x89PNG")
     with plain_http(outside.settings.shop_url) as elsewhere:
-        page = elsewhere.get(cart["url"] + "&modori_t=token")
-        rebuilt = facts(page)["cart"]
+        assert facts(elsewhere.get(cart["url"] + "?modori_t=token"))["cart"]["items"] == []
+        restoring = outside.settings.shop_url + "/cart/restored"
+        assert elsewhere.post(restoring, data={"items": "kyusu:2"}).status_code == 204
+        rebuilt = facts(elsewhere.get(cart["url"]))["cart"]
         assert (rebuilt["value"], rebuilt["items"]) == (cart["value"], cart["items"])
         assert rebuilt["id"] == elsewhere.cookies["cart_id"] != cart["id"]
         assert facts(elsewhere.get(outside.settings.shop_url + "/checkout"))["cart"]["id"] == rebuilt["id"]
+        elsewhere.post(restoring, data={"items": "donabe:1"})
+        assert facts(elsewhere.get(cart["url"]))["cart"]["items"] == rebuilt["items"], "the newer cart stays"
+
+
+def test_a_restored_cart_holds_no_more_than_there_is(shop: httpx.Client) -> None:
+    shop.post("/cart/restored", data={"items": "chawan:9,nothing:1"})  # three are left
+    assert facts(shop.get("/cart"))["cart"]["value"] == 3 * 2480
 
 
 def test_the_cart_can_be_changed_and_emptied(shop: httpx.Client) -> None:

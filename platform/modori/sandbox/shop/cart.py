@@ -1,4 +1,4 @@
-"""A cart as text: `donabe:1,kyusu:2`. It lives in a cookie and in the address of the cart page."""
+"""A cart as text: `donabe:1,kyusu:2`. It lives in a cookie, and comes back as text when a link restores it."""
 
 from __future__ import annotations
 

@@ -45,6 +45,7 @@ class Shop:
             Route("/cart", self.cart, methods=["GET"]),
             Route("/cart", self.add_to_cart, methods=["POST"]),
             Route("/cart/items", self.change_cart, methods=["POST"]),
+            Route("/cart/restored", self.restore_cart, methods=["POST"]),
             Route("/checkout", self.checkout, methods=["GET"]),
             Route("/checkout", self.place_order, methods=["POST"]),
             Route("/thanks/{order}", self.thanks),
@@ -65,14 +66,22 @@ class Shop:
         return self._page(request, "product.html", product=self._product(request, product_id))
 
     async def cart(self, request: Request) -> Response:
-        """`?items=` carries a cart to another device: it becomes the cart of this browser."""
         items = _cart_of(request)
-        if carried := parse_items(request.query_params.get("items", "")):
-            items = carried
-        if carried:
-            _cart_id(request)
-        answer = self._page(request, "cart.html", items=items, lines=self._lines(request, items))
-        return _with_cart(request, answer, items) if carried else answer
+        return self._page(request, "cart.html", items=items, lines=self._lines(request, items))
+
+    async def restore_cart(self, request: Request) -> Response:
+        """Lay what Modori's link brought back into this browser's cart, as far as it is in stock.
+
+        A cart that holds something already is the newer one, and stays as it is.
+        """
+        form = await request.form()
+        items = _cart_of(request)
+        if not items:
+            stock = self.orders.stock()
+            brought = parse_items(str(form.get("items", "")))
+            left = {product_id: min(quantity, stock[product_id]) for product_id, quantity in brought.items()}
+            items = {product_id: quantity for product_id, quantity in left.items() if quantity}
+        return _with_cart(request, Response(status_code=204), items)
 
     async def add_to_cart(self, request: Request) -> Response:
         form = await request.form()
@@ -240,7 +249,7 @@ class Shop:
         facts = {"currency": "JPY", "value": total(items), "items": rows}
         if cart_id := request.cookies.get("cart_id"):
             facts["id"] = cart_id
-        facts["url"] = f"{base}/cart?{urlencode({'items': format_items(items)})}" if items else f"{base}/cart"
+        facts["url"] = f"{base}/cart"
         return facts
 
     def _order(self, request: Request) -> Order:

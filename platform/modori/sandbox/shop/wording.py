@@ -4,7 +4,7 @@ from __future__ import annotations
 
 WORDING: dict[str, dict[str, str]] = {
     "ja": {
-        "shop": "台所道具 ひより",
+        "shop": "みなと道具店",
         "tagline": "毎日の台所に、長く使える道具を。",
         "skip": "本文へ",
         "other_language": "English",
@@ -72,7 +72,7 @@ WORDING: dict[str, dict[str, str]] = {
         "not_found": "お探しのページは見つかりませんでした。",
     },
     "en": {
-        "shop": "Hiyori Kitchen",
+        "shop": "Minato Kitchen",
         "tagline": "Tools for every day, made to last.",
         "skip": "Skip to content",
         "other_language": "日本語",
