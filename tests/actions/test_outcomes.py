@@ -200,6 +200,25 @@ def test_orders_of_proven_sources_show_that_the_feed_lives(world: World) -> None
     assert seen() == NOW  # written at most every ten seconds
     place(world.acme, now=LATER, settled=False)
     assert seen() == LATER
+    place(world.stranger, now=LATER + DAY, settled=False)
+    assert seen() == LATER
+
+
+def test_a_repeated_order_is_word_up_to_when_it_was_placed(world: World) -> None:
+    def seen() -> Any:
+        with tenant_transaction(world.acme.tenant_id) as session:
+            return session.connection().execute(text("select order_feed_seen_at from tenant")).scalar_one()
+
+    place(world.acme, now=NOW, settled=False, id="timed", at=NOW)
+    place(world.acme, now=NOW, settled=False, id="untimed")
+    nine_hours_on = NOW + timedelta(hours=9)
+    place(world.acme, now=nine_hours_on, settled=False, id="timed", at=NOW)
+    place(world.acme, now=nine_hours_on, settled=False, id="untimed")  # its instant is the one on record
+    assert seen() == NOW
+    place(world.acme, now=nine_hours_on, settled=False, id="an hour late", at=nine_hours_on - timedelta(hours=1))
+    assert seen() == nine_hours_on - timedelta(hours=1)
+    place(world.acme, now=nine_hours_on, settled=False, id="live", at=nine_hours_on - timedelta(minutes=4))
+    assert seen() == nine_hours_on
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,16 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from modori.api import feed
+from modori.api import feed, orders
+from modori.api.edge import ApiConfig
 from modori.kernel import clock
 from modori.people.model import Channel
 from modori.sending import actions as sending
+from modori.sending.ports import Permit
 from modori.storage import db
 from modori.storage.db import tenant_transaction
 from tests.asking import Asking
-from tests.leadworld import make_lead
+from tests.leadworld import LeadWorld, make_lead
 from tests.orderworld import CONTENT
 from tests.questions import ask_one, change
 from tests.world import NOW, World
@@ -31,6 +33,7 @@ def _it_is_wednesday_morning() -> Iterator[None]:
 def app(database: db.Database) -> Asking:
     made = FastAPI()
     made.include_router(feed.make_router())
+    made.include_router(orders.make_router(ApiConfig(public_url="https://modori.example")))
     return Asking(made)
 
 
@@ -39,28 +42,66 @@ def say(app: Asking, world: World, body: Any, *, key: str | None = None) -> http
     return app.post("/v1/feed", json=body, headers=headers)
 
 
+def order(app: Asking, world: World, body: dict[str, Any]) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {world.acme.secret_key}"}
+    return app.post("/v1/orders", json={"currency": "JPY", "value": 4980} | body, headers=headers)
+
+
 def heard(world: World) -> datetime | None:
     at: datetime | None = ask_one(world.acme.tenant_id, "select order_feed_seen_at from tenant")
     return at
 
 
+def begin(lead: LeadWorld) -> Any:
+    """Try to send the lead's message now."""
+    tenant_id = lead.tenant.tenant_id
+    change(tenant_id, "update touch set state = 'claimed', claimed_at = :now", now=NOW)
+    with tenant_transaction(tenant_id) as session:
+        return sending.begin_touch(
+            session, tenant_id=tenant_id, touch_id=lead.touch_id, content=CONTENT, deadline_s=30, now=NOW
+        )
+
+
+def is_held(lead: LeadWorld) -> bool:
+    answer = begin(lead)
+    if isinstance(answer, sending.Deferred):
+        assert answer.reason.value == "feed_stale"
+        return True
+    assert isinstance(answer, Permit)
+    return False
+
+
 def test_a_quiet_hour_lets_what_was_held_go_out(app: Asking, world: World) -> None:
     lead = make_lead(world.acme, channel=Channel.EMAIL)
     change(world.acme.tenant_id, "update tenant set order_feed_max_age_s = 3600, order_feed_seen_at = null")
-
-    def begin() -> Any:
-        with tenant_transaction(world.acme.tenant_id) as session:
-            return sending.begin_touch(
-                session, tenant_id=world.acme.tenant_id, touch_id=lead.touch_id, content=CONTENT, deadline_s=30, now=NOW
-            )
-
-    held = begin()
-    assert isinstance(held, sending.Deferred)
-    assert held.reason.value == "feed_stale"
+    assert is_held(lead)
     assert say(app, world, {}).status_code == 200
-    change(world.acme.tenant_id, "update touch set state = 'claimed', claimed_at = :now", now=NOW)
-    assert not isinstance(begin(), sending.Deferred)
+    assert not is_held(lead)
     assert ask_one(world.stranger.tenant_id, "select order_feed_seen_at from tenant") is None
+
+
+def test_orders_of_an_outage_let_nothing_go_until_they_have_caught_up(app: Asking, world: World) -> None:
+    """The shop's job sends the oldest first: whose order comes later in it must not be reminded meanwhile."""
+    lead = make_lead(world.acme, channel=Channel.EMAIL)
+    ago = NOW - timedelta(hours=9)
+    change(world.acme.tenant_id, "update tenant set order_feed_max_age_s = 3600, order_feed_seen_at = :at", at=ago)
+    for hours in (9, 5, 2):
+        at = NOW - timedelta(hours=hours)
+        for _ in ("first", "repeated"):
+            answer = order(app, world, {"id": f"A-{hours}", "at": at.isoformat()})
+            assert answer.status_code in (200, 201)
+        assert is_held(lead), hours
+        assert heard(world) == at
+    assert order(app, world, {"id": "A-0", "at": (NOW - timedelta(minutes=2)).isoformat()}).status_code == 201
+    assert not is_held(lead)
+
+
+def test_a_live_order_lets_what_was_held_go_out(app: Asking, world: World) -> None:
+    lead = make_lead(world.acme, channel=Channel.EMAIL)
+    change(world.acme.tenant_id, "update tenant set order_feed_max_age_s = 3600, order_feed_seen_at = null")
+    assert is_held(lead)
+    assert order(app, world, {"id": "A-1"}).status_code == 201
+    assert not is_held(lead)
 
 
 def test_the_newest_word_counts(app: Asking, world: World) -> None:

@@ -17,6 +17,7 @@ from modori.outcomes.rules import (
     NoResult,
     OrderFacts,
     attribute,
+    heard_until,
     judge_instant,
 )
 
@@ -155,3 +156,22 @@ def test_rules_13_an_order_after_a_call_was_solicited_by_it(
 )
 def test_clocks_far_off_are_noticed(ahead: timedelta, verdict: Clock) -> None:
     assert judge_instant(PLACED_AT + ahead, now=PLACED_AT) is verdict
+
+
+@pytest.mark.parametrize(
+    ("placed_ago", "is_live_source", "heard_ago"),
+    [
+        (timedelta(0), True, timedelta(0)),
+        (timedelta(minutes=5), True, timedelta(0)),  # the last instant of a live report
+        (timedelta(minutes=5, seconds=1), True, timedelta(minutes=5, seconds=1)),
+        (timedelta(hours=9), True, timedelta(hours=9)),
+        (timedelta(minutes=1), False, timedelta(minutes=1)),  # a file says nothing of what came after it
+        (timedelta(minutes=-1), True, timedelta(0)),  # a fast clock vouches for nothing that is to come
+        (timedelta(minutes=-1), False, timedelta(0)),
+    ],
+)
+def test_an_order_that_comes_late_is_word_up_to_itself(
+    placed_ago: timedelta, is_live_source: bool, heard_ago: timedelta
+) -> None:
+    now = PLACED_AT
+    assert heard_until(now - placed_ago, is_live_source=is_live_source, now=now) == now - heard_ago

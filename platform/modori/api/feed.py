@@ -40,8 +40,10 @@ def post_feed(
 ) -> Any:
     """Say that every order up to an instant has been reported, so that a quiet hour is not taken for a broken feed.
 
-    Each order reported is word of the feed by itself. Where a limit is set and nothing was said for longer, messages
-    and calls are held. The newest word counts; an older one changes nothing.
+    An order reported within five minutes of its `at` (or without one) is word up to now by itself; a later report of
+    it only up to its own `at`, so that the first orders sent after an outage do not vouch for those still to come.
+    Where a limit is set and the word is older, messages and calls are held. The newest word counts; an older one
+    changes nothing. After an outage send the orders first and this last.
     """
     now = clock.now()
 

@@ -80,7 +80,11 @@ def post_order(
     said: Annotated[Said[OrderIn], Depends(body_of(OrderIn))],
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Report an order: it stops every message to this person at once. 201; the same order again, 200."""
+    """Report an order: it stops every message to this person at once. 201; the same order again, 200.
+
+    It is word of the order feed, too: up to now if it was placed within the last five minutes (or has no `at`, the
+    first time), else up to its `at`. Send `at` with every order that comes late; see `POST /v1/feed`.
+    """
     now = clock.now()
     unreadable: list[tuple[str, str]] = []
 

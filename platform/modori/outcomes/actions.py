@@ -23,7 +23,7 @@ from modori.outcomes import queries
 from modori.outcomes.errors import OrderDiffers, ReversalDiffers, ReversalExceedsOrder
 from modori.outcomes.model import Order, OrderSource, Reversal
 from modori.outcomes.reading import ReadOrder, possible_instant, read_order
-from modori.outcomes.rules import MATCH_BACK, START_TOLERANCE
+from modori.outcomes.rules import MATCH_BACK, START_TOLERANCE, heard_until
 from modori.outcomes.wire import OrderIn, ReversalIn
 from modori.outreach import actions as outreach
 from modori.people import actions as people
@@ -102,9 +102,9 @@ def record_order(
         order_id=str(known.order_id),
     )
     if proves:
-        # A file says what had been ordered when it was written, and nothing of what came later.
-        heard_at = read.placed_at if source is OrderSource.CSV else now
-        tenants.note_order_feed(session, tenant_id=tenant_id, now=heard_at)
+        placed_at = known.placed_at if order.at is None else read.placed_at
+        heard_at = heard_until(placed_at, is_live_source=source is not OrderSource.CSV, now=now)
+        tenants.note_order_feed(session, tenant_id=tenant_id, at=heard_at)
     return RecordedOrder(known, is_new, ended, read.unreadable)
 
 

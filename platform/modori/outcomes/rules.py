@@ -19,6 +19,10 @@ OLDEST_ORDER = timedelta(days=365)
 """An order or reversal said to be older than a year is a mistake of its sender's."""
 
 
+LIVE_WITHIN = timedelta(minutes=5)
+"""An order reported this soon after it was placed is the shop's live report of it."""
+
+
 class Clock(StrEnum):
     """What an instant on the wire is."""
 
@@ -34,6 +38,18 @@ def judge_instant(at: datetime, *, now: datetime) -> Clock:
     if at < now - OLDEST_ORDER:
         return Clock.TOO_OLD
     return Clock.POSSIBLE
+
+
+def heard_until(placed_at: datetime, *, is_live_source: bool, now: datetime) -> datetime:
+    """Say up to when a reported order lets its client's orders count as known.
+
+    is_live_source  it reports orders as they are placed; a file says what had been ordered when it was written
+    returns         now for a live report. An order that comes late is word up to itself and no further: whoever
+                    sends what an outage has kept back, oldest first, has not said the later ones yet
+    """
+    if is_live_source and placed_at >= now - LIVE_WITHIN:
+        return now
+    return min(placed_at, now)
 
 
 @dataclass(frozen=True, slots=True)

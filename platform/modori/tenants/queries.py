@@ -145,6 +145,22 @@ def find_site_key(session: Session, *, key_hash: bytes) -> FoundKey | None:
     return None if row is None else FoundKey(row[0], row[1], row[2], KeyKind(row[3]), row[4])
 
 
+def list_site_versions(session: Session, *, tenant_ids: Sequence[UUID], key_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Return, for those of some keys that are not revoked, a word that changes whenever their site's row does.
+
+    Over all the tenants that the transaction is bound to.
+    """
+    found = session.connection().execute(
+        text(
+            "select k.key_id, s.xmin::text from site_key k"
+            " join site s on s.tenant_id = k.tenant_id and s.site_id = k.site_id"
+            " where k.tenant_id = any(:tenant_ids) and k.key_id = any(:key_ids) and k.revoked_at is null"
+        ),
+        {"tenant_ids": list(tenant_ids), "key_ids": list(key_ids)},
+    )
+    return {row[0]: row[1] for row in found}
+
+
 def list_site_keys(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> list[SiteKey]:
     """Return a site's keys, newest first, revoked ones included; at most 100."""
     wanted = (
@@ -353,14 +369,15 @@ def hear_order_feed(session: Session, *, tenant_id: TenantId, at: datetime) -> d
     return heard_at
 
 
-def note_order_feed(session: Session, *, tenant_id: TenantId, now: datetime) -> None:
-    """Note that a source that bills has said an order: at most every 10 s, since orders must not queue for one row."""
+def note_order_feed(session: Session, *, tenant_id: TenantId, at: datetime) -> None:
+    """Note that an order is word of the feed up to `at`: never earlier than before, and in steps of 10 s, since
+    orders must not queue for one row."""
     session.connection().execute(
         text(
-            "update tenant set order_feed_seen_at = :now where tenant_id = :tenant_id and (tenant_id) in ("
+            "update tenant set order_feed_seen_at = :at where tenant_id = :tenant_id and (tenant_id) in ("
             " select tenant_id from tenant where tenant_id = :tenant_id"
-            " and (order_feed_seen_at is null or order_feed_seen_at < :now - interval '10 seconds')"
+            " and (order_feed_seen_at is null or order_feed_seen_at < :at - interval '10 seconds')"
             " for no key update skip locked)"
         ),
-        {"tenant_id": tenant_id, "now": now},
+        {"tenant_id": tenant_id, "at": at},
     )
