@@ -19,7 +19,7 @@ from modori.storage import crypto, db
 from modori.storage.roles import DatabaseUrls
 from modori.tenants import actions, passwords
 from modori.tenants.model import CaptureMode, KeyKind, Role
-from modori.tenants.wire import SiteChange, TenantChange
+from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 
 NOW: Final = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
 """A Wednesday, 11:00 in Tokyo: inside every default hour."""
@@ -161,6 +161,20 @@ def make_tenant(name: str, *, now: datetime = NOW, **policy: object) -> TenantWo
             for kind in (KeyKind.PUBLISHABLE, KeyKind.SECRET)
         )
     return TenantWorld(name, tenant_id, site_id, origin, site_key, secret_key, sms_from)
+
+
+def lift_limits() -> None:
+    """Let sites be as loose as they like. Only for a database of one's own: the agency is everybody's."""
+    change = LimitsChange(
+        message_gap_s=0,
+        first_messages_per_contact_day=100_000,
+        messages_per_contact_week=100_000,
+        dial_gap_s=0,
+        dials_per_day=100_000,
+        dials_per_lead=100_000,
+    )
+    with db.agency_transaction() as session:
+        actions.change_limits(session, change=change)
 
 
 def make_user(role: Role, client_tenant_id: TenantId | None, *, now: datetime = NOW) -> UserWorld:

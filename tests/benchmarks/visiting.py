@@ -22,7 +22,7 @@ from modori.capture.model import Episode, Event
 from modori.sandbox.chromium import launch_options
 from modori.storage import db
 from tests.benchmarks.ground import UNLIMITED, Place, modori, running
-from tests.world import NOW, TenantWorld, make_tenant
+from tests.world import NOW, TenantWorld, lift_limits, make_tenant
 
 PAGE: Final = Path(__file__).with_name("visit_page.html")
 KEY_MS: Final = 20
@@ -274,6 +274,7 @@ def visiting(folder: Path, place: Place, failing: Failing, *, at_once: int) -> I
     """Run the web process, and a shop of another origin with the tag in it, until the block ends."""
     shop = Shop()
     with shop.open():
+        lift_limits()
         site = make_tenant("visited", now=NOW, **UNLIMITED | {"origins": [shop.url]})
         with (
             running(folder, place, {"web": modori("web")}, site=site) as web,

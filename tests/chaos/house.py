@@ -46,6 +46,7 @@ COMMAND_OF_POINT: Final = {
 
 def make_client(now: datetime, *, delays_s: tuple[int, int, int]) -> world.TenantWorld:
     """Make a client whose site thinks in seconds: abandoned after one, no gap, no cap, no holdout, open at any hour."""
+    world.lift_limits()
     tenant = world.make_tenant(
         "chaos",
         now=now,

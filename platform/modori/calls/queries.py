@@ -261,11 +261,13 @@ def get_desk_terms(session: Session, *, tenant_id: TenantId, task_id: UUID) -> R
         session.connection()
         .execute(
             text(
-                "select coalesce(p.timezone, s.timezone) as timezone, s.country, s.hours, s.dial_gap_s,"
-                " s.dials_per_lead, n.voice_from, n.sender_name, n.sender_name_en, n.goods_kind, n.goods_kind_en,"
+                "select coalesce(p.timezone, s.timezone) as timezone, s.country, s.hours,"
+                " greatest(s.dial_gap_s, a.dial_gap_s) as dial_gap_s,"
+                " least(s.dials_per_lead, a.dials_per_lead) as dials_per_lead,"
+                " n.voice_from, n.sender_name, n.sender_name_en, n.goods_kind, n.goods_kind_en,"
                 " c.kind, c.value_index, l.episode_id"
                 " from call_task k join site s on s.tenant_id = k.tenant_id and s.site_id = k.site_id"
-                " join tenant n on n.tenant_id = k.tenant_id"
+                " join tenant n on n.tenant_id = k.tenant_id join agency a on true"
                 " join lead l on l.tenant_id = k.tenant_id and l.lead_id = k.lead_id"
                 " join person p on p.tenant_id = l.tenant_id and p.person_id = l.person_id"
                 " join contact_point c on c.tenant_id = k.tenant_id and c.contact_point_id = k.contact_point_id"

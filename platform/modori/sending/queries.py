@@ -95,14 +95,20 @@ GATE_FACTS = text(
          on p.tenant_id = k.tenant_id and p.contact_point_id = k.contact_point_id
        where k.tenant_id = t.tenant_id and k.lead_id = t.lead_id order by 1) as lead_values,
       coalesce(r.timezone, s.timezone) as timezone,
-      s.country, s.hours, s.abandon_after_s, s.messages_per_lead, s.message_gap_s, s.first_messages_per_contact_day,
-      s.messages_per_contact_week, s.dial_gap_s, s.dials_per_day, s.dials_per_lead, s.touch_max_age_s,
+      s.country, s.hours, s.abandon_after_s, s.messages_per_lead, s.touch_max_age_s,
+      greatest(s.message_gap_s, a.message_gap_s) as message_gap_s, greatest(s.dial_gap_s, a.dial_gap_s) as dial_gap_s,
+      least(s.first_messages_per_contact_day, a.first_messages_per_contact_day) as first_messages_per_contact_day,
+      least(s.messages_per_contact_week, a.messages_per_contact_week) as messages_per_contact_week,
+      least(s.dials_per_day, a.dials_per_day) as dials_per_day,
+      least(s.dials_per_lead, a.dials_per_lead) as dials_per_lead,
       s.quarantine_until, s.quarantine_daily_cap, s.capture_mode, s.notice_text is not null as has_notice,
       n.order_feed_max_age_s, n.order_feed_seen_at, n.monthly_spend_limit_minor,
       a.sending_stopped_at as agency_stopped, n.sending_stopped_at as tenant_stopped,
       s.sending_stopped_at as site_stopped,
       exists (select 1 from kill_switch w where w.tenant_id = t.tenant_id and w.released_at is null
-        and (w.channel is null or w.channel = t.channel)) as channel_stopped
+        and (w.channel is null or w.channel = t.channel)) as channel_stopped,
+      exists (select 1 from agency_kill_switch w where w.released_at is null and w.channel = t.channel)
+        as channel_stopped_everywhere
     from touch t
     join lead l on l.tenant_id = t.tenant_id and l.lead_id = t.lead_id
     join episode e on e.tenant_id = t.tenant_id and e.episode_id = t.episode_id

@@ -1,6 +1,7 @@
 """What happens to the agency, its clients, their sites and keys, and its users. Log-in is in `logins`."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -25,7 +26,7 @@ from modori.tenants.model import (
     Tenant,
     User,
 )
-from modori.tenants.wire import SiteChange, TenantChange
+from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 
 QUARANTINE: Final = timedelta(days=7)
 """RULES 36: a new site sends little, and an agency user approves its first leads."""
@@ -84,15 +85,16 @@ def make_tenant(session: Session, *, tenant_id: TenantId, particulars: TenantCha
     return tenant
 
 
-def change_tenant(session: Session, *, tenant_id: TenantId, change: TenantChange) -> Tenant:
-    """Change a client's particulars; what is not given stays."""
+def change_tenant(session: Session, *, tenant_id: TenantId, change: TenantChange) -> dict[str, Any]:
+    """Change a client's particulars; what is not given stays. Returns what changed, for the audit."""
     tenant = queries.lock_tenant(session, tenant_id=tenant_id)
+    before = tenant.model_dump(include=change.model_fields_set)
     nullable = {"order_feed_max_age_s", "monthly_spend_limit_minor"}
     for field in change.model_fields_set:
         value = getattr(change, field)
         if value is not None or field in nullable:
             setattr(tenant, field, value)
-    return tenant
+    return rules.changes_of(before, tenant.model_dump(include=change.model_fields_set))
 
 
 def make_site(
@@ -116,29 +118,55 @@ def make_site(
         quarantine_until=now + QUARANTINE,
         made_at=now,
     )
-    _apply(site, change)
+    _apply(site, change, limits_of(queries.get_agency(session)))
     session.add(site)
     session.flush()
     return site
 
 
-def change_site(session: Session, *, tenant_id: TenantId, site_id: SiteId, change: SiteChange) -> Site:
-    """Change a site's policy; what is not given stays. raises BadInput for capture without a notice (RULES 15)."""
+def change_site(session: Session, *, tenant_id: TenantId, site_id: SiteId, change: SiteChange) -> dict[str, Any]:
+    """Change a site's policy; what is not given stays. Returns what changed, for the audit.
+
+    raises  BadInput for capture without a notice (RULES 15); BeyondLimit for a figure looser than the agency's
+    """
     site = queries.lock_site(session, tenant_id=tenant_id, site_id=site_id)
-    _apply(site, change)
+    before = site.model_dump(include=change.model_fields_set)
+    _apply(site, change, limits_of(queries.get_agency(session)))
     session.flush()
-    return site
+    return rules.changes_of(before, site.model_dump(include=change.model_fields_set))
+
+
+def limits_of(agency: Agency) -> dict[str, int]:
+    """Read the figures that no site may loosen."""
+    return {name: getattr(agency, name) for name in rules.LIMITS}
+
+
+def change_limits(session: Session, *, change: LimitsChange) -> dict[str, Any]:
+    """Change the agency's limits. A site that is looser stays as it is; its gate obeys the limit from the commit on.
+
+    Returns what changed, for the audit.
+    """
+    agency = queries.lock_agency(session)
+    given = change.model_dump(exclude_none=True)
+    before = limits_of(agency)
+    for name, value in given.items():
+        setattr(agency, name, value)
+    session.flush()
+    return rules.changes_of(before, limits_of(agency))
 
 
 _NULLABLE_ON_SITE: Final = {"notice_selector", "notice_text", "quarantine_until", "cart_url"}
 
 
-def _apply(site: Site, change: SiteChange) -> None:
+def _apply(site: Site, change: SiteChange, limits: Mapping[str, int]) -> None:
     given = {field: getattr(change, field) for field in change.model_fields_set}
     given = {field: value for field, value in given.items() if value is not None or field in _NULLABLE_ON_SITE}
     mode, notice = given.get("capture_mode", site.capture_mode), given.get("notice_text", site.notice_text)
     if mode != CaptureMode.OFF and not notice:
         raise BadInput("nothing is captured without a notice text", fields=["notice_text"])
+    beyond = rules.beyond_limits(given, limits)
+    if beyond:
+        raise rules.BeyondLimit(fields=beyond)
     for field, value in given.items():
         setattr(site, field, value)
 

@@ -25,6 +25,14 @@ class Agency(SQLModel, table=True):
     sending_stopped_at: datetime | None = Field(default=None, sa_type=Instant)
     """The platform's kill switch: while set, no gate allows anything."""
     sending_stopped_reason: str | None = None
+    message_gap_s: int = Field(default=20 * 3600, sa_column_kwargs={"server_default": text("72000")})
+    first_messages_per_contact_day: int = Field(default=1, sa_column_kwargs={"server_default": text("1")})
+    messages_per_contact_week: int = Field(default=3, sa_column_kwargs={"server_default": text("3")})
+    dial_gap_s: int = Field(default=3600, sa_column_kwargs={"server_default": text("3600")})
+    dials_per_day: int = Field(default=2, sa_column_kwargs={"server_default": text("2")})
+    dials_per_lead: int = Field(default=5, sa_column_kwargs={"server_default": text("5")})
+    """What no site may loosen (`rules.LIMITS`): caps over all clients are promised to people, not to one client. The
+    gate uses the stricter of the agency's figure and the site's (RULES 12, 31)."""
 
     __table_args__ = (CheckConstraint("agency_id = 1", name="one_agency"),)
 

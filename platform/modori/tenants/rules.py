@@ -1,8 +1,9 @@
 """Pure decisions about origins, roles, log-ins, sessions and passwords."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from unicodedata import normalize
 from urllib.parse import urlsplit
 
@@ -38,6 +39,45 @@ class BadOrigin(BadInput):
 class WeakPassword(BadInput):
     code = "weak_password"
     title = "The password does not follow the rules"
+
+
+class BeyondLimit(BadInput):
+    code = "beyond_limit"
+    title = "The agency allows no more than this"
+
+
+LEAST: Final = frozenset({"message_gap_s", "dial_gap_s"})
+MOST: Final = frozenset(
+    {"first_messages_per_contact_day", "messages_per_contact_week", "dials_per_day", "dials_per_lead"}
+)
+LIMITS: Final = LEAST | MOST
+"""Figures of a site that may be stricter than the agency's and never looser (RULES 12, 31)."""
+
+
+def beyond_limits(wanted: Mapping[str, Any], limits: Mapping[str, int]) -> list[str]:
+    """Name the figures of a site that are looser than the agency's, in alphabetical order.
+
+    wanted  what a site would have, other settings among it
+    limits  the agency's figure for each of LIMITS
+    """
+    too_short = [name for name in LEAST & wanted.keys() if wanted[name] < limits[name]]
+    too_many = [name for name in MOST & wanted.keys() if wanted[name] > limits[name]]
+    return sorted(too_short + too_many)
+
+
+def changes_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Say for the audit what a change of settings came to: `fields` that differ, and old and new value of each number.
+
+    Texts are named and not repeated: a name or an address has no business in the audit.
+    """
+    fields = sorted(name for name in after if before.get(name) != after[name])
+    numbers = {name: [before.get(name), after[name]] for name in fields if _are_numbers(before.get(name), after[name])}
+    return {"fields": fields} | ({"numbers": numbers} if numbers else {})
+
+
+def _are_numbers(before: object, after: object) -> bool:
+    said = [one for one in (before, after) if one is not None]
+    return bool(said) and all(isinstance(one, int) and not isinstance(one, bool) for one in said)
 
 
 @dataclass(frozen=True)

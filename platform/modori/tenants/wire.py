@@ -11,6 +11,7 @@ from modori.tenants.policy import CONSENT_CHANNELS
 from modori.tenants.rules import normalise_origin
 
 Seconds = Annotated[int, Field(ge=1, le=366 * 86400)]
+Gap = Annotated[int, Field(ge=0, le=366 * 86400)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
@@ -38,6 +39,19 @@ class TenantChange(BaseModel):
     opt_out_duty: Annotated[str, Field(pattern="^(tenant|agency)$")] | None = None
 
 
+class LimitsChange(BaseModel):
+    """Any of the limits that no site may loosen; what is not given stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    message_gap_s: Gap | None = None
+    first_messages_per_contact_day: Count | None = None
+    messages_per_contact_week: Count | None = None
+    dial_gap_s: Gap | None = None
+    dials_per_day: Count | None = None
+    dials_per_lead: Count | None = None
+
+
 class SiteChange(BaseModel):
     """Any part of a site's policy; what is not given stays."""
 
@@ -58,10 +72,10 @@ class SiteChange(BaseModel):
     quarantine_daily_cap: Count | None = None
     hours: dict[str, Any] | None = None
     messages_per_lead: Count | None = None
-    message_gap_s: Annotated[int, Field(ge=0)] | None = None
+    message_gap_s: Gap | None = None
     first_messages_per_contact_day: Count | None = None
     messages_per_contact_week: Count | None = None
-    dial_gap_s: Annotated[int, Field(ge=0)] | None = None
+    dial_gap_s: Gap | None = None
     dials_per_day: Count | None = None
     dials_per_lead: Count | None = None
     touch_max_age_s: Seconds | None = None
