@@ -113,8 +113,12 @@ export interface FieldReport {
 }
 
 export interface FormWatch {
-  /** The forms touched since the last call that now say something else, each with its last touch, ms. */
-  changes(): { state: FormState; at: number }[];
+  /**
+   * The forms touched since the last call that now say something else, each with its last touch, ms.
+   *
+   * leaving  the page may be gone after this: also what is just being typed
+   */
+  changes(leaving?: boolean): { state: FormState; at: number }[];
   /** Forget everything typed. */
   clear(): void;
 }

@@ -130,7 +130,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   }
 
   /** Where capture is permitted, turn all that waits into events. */
-  const collect = safely(() => {
+  const collect = safely((leaving?: boolean) => {
     listen();
     const agreed = config.mode === "after-consent" && adsGranted(ads);
     if (typeof agreed === "boolean") {
@@ -147,7 +147,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     // "Do not contact": nothing is taken of what this person types.
     if (isGuest(page)) return core.forms?.clear();
     if (!core.forms) return lookForFields();
-    core.forms.changes().forEach(({ state, at }) => {
+    core.forms.changes(leaving).forEach(({ state, at }) => {
       // What is said once, a survey or the end, waits for no newer state to take its place.
       const key = state.submitted || state.survey ? "" : "form " + state.form;
       emit(dated({ type: "form", data: { ...state }, key }, at));
@@ -274,7 +274,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   const on: Listen = (target, type, work) =>
     target.addEventListener(type, safely(work), true);
   function leave(): void {
-    collect();
+    collect(true);
     delivery.flushOnHide();
   }
 

@@ -43,9 +43,16 @@ class Shop {
     this.fire(field, "input");
   }
 
+  /** Type into a field that has the focus, as far as a person has come. */
+  typeOn(field: HTMLInputElement, value: string): void {
+    field.focus();
+    this.fire(field, "focusin");
+    this.type(field, value);
+  }
+
   /** The fields of every form that says something new, by its name. */
-  news(): Record<string, Record<string, string>> {
-    return Object.fromEntries(this.forms.changes().map(({ state }) => [state.form, state.fields]));
+  news(leaving = false): Record<string, Record<string, string>> {
+    return Object.fromEntries(this.forms.changes(leaving).map(({ state }) => [state.form, state.fields]));
   }
 }
 
@@ -102,6 +109,54 @@ test("a half-composed word is not read", () => {
   shop.type(field, "山田");
   shop.fire(field, "compositionend");
   assert.deepEqual(shop.news(), { f: { name: "山田" } });
+});
+
+const LEAVINGS: [string, (shop: Shop, field: HTMLInputElement) => void][] = [
+  ["changed", (shop, field) => shop.fire(field, "change")],
+  ["left", (shop, field) => shop.fire(field, "focusout")],
+  ["sent", (shop, field) => shop.fire(field.form!, "submit")],
+  ["finished by Enter", (shop, field) =>
+    field.dispatchEvent(Object.assign(new shop.dom.Event("keydown", { bubbles: true }), { key: "Enter" }) as never)],
+];
+for (const [how, leave] of LEAVINGS) {
+  test(`what is being typed is not read before it is ${how}`, () => {
+    const shop = new Shop(`<form id=f><input name=tel><input name=email></form>`);
+    const field = shop.find("[name=tel]");
+    shop.typeOn(shop.find("[name=email]"), "a@b.jp");
+    assert.deepEqual(shop.news(), {});
+    shop.typeOn(field, "0312");
+    assert.deepEqual(shop.news(), { f: { email: "a@b.jp" } });
+    shop.type(field, "0312345678");
+    assert.deepEqual(shop.news(), {});
+    leave(shop, field);
+    assert.deepEqual(shop.news(), { f: { email: "a@b.jp", tel: "0312345678" } });
+  });
+}
+
+test("what is being typed keeps what it said, one of several parts too, and is read when the page is left", () => {
+  const shop = new Shop(`<form id=f><p>電話</p><input name=t1 maxlength=3>-<input name=t2 maxlength=4>-<input name=t3 maxlength=4></form>`);
+  ["090", "1234", "5678"].forEach((part, at) => shop.type(shop.find(`[name=t${at + 1}]`), part));
+  assert.deepEqual(shop.news(), { f: { tel: "090-1234-5678" } });
+  shop.typeOn(shop.find("[name=t2]"), "99");
+  assert.deepEqual(shop.forms.changes()[0]?.state.fields ?? { tel: "090-1234-5678" }, { tel: "090-1234-5678" });
+  shop.type(shop.find("[name=t2]"), "9999");
+  assert.deepEqual(shop.news(true), { f: { tel: "090-9999-5678" } });
+});
+
+test("a field that was half typed when this script came is not read before it is left", () => {
+  const shop = new Shop(`<form id=f><input name=tel></form>`, (early) => {
+    early.find("input").focus();
+    early.find("input").value = "03123456";
+  });
+  assert.deepEqual(shop.news(), {});
+  assert.deepEqual(shop.news(true), { f: { tel: "03123456" } });
+});
+
+test("what a page writes and says by itself is read at once", () => {
+  const shop = new Shop(`<form id=f><input name=zip><input name=address></form>`);
+  shop.find("[name=zip]").focus();
+  shop.type(shop.find("[name=address]"), "東京都港区1-2-3");
+  assert.equal(Object.keys(shop.news().f!).length, 1);
 });
 
 test("several forms, and fields in none, are told apart", () => {

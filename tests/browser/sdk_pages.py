@@ -159,3 +159,12 @@ def wait_for_part(page: Page, name: str) -> None:
         arg=[script, name],
     )
     page.wait_for_timeout(50)  # fetched is not yet run
+
+
+def wait_for_looks(page: Page, receiver: Receiver, count: int) -> None:
+    """Wait until the SDK has looked at a permitted page this often: what it saw by then has arrived."""
+    for _ in range(count):
+        orders = len(receiver.events("order")) + 1
+        page.evaluate(f"modori('order', {{id: 'look-{orders}', currency: 'JPY', value: 1}})")
+        receiver.wait_for("order", orders)
+        assert len(receiver.events("order")) == orders

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from modori.sandbox.chromium import launch_options
-from tests.browser.sdk_pages import open_page, receiving, shop, wait_for_part
+from tests.browser.sdk_pages import open_page, receiving, shop, wait_for_looks, wait_for_part
 
 CLOSED_TABS = 20
 
@@ -55,6 +55,38 @@ def test_a_page_reports_what_it_may_and_never_what_it_must_not(context: BrowserC
     assert printed == []
 
 
+def test_what_is_being_typed_is_read_when_it_is_left(context: BrowserContext) -> None:
+    printed: list[str] = []
+    with receiving({"mode": "notice", "notice_selector": "#notice"}) as receiver, shop(receiver) as url:
+        page = open_page(context, url, printed)
+        wait_for_part(page, "forms")
+        page.type("#email", "hanako@example.jp")
+        page.type("#tel", "4111 11")
+        wait_for_looks(page, receiver, 3)
+        assert receiver.fields()[-1] == {"email": "hanako@example.jp"}
+        page.focus("#tel")
+        page.keyboard.press("End")
+        page.keyboard.type("11 1111 1111")
+        page.focus("#email")
+        wait_for_looks(page, receiver, 2)
+        assert receiver.fields()[-1] == {"email": "hanako@example.jp"}
+        page.fill("#tel", "")
+        page.type("#tel", "090-1234-5678")
+        wait_for_looks(page, receiver, 2)
+        assert receiver.fields()[-1] == {"email": "hanako@example.jp"}
+        page.focus("#email")
+        receiver.wait_until(lambda: "tel" in receiver.fields()[-1])
+        page.focus("#tel")
+        page.keyboard.press("End")
+        page.keyboard.type("0")  # the tab is closed in the middle of it
+        page.close()
+        typed = {"email": "hanako@example.jp", "tel": "090-1234-56780"}
+        receiver.wait_until(lambda: receiver.fields()[-1] == typed)
+        assert receiver.fields()[-1] == typed
+        assert b"4111" not in b"".join(receiver.bodies)
+    assert printed == []
+
+
 def test_the_last_state_of_a_closed_tab_arrives(context: BrowserContext) -> None:
     printed: list[str] = []
     with receiving({"mode": "notice", "notice_selector": "#notice"}) as receiver, shop(receiver) as url:
@@ -75,6 +107,7 @@ def test_before_consent_nothing_is_sent_or_stored(context: BrowserContext) -> No
     with receiving({"mode": "after-consent", "notice_selector": "#notice"}) as receiver, shop(receiver) as url:
         page = open_page(context, url, printed)
         page.fill("#email", "hanako@example.jp")
+        page.click("#notice")
         page.wait_for_timeout(2500)  # longer than the SDK gathers
         assert receiver.bodies == []
         assert page.evaluate("localStorage.length") == 0

@@ -23,7 +23,7 @@ function readAll(core: Core): (Reading & { all: Known[] })[] {
       const clues = cluesOf(field);
       return { ...classify(clues), field, clues, ms: 0, edits: 0, changes: 0 };
     });
-    return { all, ...read(all, {}, core) };
+    return { all, ...read(all, {}, core, null) };
   });
 }
 

@@ -19,20 +19,21 @@ interface Watched {
 
 const NAME_LIMIT = 64;
 const SURVEY_LIMIT = 80;
-const SLICE_MS = 8;
-const HEARD = ["input", "change", "submit", "focusin", "focusout", "compositionstart", "compositionend", "load"];
+const HEARD = "input change submit keydown focusin focusout compositionstart compositionend load".split(" ");
+
+const hasFocus = (field: Field) => (field.getRootNode() as Document).activeElement === field;
 
 /** Watch the page's forms. Events are only noted; what was typed is read when changes are asked for. */
 export function startForms(core: Core): FormWatch {
-  const { page, safely } = core;
+  const { page } = core;
   const now = () => page.Date.now();
   const knowns = new WeakMap<Field, Known>();
-  const shadowed = new Map<Group, Set<Field>>(); // fields in shadow roots, which no form lists
+  const shadowed = new Set<Field>(); // fields in shadow roots, which no form lists
   const watched = new Map<string, Watched>();
   let focus: Known | null = null;
   let focusAt = 0;
   let composing: Group | null = null;
-  const unseen: Field[] = [];
+  let typing: Field | null = null; // typed into, and not left since
 
   /** What a field means, found out once, and again where a framework has changed what it is called. */
   function know(field: Field): Known {
@@ -47,11 +48,11 @@ export function startForms(core: Core): FormWatch {
     return fresh;
   }
 
-  /** A form's new state, or null where it says nothing new. */
-  function changeOf(form: Watched): FormState | null {
+  /** A form's new state, or null where it says nothing new. What is `unfinished` is not read. */
+  function changeOf(form: Watched, unfinished: Field | null): FormState | null {
     const { group, state } = form;
-    const all = new Set(fieldsOf(group).concat(...(shadowed.get(group) || [])));
-    const { fields, progress, reports, slots } = read(Array.from(all, know), state.fields, core);
+    const all = fieldsOf(group, shadowed).map(know);
+    const { fields, progress, reports, slots } = read(all, state.fields, core, unfinished);
     state.fields = fields;
     if (progress >= 0) state.progress = progress;
     const times = state.times!;
@@ -100,40 +101,46 @@ export function startForms(core: Core): FormWatch {
     core.soon();
   }
 
+  /** What was typed is finished. */
+  function leave(): void {
+    typing = null;
+    core.collect();
+  }
+
   /** Remember a field in a shadow root, and say what it belongs to. */
   function meet(field: Field): Group {
-    const group = groupOf(field);
-    if (field.getRootNode() !== field.ownerDocument) shadowed.set(group, (shadowed.get(group) || new Set()).add(field));
-    return group;
+    if (field.getRootNode() !== field.ownerDocument) shadowed.add(field);
+    return groupOf(field);
   }
 
   /** Look at a field for the first time: was it filled in before this script came? */
   function look(field: Field): void {
     const group = meet(field);
-    if (whyNot(know(field)) === "taken" && "defaultValue" in field && field.value !== field.defaultValue) touch(group, field);
+    if (whyNot(know(field)) !== "taken" || !("defaultValue" in field) || field.value === field.defaultValue) return;
+    touch(group, field);
+    if (hasFocus(field)) typing = field;
   }
 
-  /** Look at the fields under a root, a few ms at a time. */
-  const lookUnder = safely((root?: Root) => {
-    const until = now() + SLICE_MS;
-    if (root) reach(root, (field) => unseen.push(field), listen);
-    while (unseen[0] && now() < until) look(unseen.shift()!);
-    if (unseen[0]) page.setTimeout(lookUnder, 0);
-  });
-
-  const hear = safely((event: Event) => {
+  const hear = core.safely((event: Event) => {
     const { type } = event;
     const path = event.composedPath();
     const target = path[0] as Element;
     if (type === "load") {
       const within = (target as HTMLIFrameElement).contentDocument;
-      if (within) lookUnder(within);
+      if (within) reach(within, look, listen);
     } else if (type === "submit") {
       touch(target as HTMLFormElement, null);
-      core.collect();
+      leave();
     } else if (target.nodeType === 1 && isField(target)) {
+      if (type === "keydown") {
+        // A page that heeds this key itself may take the field away without its being left.
+        if ((event as KeyboardEvent).key === "Enter") leave();
+        return;
+      }
       const group = meet(target);
+      if (type === "input") typing = target;
       if (/^focus/.test(type)) {
+        typing = null;
         lap();
         focus = type === "focusin" ? know(target) : null;
         // What does not cross a shadow root is heard within it.
@@ -146,7 +153,7 @@ export function startForms(core: Core): FormWatch {
       const known = know(target);
       known.edits += known.changes;
       known.changes = 1;
-      core.collect();
+      leave();
     }
   });
 
@@ -155,14 +162,16 @@ export function startForms(core: Core): FormWatch {
     for (const type of heard) root.addEventListener(type, hear, true);
   }
 
-  lookUnder(page.document);
+  reach(page.document, look, listen);
 
   return {
-    changes() {
+    changes(leaving) {
+      // A page may say `input` of fields that nobody is in.
+      const typed = !leaving && typing && hasFocus(typing) ? typing : null;
       const changed: { state: FormState; at: number }[] = [];
       lap();
       watched.forEach((form) => {
-        const state = form.group !== composing && changeOf(form);
+        const state = form.group !== composing && changeOf(form, typed);
         if (state) changed.push({ state, at: form.at });
       });
       return changed;

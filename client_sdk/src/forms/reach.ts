@@ -22,8 +22,8 @@ export function groupOf(field: Field): Group {
 }
 
 /** Is it still in a page or frame that is shown? */
-export function isHere(group: Group): unknown {
-  return (group.getRootNode({ composed: true }) as Document).defaultView;
+export function isHere(node: Node): unknown {
+  return (node.getRootNode({ composed: true }) as Document).defaultView;
 }
 
 export function isIgnored(field: Field): unknown {
@@ -52,8 +52,9 @@ export function reach(root: Root, found: (field: Field) => void, entered: (root:
   });
 }
 
-/** The fields of one form that its own tree holds. */
-export function fieldsOf(group: Group): Field[] {
-  const nodes: ArrayLike<Element> = "elements" in group ? group.elements : group.querySelectorAll(FIELDS);
-  return Array.from(nodes).filter((node): node is Field => isField(node) && groupOf(node) === group);
+/** The fields of one form: those that its own tree holds, and of the others those that are in it. */
+export function fieldsOf(group: Group, others: Iterable<Field>): Field[] {
+  const nodes: Iterable<Element> = "elements" in group ? group.elements : group.querySelectorAll(FIELDS);
+  const all = Array.from(new Set([...nodes, ...Array.from(others).filter(isHere)]));
+  return all.filter((node): node is Field => isField(node) && groupOf(node) === group);
 }

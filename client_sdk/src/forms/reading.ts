@@ -48,8 +48,9 @@ function valueOf({ token, parts, glue }: Slot, cards: Cards): [token: string, va
  *
  * all        its fields in the page's order
  * earlier    what was read before: a field that is hidden now (a finished step) keeps what it said while it was shown
+ * unfinished a field that somebody is typing into: it says what it said when it was last left
  */
-export function read(all: Known[], earlier: Record<string, string>, cards: Cards): Reading {
+export function read(all: Known[], earlier: Record<string, string>, cards: Cards, unfinished: Field | null): Reading {
   const fields = { ...earlier };
   const lesser: Record<string, boolean> = {};
   const counted = [0, 0]; // those not required, and those that are
@@ -67,7 +68,8 @@ export function read(all: Known[], earlier: Record<string, string>, cards: Cards
       unread.push(slot.token);
       return false;
     }
-    const [token, value] = valueOf(slot, cards);
+    const typed = parts.some(({ field }) => field === unfinished);
+    const [token, value] = typed ? [slot.token, earlier[slot.token] || ""] : valueOf(slot, cards);
     for (const report of mine) {
       report.token = token;
       if (again) report.why = "confirmation";

@@ -21,6 +21,6 @@ export function keepable(token: string, value: string, cards: Cards): string | n
   const most = token === "tel" && /^[+0]/.test(text) ? PHONE_DIGITS : OTHER_DIGITS;
   if (cards.holdsCardNumber(value) || cards.digitRuns(value).some((run) => run.length > most)) return null;
   if (token === "email") return /^[^@\s]+@[^@\s]+$/.test(text) ? text : "";
-  const whole = token !== "tel" || /^\+?\d{6,}$/.test(text.replace(/[-\s().\/]/g, ""));
+  const whole = token !== "tel" || /^\+?\d{8,}$/.test(text.replace(/[-\s().\/]/g, ""));
   return whole && text.length <= VALUE_LIMIT ? text : "";
 }
