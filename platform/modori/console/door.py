@@ -19,7 +19,7 @@ from modori.console.config import ConsoleConfig
 from modori.console.pages import Pages
 from modori.console.queries import SessionRow, find_session_row, note_session_seen
 from modori.console.viewer import SeenTenant, Viewer
-from modori.console.visit import Visit
+from modori.console.visit import Stopped, Visit
 from modori.console.words import pick_locale, say
 from modori.kernel.errors import BadInput, Forbidden, ModoriError, NotFound, Unauthorised
 from modori.kernel.ids import TenantId, UserId
@@ -65,8 +65,10 @@ class Door:
         rule = ACCESS[name]
         if request.method not in SAFE_METHODS:
             refuse_foreign_origin(request, public_url=self.config.public_url)
-        viewer, stopped = self._recognise(cookies.get(cookie_name(is_secure=self.config.is_secure)))
-        if viewer is not None:
+        row = self._recognise(cookies.get(cookie_name(is_secure=self.config.is_secure)))
+        viewer = None if row is None else viewer_of(row)
+        if row is not None and viewer is not None:
+            stopped = Stopped.of(row)
             request.state.visit = Visit(request, self.config, self.pages, name, viewer.locale, now, viewer, stopped)
         if rule.scope is Scope.PUBLIC:
             return
@@ -76,17 +78,17 @@ class Door:
             raise Forbidden("the form is too old", csrf=True)
         admit(viewer, name, _tenant_in_path(request))
 
-    def _recognise(self, token: str | None) -> tuple[Viewer | None, str | None]:
+    def _recognise(self, token: str | None) -> SessionRow | None:
         if not token:
-            return None, None
+            return None
         now = self.config.now()
         with agency_transaction() as session:
             row = find_session_row(session, token=token)
             if row is None or not session_holds(seen_at=row.seen_at, expires_at=row.expires_at, now=now):
-                return None, None
+                return None
             if now - row.seen_at >= SESSION_NOTED_EVERY:
                 note_session_seen(session, session_id=row.session_id, now=now, at_most_every=SESSION_NOTED_EVERY)
-        return viewer_of(row), (row.stopped_reason or "—") if row.is_stopped else None
+        return row
 
 
 def refuse_foreign_origin(request: Request, *, public_url: str) -> None:

@@ -1,6 +1,6 @@
 """Explain a receipt of the gate in words: what was asked, what was looked at, and what decided."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,6 +60,13 @@ SUBJECTS: Final[Mapping[str, str]] = {
     "touch": say("Before sending"),
     "dial": say("Before dialling"),
     "bridge": say("Before ringing the customer"),
+}
+SWITCHES: Final[Mapping[str, str]] = {
+    "agency": say("all sending of the agency"),
+    "agency_channel": say("this channel, for every client"),
+    "tenant": say("all sending of this client"),
+    "site": say("all sending of this site"),
+    "channel": say("this channel, for this client"),
 }
 VERDICTS: Final[Mapping[str, str]] = {
     "allow": say("%(subject)s: allowed (%(channel)s)"),
@@ -145,7 +152,7 @@ def _lines(
     )
     yield (
         (Reason.KILL_SWITCH,),
-        word(say("Switched off: %(switches)s"), switches=", ".join(facts["switches"]))
+        word(say("Switched off: %(switches)s"), switches=_switches(facts["switches"], speaker))
         if facts["switches"]
         else word(say("No switch is off")),
     )
@@ -153,6 +160,11 @@ def _lines(
     yield (Reason.STILL_ACTIVE,), word(say("Last active on the site: %(at)s"), at=moment(facts["last_activity_at"]))
     yield from _counts(facts, policy, channel, speaker)
     yield from _rest(facts, policy, speaker)
+
+
+def _switches(names: Sequence[str], speaker: Speaker) -> str:
+    """Name what is switched off, in words."""
+    return " · ".join(speaker.word(SWITCHES[name]) for name in names)
 
 
 def _consent(facts: Mapping[str, Any], channel: str, speaker: Speaker) -> str:

@@ -12,6 +12,7 @@ from sqlmodel import Session
 class SessionRow(NamedTuple):
     """A log-in with its user, what they may see, and whether the agency has stopped sending.
 
+    stopped_channels  those that the agency has stopped for every client
     memberships  [{"tenant_id", "name", "role"}]: one for each client and role, agency-wide roles spread out
     """
 
@@ -28,6 +29,7 @@ class SessionRow(NamedTuple):
     memberships: list[dict[str, Any]]
     stopped_reason: str | None
     is_stopped: bool
+    stopped_channels: list[str]
 
 
 def find_session_row(session: Session, *, token: str) -> SessionRow | None:
@@ -44,7 +46,8 @@ def find_session_row(session: Session, *, token: str) -> SessionRow | None:
                 " (select m.role from membership m where m.user_id = u.user_id and m.client_tenant_id is null),"
                 " coalesce((select jsonb_agg(to_jsonb(t) order by t.name, t.tenant_id)"
                 "   from tenants_of_user(u.user_id) t), '[]'::jsonb),"
-                " a.sending_stopped_reason, a.sending_stopped_at is not null"
+                " a.sending_stopped_reason, a.sending_stopped_at is not null,"
+                " array(select w.channel from agency_kill_switch w where w.released_at is null order by w.channel)"
                 " from console_session s join user_account u on u.user_id = s.user_id and u.disabled_at is null"
                 " left join agency a on a.agency_id = 1"
                 " where s.token_hash = :token_hash"

@@ -13,10 +13,12 @@ from modori.console.access import may, may_at, tenants_shown
 from modori.console.config import ConsoleConfig
 from modori.console.navigation import sections
 from modori.console.pages import Pages
+from modori.console.queries import SessionRow
 from modori.console.speaker import Speaker
 from modori.console.viewer import Viewer
 from modori.console.words import catalogue, say
 from modori.kernel.ids import TenantId
+from modori.people.model import Channel
 
 DONE: Final = {
     "approved": say("Approved."),
@@ -42,11 +44,25 @@ DONE: Final = {
 
 
 @dataclass(frozen=True)
-class Visit:
-    """A request that has passed the door. `viewer` is there unless the route is public.
+class Stopped:
+    """What the agency has stopped for every client, for the frame of each page.
 
-    stopped  why the agency has stopped all sending; None while it has not
+    reason    why all sending is stopped; None while it is not
+    channels  those that are stopped by themselves
     """
+
+    reason: str | None = None
+    channels: tuple[Channel, ...] = ()
+
+    @classmethod
+    def of(cls, row: SessionRow) -> "Stopped":
+        channels = tuple(Channel(one) for one in row.stopped_channels)
+        return cls((row.stopped_reason or "—") if row.is_stopped else None, channels)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request that has passed the door. `viewer` is there unless the route is public."""
 
     request: Request
     config: ConsoleConfig
@@ -55,7 +71,7 @@ class Visit:
     locale: str
     now: datetime
     known: Viewer | None
-    stopped: str | None = None
+    stopped: Stopped = Stopped()
 
     @property
     def viewer(self) -> Viewer:

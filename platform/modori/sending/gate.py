@@ -98,7 +98,13 @@ def _read_facts(
         session, platform_index=bytes(row.platform_index), today_on=platform_day(now)
     )
     spent = queries.lock_spend(session, tenant_id=tenant_id, month_on=month_of(now))
-    switches = ("agency", row.agency_stopped), ("tenant", row.tenant_stopped), ("site", row.site_stopped)
+    switches = (
+        ("agency", row.agency_stopped is not None),
+        ("agency_channel", row.channel_stopped_everywhere),
+        ("tenant", row.tenant_stopped is not None),
+        ("site", row.site_stopped is not None),
+        ("channel", row.channel_stopped),
+    )
     return GateFacts(
         subject=subject,
         channel=row.channel,
@@ -134,8 +140,7 @@ def _read_facts(
         spent_minor=spent,
         cost_minor=cost_minor,
         quarantine_sent_today=sent_today,
-        switches=tuple(name for name, since in switches if since is not None)
-        + (("channel",) if row.channel_stopped else ()),
+        switches=tuple(name for name, is_engaged in switches if is_engaged),
     )
 
 

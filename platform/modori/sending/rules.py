@@ -100,7 +100,7 @@ class GateFacts:
     cost_minor: int
     quarantine_sent_today: int
     switches: tuple[str, ...]
-    """Kill switches in force: agency, tenant, site, channel."""
+    """Kill switches in force: agency, agency_channel (one channel of every client), tenant, site, channel."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from modori.console.door import ConsoleRoute
 from modori.console.visit import Visit, Visiting
 from modori.reports.feeds import queries as feeds
 from modori.reports.queue import queries as queue
+from modori.reports.switches import queries as switches
 from modori.storage.db import read_transaction
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -36,5 +37,6 @@ def _queue(visit: Visit) -> dict[str, Any]:
             ),
             "waiting": queue.count_waiting(session, tenant_ids=tenant_ids, now=visit.now),
             "counted_up_to": queue.COUNTED_UP_TO,
+            "engaged": switches.list_engaged(session, tenant_ids=tenant_ids),
             "feeds": feeds.list_stale_feeds(session, tenant_ids=tenant_ids, now=visit.now),
         }

@@ -22,6 +22,7 @@ from modori.outcomes import actions as outcomes
 from modori.outreach.standard import make_standard_scenario
 from modori.reports.agency import queries as agency
 from modori.reports.feeds import queries as feeds
+from modori.reports.switches import queries as switches
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import actions, queries
 from modori.tenants.model import Tenant
@@ -42,7 +43,8 @@ def index(visit: Visiting) -> Response:
     with read_transaction(tenant_ids) as session:
         clients = agency.list_clients(session, tenant_ids=tenant_ids, now=visit.now)
         stale = feeds.list_stale_feeds(session, tenant_ids=tenant_ids, now=visit.now)
-    return visit.page("tenants/index.html", section="tenants", clients=clients, feeds=stale)
+        engaged = switches.list_engaged(session, tenant_ids=tenant_ids)
+    return visit.page("tenants/index.html", section="tenants", clients=clients, feeds=stale, engaged=engaged)
 
 
 @router.get("/tenants/new", name="tenants.new")
@@ -143,6 +145,7 @@ def _page(visit: Visit, tenant: TenantId, *, posted: dict[str, str], problem: Fo
         [client] = agency.list_clients(session, tenant_ids=[tenant], now=visit.now)
         agreed = contracts.list_contract_versions(session, tenant_id=tenant)
         heard = feeds.get_feed(session, tenant_id=tenant, now=visit.now)
+        engaged = switches.list_engaged(session, tenant_ids=[tenant])
     return visit.page(
         "tenants/show.html",
         section="tenants",
@@ -150,6 +153,7 @@ def _page(visit: Visit, tenant: TenantId, *, posted: dict[str, str], problem: Fo
         tenant=found,
         sites=client.sites,
         feed=heard,
+        engaged=engaged,
         terms=agreed[0] if agreed else None,
         days=lambda seconds: f"{seconds / DAY_S:g}",
         posted=posted,

@@ -1,0 +1,1 @@
+"""Which channels are switched off, by whom, and what waits for them."""
