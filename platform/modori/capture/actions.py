@@ -421,18 +421,19 @@ def _next_look(episode: Episode, *, has_contact: bool, site: SiteContext) -> dat
 
 
 def event_row(event: ReadEvent, site: SiteContext, received_at: datetime, episode_id: UUID | None) -> dict[str, Any]:
+    """Write an event as the queries that insert them want it: ids and instants as they are, to be written by orjson."""
     return {
-        "tenant_id": str(site.tenant_id),
-        "received_at": received_at.isoformat(),
-        "event_id": str(event.id),
-        "site_id": str(site.site_id),
+        "tenant_id": site.tenant_id,
+        "received_at": received_at,
+        "event_id": event.id,
+        "site_id": site.site_id,
         "visitor": event.visitor,
         "type": event.type,
-        "at": event.at.isoformat(),
+        "at": event.at,
         "page_url": event.page_url,
         "page_title": event.page_title,
         "body": event_body(event.seen, tenant_id=site.tenant_id, country=site.country),
-        "episode_id": None if episode_id is None else str(episode_id),
+        "episode_id": episode_id,
         "mark": event.mark,
     }
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from psycopg.types.json import Jsonb
 from sqlalchemy import text
 from sqlmodel import Session, col, select
@@ -90,7 +91,7 @@ def insert_events(session: Session, *, tenant_id: TenantId, rows: Sequence[dict[
             " timestamptz, event_id uuid, site_id uuid, visitor text, type text, at timestamptz, page_url text,"
             " page_title text, body jsonb, episode_id uuid, mark text)"
         ),
-        {"tenant_id": tenant_id, "rows": Jsonb(list(rows))},
+        {"tenant_id": tenant_id, "rows": Jsonb(list(rows), dumps=orjson.dumps)},
     )
 
 

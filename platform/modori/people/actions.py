@@ -323,16 +323,16 @@ def new_point_row(
     """
     contact_point_id = new_id()
     return {
-        "tenant_id": str(tenant_id),
-        "contact_point_id": str(contact_point_id),
-        "person_id": str(person_id or new_id()),
+        "tenant_id": tenant_id,
+        "contact_point_id": contact_point_id,
+        "person_id": person_id or new_id(),
         "kind": value.kind.value,
         "value": crypto.seal(None, tenant_id, _field(contact_point_id), value.text).hex(),
         "value_index": index.hex(),
         "platform_index": platform_value_index(value.kind, value.text).hex(),
         "masked": value.masked,
         "is_mobile": value.is_mobile,
-        "made_at": now.isoformat(),
+        "made_at": now,
         "makes_person": person_id is None,
     }
 
@@ -340,7 +340,7 @@ def new_point_row(
 def new_name_row(*, tenant_id: TenantId, person_id: UUID, name: str) -> dict[str, Any]:
     """Write a name for `batch.queries.name_persons`. The tenant's data key must be at hand."""
     sealed = crypto.seal(None, tenant_id, _name_field(person_id), name)
-    return {"tenant_id": str(tenant_id), "person_id": str(person_id), "name": sealed.hex()}
+    return {"tenant_id": tenant_id, "person_id": person_id, "name": sealed.hex()}
 
 
 def _is_same(stop: rules.StopFact, via: Channel | None, reason: StopReason) -> bool:

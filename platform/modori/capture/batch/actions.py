@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from psycopg.errors import ForeignKeyViolation
 
 from modori.capture.actions import event_row, form_field
@@ -22,6 +23,7 @@ from modori.capture.batch.visits import (
     gather,
     visitor_of,
 )
+from modori.capture.context import SiteContext
 from modori.capture.queries import Attached
 from modori.people.batch import queries as people
 from modori.people.model import ContactKind
@@ -52,8 +54,8 @@ async def take_batch(connection: Plain, batch: Sequence[Posted]) -> set[SiteKey]
     raises   Apart, Overtaken
     """
     now = max(posted.received_at for posted in batch)
-    arrived = gather(batch)
-    fresh, visits, meeting = await _read(connection, arrived, now=now)
+    every = gather(batch)
+    fresh, visits, meeting = await _read(connection, every, now=now)
     if meeting.apart:
         raise Apart(_requests_of(meeting.apart))
     await _write(connection, fresh, visits, meeting, now=now)
@@ -61,12 +63,12 @@ async def take_batch(connection: Plain, batch: Sequence[Posted]) -> set[SiteKey]
 
 
 async def _read(
-    connection: Plain, arrived: dict[tuple[UUID, UUID], Arrived], *, now: datetime
+    connection: Plain, every: Sequence[Arrived], *, now: datetime
 ) -> tuple[list[Arrived], list[Visit], Meeting]:
     """Remember the ids, lock the episodes, read what is known of the contact points; then decide. One way and back."""
-    every = list(arrived.values())
-    keys = sorted({visitor_of(one) for one in every})
-    visitors = json.dumps([_visitor(i, key) for i, key in enumerate(keys)])
+    sites = {visitor_of(one): one.posted.site for one in every}
+    keys = sorted(sites)
+    visitors = orjson.dumps([_visitor(i, key, sites[key]) for i, key in enumerate(keys)])
     wanted = wanted_points(every)
     points = sorted(wanted)
     seen = queries.insert_seen(
@@ -74,9 +76,9 @@ async def _read(
         rows=[
             {
                 "i": i,
-                "tenant_id": str(one.posted.site.tenant_id),
-                "event_id": str(one.event.id),
-                "seen_on": one.posted.received_at.date().isoformat(),
+                "tenant_id": one.posted.site.tenant_id,
+                "event_id": one.event.id,
+                "seen_on": one.posted.received_at.date(),
             }
             for i, one in enumerate(every)
         ],
@@ -88,7 +90,7 @@ async def _read(
         met = people.list_known_points(
             connection,
             keys=[
-                {"i": i, "tenant_id": str(key[0]), "kind": key[1], "value_index": key[2].hex()}
+                {"i": i, "tenant_id": key[0], "kind": key[1], "value_index": key[2].hex()}
                 for i, key in enumerate(points)
             ],
         )
@@ -165,11 +167,8 @@ async def _write(
 
 
 def _event_rows(fresh: Sequence[Arrived], visits: Sequence[Visit]) -> list[dict[str, Any]]:
-    episode_of = {(one.key, event_id): one.episode_id for one in visits for event_id in one.folded}
-    return [
-        event_row(one.event, one.posted.site, one.posted.received_at, episode_of.get((visitor_of(one), one.event.id)))
-        for one in fresh
-    ]
+    episode_of = {id(one): visit.episode_id for visit in visits for one in visit.folded}
+    return [event_row(one.event, one.posted.site, one.posted.received_at, episode_of.get(id(one))) for one in fresh]
 
 
 def _sealed(visit: Visit) -> bytes | None:
@@ -189,5 +188,5 @@ def _requests_of(visits: Sequence[Visit]) -> list[Posted]:
     return list({id(one.posted): one.posted for visit in visits for one in visit.arrived}.values())
 
 
-def _visitor(i: int, key: VisitorKey) -> dict[str, object]:
-    return {"i": i, "tenant_id": str(key[0]), "site_id": str(key[1]), "visitor": key[2]}
+def _visitor(i: int, key: VisitorKey, site: SiteContext) -> dict[str, object]:
+    return {"i": i, "tenant_id": site.tenant_id, "site_id": site.site_id, "visitor": key[2]}

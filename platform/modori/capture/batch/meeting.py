@@ -58,7 +58,7 @@ class Meeting:
 
     def point_ids(self) -> list[dict[str, Any]]:
         return [
-            {"i": i, "tenant_id": str(one.visit.tenant_id), "contact_point_id": str(one.contact_point_id)}
+            {"i": i, "tenant_id": one.visit.tenant_id, "contact_point_id": one.contact_point_id}
             for i, one in enumerate(self.brought)
         ]
 
@@ -66,13 +66,13 @@ class Meeting:
         return [
             {
                 "i": i,
-                "tenant_id": str(one.visit.tenant_id),
-                "site_id": str(one.visit.site.site_id),
+                "tenant_id": one.visit.tenant_id,
+                "site_id": one.visit.site.site_id,
                 "visitor": one.visit.key[2],
-                "contact_point_id": str(one.contact_point_id),
+                "contact_point_id": one.contact_point_id,
                 "ip_index": one.typed.ip_index and one.typed.ip_index.hex(),
                 "prefixes": [prefix.hex() for prefix in one.prefixes],
-                "now": now.isoformat(),
+                "now": now,
             }
             for i, one in enumerate(self.brought)
         ]
@@ -80,11 +80,11 @@ class Meeting:
     def attached(self) -> list[dict[str, Any]]:
         return [
             {
-                "tenant_id": str(one.visit.tenant_id),
-                "episode_id": str(one.visit.episode_id),
-                "contact_point_id": str(one.contact_point_id),
+                "tenant_id": one.visit.tenant_id,
+                "episode_id": one.visit.episode_id,
+                "contact_point_id": one.contact_point_id,
                 "source": one.typed.source,
-                "captured_at": one.typed.at.isoformat(),
+                "captured_at": one.typed.at,
             }
             for one in self.brought
         ]
@@ -104,7 +104,7 @@ class Meeting:
             visit = self.brought[i].visit
             reason = held_because(visit.site, by_visitor=by_visitor, by_address=by_address, by_prefix=by_prefix)
             if reason is not None:
-                row = {"tenant_id": str(visit.tenant_id), "episode_id": str(visit.episode_id), "reason": reason}
+                row = {"tenant_id": visit.tenant_id, "episode_id": visit.episode_id, "reason": reason}
                 found[(visit.tenant_id, visit.episode_id)] = row
         return list(found.values())
 
@@ -154,7 +154,7 @@ def meet(
             if key not in points:
                 row = new_point_row(one.value, tenant_id=visit.tenant_id, index=one.index, person_id=person_id, now=now)
                 meeting.new_points.append(row)
-                points[key] = KnownPoint(UUID(row["contact_point_id"]), UUID(row["person_id"]))
+                points[key] = KnownPoint(row["contact_point_id"], row["person_id"])
             point = points[key]
             if point.is_hollow:
                 meeting.apart.append(visit)
@@ -170,7 +170,7 @@ def meet(
             key=lambda brought: brought.contact_point_id,
         )
         meeting.replaced += [
-            {"tenant_id": str(visit.tenant_id), "episode_id": str(visit.episode_id), "contact_point_id": str(one)}
+            {"tenant_id": visit.tenant_id, "episode_id": visit.episode_id, "contact_point_id": one}
             for one in replaced_of(wanted, held)
         ]
         if visit.name is not None and visit.person_id is not None and not is_named:

@@ -7,11 +7,12 @@ rows, addresses' and prefixes' counts. Two batches, or a batch and a request of 
 in a circle.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from modori.storage.db import Plain
 from modori.storage.pipelined import Answer
@@ -27,11 +28,11 @@ def insert_seen(connection: Plain, *, rows: Rows) -> Answer[tuple[int]]:
         "insert into event_seen (tenant_id, event_id, seen_on) select tenant_id, event_id, seen_on from n"
         " order by tenant_id, event_id on conflict do nothing returning tenant_id, event_id)"
         " select n.i from seen join n using (tenant_id, event_id)",
-        (json.dumps(rows),),
+        (orjson.dumps(rows),),
     )
 
 
-def lock_current_episodes(connection: Plain, *, visitors: str) -> Answer[tuple[Any, ...]]:
+def lock_current_episodes(connection: Plain, *, visitors: bytes) -> Answer[tuple[Any, ...]]:
     """Lock the visitors' current episodes in the order of their ids. Rows: `i`, then CurrentEpisode's fields."""
     return connection.execute(
         "select n.i, e.episode_id, e.person_id, e.items <> '[]'::jsonb, e.form_fields, e.settled_reason, e.held_reason,"
@@ -44,7 +45,7 @@ def lock_current_episodes(connection: Plain, *, visitors: str) -> Answer[tuple[A
     )
 
 
-def list_marks(connection: Plain, *, visitors: str) -> Answer[tuple[int, datetime | None, bool]]:
+def list_marks(connection: Plain, *, visitors: bytes) -> Answer[tuple[int, datetime | None, bool]]:
     """Read when the visitors last ordered, and whether one ever refused capture; those who did either.
 
     Read it under the episodes' locks.
@@ -58,7 +59,7 @@ def list_marks(connection: Plain, *, visitors: str) -> Answer[tuple[int, datetim
     )
 
 
-def list_attached(connection: Plain, *, visitors: str) -> Answer[tuple[int, UUID, str, bytes, str, datetime, bool]]:
+def list_attached(connection: Plain, *, visitors: bytes) -> Answer[tuple[int, UUID, str, bytes, str, datetime, bool]]:
     """Read the contact points of the visitors' locked current episodes, and whether the episode's person has a name."""
     return connection.execute(
         "select n.i, c.contact_point_id, c.kind, c.value_index, a.source, a.captured_at, p.name is not null"
@@ -100,7 +101,7 @@ def write_episodes(connection: Plain, *, rows: Rows) -> Answer[tuple[int]]:
         " settled_reason = n.settled_reason from n"
         " where not n.is_new and e.tenant_id = n.tenant_id and e.episode_id = n.episode_id"
         ") select count(*) from made",
-        (json.dumps(rows, ensure_ascii=False),),
+        (orjson.dumps(rows),),
     )
 
 
@@ -110,7 +111,7 @@ def hold_episodes(connection: Plain, *, rows: Rows) -> None:
         "update episode e set held_reason = coalesce(e.held_reason, n.reason)"
         " from jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, episode_id uuid, reason text)"
         " where e.tenant_id = n.tenant_id and e.episode_id = n.episode_id",
-        (json.dumps(rows),),
+        (orjson.dumps(rows),),
     )
 
 
@@ -158,7 +159,7 @@ def count_contact_points(connection: Plain, *, brought: Rows) -> Answer[tuple[in
         " join v using (tenant_id, site_id, visitor)"
         " left join a on a.tenant_id = n.tenant_id and a.site_id = n.site_id and a.ip_index = n.ip"
         " window ip as (partition by n.tenant_id, n.site_id, n.ip)",
-        (json.dumps(brought),),
+        (orjson.dumps(brought),),
     )
 
 
@@ -168,7 +169,7 @@ def detach(connection: Plain, *, rows: Rows) -> None:
         "delete from episode_contact c using jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, episode_id uuid,"
         " contact_point_id uuid) where c.tenant_id = n.tenant_id and c.episode_id = n.episode_id"
         " and c.contact_point_id = n.contact_point_id",
-        (json.dumps(rows),),
+        (orjson.dumps(rows),),
     )
 
 
@@ -179,7 +180,7 @@ def attach(connection: Plain, *, rows: Rows) -> None:
         " select tenant_id, episode_id, contact_point_id, source, captured_at from jsonb_to_recordset(%s::jsonb)"
         " as n(tenant_id uuid, episode_id uuid, contact_point_id uuid, source text, captured_at timestamptz)"
         " on conflict do nothing",
-        (json.dumps(rows),),
+        (orjson.dumps(rows),),
     )
 
 
@@ -190,5 +191,5 @@ def insert_events(connection: Plain, *, rows: Rows) -> None:
         " body, episode_id, mark from jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, received_at timestamptz,"
         " event_id uuid, site_id uuid, visitor text, type text, at timestamptz, page_url text, page_title text,"
         " body jsonb, episode_id uuid, mark text)",
-        (json.dumps(rows, ensure_ascii=False),),
+        (orjson.dumps(rows),),
     )

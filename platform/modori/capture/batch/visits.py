@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,8 +13,8 @@ from modori.capture.rules import CartSeen, Draft, EpisodeFacts, FormSeen, PageSe
 from modori.kernel.ids import TenantId, new_id
 from modori.storage import crypto
 
-VisitorKey = tuple[UUID, UUID, str]
-"""tenant_id, site_id, visitor."""
+VisitorKey = tuple[int, int, str]
+"""tenant_id and site_id as numbers, since UUIDs are slow to compare, and the visitor."""
 
 SHARED: tuple[type, ...] = (PageSeen, CartSeen, FormSeen)
 """What may wait in a shared batch. Orders, consents and stops never do (DESIGN 2)."""
@@ -87,7 +86,7 @@ class Visit:
 
     draft      the episode afterwards; None where nothing opened one
     is_new     the episode must be inserted
-    episode_of the events that belong to the episode
+    folded     those of `arrived` that belong to the episode
     """
 
     key: VisitorKey
@@ -97,7 +96,7 @@ class Visit:
     draft: Draft | None = None
     episode_id: UUID | None = None
     person_id: UUID | None = None
-    folded: set[UUID] = field(default_factory=set)
+    folded: list[Arrived] = field(default_factory=list)
     typed: list[contacts.Typed] = field(default_factory=list)
     name: str | None = None
     is_renewed: bool = False
@@ -156,17 +155,19 @@ def may_share(posted: Posted) -> bool:
     return not has_fields or crypto.has_data_key(posted.site.tenant_id)
 
 
-def gather(batch: Sequence[Posted]) -> dict[tuple[UUID, UUID], Arrived]:
-    """Return the events of a batch by tenant and id: of one that comes twice the first counts (G1)."""
-    found: dict[tuple[UUID, UUID], Arrived] = {}
+def gather(batch: Sequence[Posted]) -> list[Arrived]:
+    """Return the events of a batch, each id of a tenant once: of one that comes twice the first counts (G1)."""
+    found: dict[tuple[int, int], Arrived] = {}
     for posted in batch:
+        tenant = posted.site.tenant_id.int
         for event in posted.events:
-            found.setdefault((posted.site.tenant_id, event.id), Arrived(event, posted))
-    return found
+            found.setdefault((tenant, event.id.int), Arrived(event, posted))
+    return list(found.values())
 
 
 def visitor_of(arrived: Arrived) -> VisitorKey:
-    return arrived.posted.site.tenant_id, arrived.posted.site.site_id, arrived.event.visitor
+    site = arrived.posted.site
+    return site.tenant_id.int, site.site_id.int, arrived.event.visitor
 
 
 def fold_visits(
@@ -176,10 +177,13 @@ def fold_visits(
     ordered_at: dict[VisitorKey, datetime],
 ) -> list[Visit]:
     """Fold events that were not known yet into their visitors' episodes, in the order of their instants."""
-    ordered = sorted(fresh, key=lambda one: (visitor_of(one), one.event.at, one.event.id))
+    of_visitor: dict[VisitorKey, list[Arrived]] = {}
+    for one in fresh:
+        of_visitor.setdefault(visitor_of(one), []).append(one)
     visits = []
-    for key, arrived in groupby(ordered, key=visitor_of):
-        these = list(arrived)
+    for key, these in sorted(of_visitor.items()):
+        if len(these) > 1:
+            these.sort(key=lambda one: (one.event.at, one.event.id.int))
         visit = Visit(key, these[0].posted.site, these, episodes.get(key))
         _fold(visit, last_ordered_at=ordered_at.get(key))
         visits.append(visit)
@@ -190,7 +194,8 @@ def _fold(visit: Visit, *, last_ordered_at: datetime | None) -> None:
     before = visit.before
     if before is not None:
         visit.draft, visit.episode_id, visit.person_id = before.draft(), before.episode_id, before.person_id
-    for event, posted in visit.arrived:
+    for one in visit.arrived:
+        event, posted = one
         if event.mark is not None or rules.is_settled_by_order(event.at, last_ordered_at=last_ordered_at):
             continue
         if visit.draft is None:
@@ -198,7 +203,7 @@ def _fold(visit: Visit, *, last_ordered_at: datetime | None) -> None:
                 continue
             visit.draft, visit.episode_id = Draft(started_at=event.at, last_activity_at=event.at), new_id()
         visit.draft = rules.fold(visit.draft, event)
-        visit.folded.add(event.id)
+        visit.folded.append(one)
         visit.is_renewed |= not isinstance(event.seen, PageSeen)
         if isinstance(event.seen, FormSeen):
             visit.typed += contacts.typed_in_form(
@@ -214,29 +219,25 @@ def episode_row(visit: Visit, *, sealed_fields: bytes | None) -> dict[str, Any]:
     is_cart_new = before is None or draft.cart_at != before.cart_at
     return {
         "is_new": before is None,
-        "tenant_id": str(visit.tenant_id),
-        "site_id": str(visit.site.site_id),
+        "tenant_id": visit.tenant_id,
+        "site_id": visit.site.site_id,
         "visitor": visit.key[2],
-        "episode_id": str(visit.episode_id),
-        "person_id": visit.person_id and str(visit.person_id),
+        "episode_id": visit.episode_id,
+        "person_id": visit.person_id,
         "cart_id": draft.cart_id,
         "currency": draft.currency,
         "cart_minor": draft.cart_minor,
-        "items": list(draft.items) if is_cart_new else None,
+        "items": draft.items if is_cart_new else None,
         "cart_url": draft.cart_url,
-        "cart_at": _iso(draft.cart_at),
+        "cart_at": draft.cart_at,
         "form": draft.form,
         "form_fields": sealed_fields and sealed_fields.hex(),
         "form_progress": draft.form_progress,
         "last_field": draft.last_field,
-        "submitted_at": _iso(draft.submitted_at),
-        "form_at": _iso(draft.form_at),
-        "started_at": draft.started_at.isoformat(),
-        "last_activity_at": draft.last_activity_at.isoformat(),
-        "due_at": _iso(visit.due_at()),
+        "submitted_at": draft.submitted_at,
+        "form_at": draft.form_at,
+        "started_at": draft.started_at,
+        "last_activity_at": draft.last_activity_at,
+        "due_at": visit.due_at(),
         "settled_reason": visit.settled_reason,
     }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()

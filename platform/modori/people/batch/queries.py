@@ -4,11 +4,12 @@ Each takes its rows as one jsonb parameter and answers a cursor, to be read once
 Lock order as everywhere (G2): contact points by tenant and id, then persons.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from modori.storage.db import Plain
 from modori.storage.pipelined import Answer
@@ -28,7 +29,7 @@ def list_known_points(connection: Plain, *, keys: Rows) -> Answer[tuple[int, UUI
         " join contact_point c on c.tenant_id = n.tenant_id and c.kind = n.kind"
         " and c.value_index = decode(n.value_index, 'hex')"
         " join person p on p.tenant_id = c.tenant_id and p.person_id = c.person_id",
-        (json.dumps(keys),),
+        (orjson.dumps(keys),),
     )
 
 
@@ -48,7 +49,7 @@ def insert_points(connection: Plain, *, rows: Rows) -> Answer[tuple[int]]:
         "), made as (insert into person (tenant_id, person_id, made_at)"
         " select tenant_id, person_id, made_at from n where makes_person)"
         " select count(*) from point",
-        (json.dumps(rows, ensure_ascii=False),),
+        (orjson.dumps(rows),),
     )
 
 
@@ -62,7 +63,7 @@ def lock_points(connection: Plain, *, ids: Rows) -> Answer[tuple[int, datetime |
         "select n.i, c.last_ordered_at from jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid,"
         " contact_point_id uuid) join contact_point c on c.tenant_id = n.tenant_id"
         " and c.contact_point_id = n.contact_point_id order by c.tenant_id, c.contact_point_id for no key update of c",
-        (json.dumps(ids),),
+        (orjson.dumps(ids),),
     )
 
 
@@ -75,5 +76,5 @@ def name_persons(connection: Plain, *, names: Rows) -> None:
         "update person p set name = decode(n.name, 'hex')"
         " from jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, person_id uuid, name text)"
         " where p.tenant_id = n.tenant_id and p.person_id = n.person_id and p.erased_at is null and p.name is null",
-        (json.dumps(names),),
+        (orjson.dumps(names),),
     )
