@@ -1,6 +1,8 @@
 """Clients, sites, keys, users and roles are made, changed and taken away."""
 
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -12,8 +14,8 @@ from modori.storage import db
 from modori.tenants import actions, queries
 from modori.tenants.actions import EmailTaken
 from modori.tenants.model import CaptureMode, KeyKind, Role, User
-from modori.tenants.rules import BadOrigin
-from modori.tenants.wire import SiteChange, TenantChange
+from modori.tenants.rules import BadOrigin, BeyondLimit
+from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 from tests.world import World, make_user
 
 
@@ -213,3 +215,42 @@ def _promised(topic: str, user_id: UserId) -> list[dict[str, object]]:
             {"platform": PLATFORM, "topic": topic, "user_id": str(user_id)},
         )
         return [row.payload for row in rows]
+
+
+@pytest.fixture
+def limits(world: World) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Changes the agency's limits until the test ends: it is everybody's."""
+
+    def change(**figures: int) -> dict[str, Any]:
+        with db.agency_transaction() as session:
+            return actions.change_limits(session, change=LimitsChange.model_validate(figures))
+
+    with db.agency_transaction() as session:
+        before = actions.limits_of(queries.get_agency(session))
+    yield change
+    change(**before)
+
+
+def test_rules31_a_site_may_tighten_and_not_loosen(world: World, limits: Callable[..., dict[str, Any]]) -> None:
+    acme = world.acme
+
+    def change(**figures: int) -> dict[str, Any]:
+        with db.tenant_transaction(acme.tenant_id) as session:
+            wanted = SiteChange.model_validate(figures)
+            return actions.change_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id, change=wanted)
+
+    assert change(message_gap_s=86_400, dials_per_day=1) == {
+        "fields": ["dials_per_day", "message_gap_s"],
+        "numbers": {"dials_per_day": [2, 1], "message_gap_s": [72_000, 86_400]},
+    }
+    with pytest.raises(BeyondLimit) as refused:
+        change(messages_per_contact_week=1_000_000, message_gap_s=0)
+    assert refused.value.extra["fields"] == ["message_gap_s", "messages_per_contact_week"]
+    assert limits(messages_per_contact_week=5)["numbers"] == {"messages_per_contact_week": [3, 5]}
+    assert change(messages_per_contact_week=5)["numbers"] == {"messages_per_contact_week": [3, 5]}
+
+
+def test_rules31_a_new_site_is_bound_by_the_limits(world: World) -> None:
+    change = SiteChange(name="loose", origins=["https://loose.acme.example"], first_messages_per_contact_day=2)
+    with db.tenant_transaction(world.acme.tenant_id) as session, pytest.raises(BeyondLimit):
+        actions.make_site(session, tenant_id=world.acme.tenant_id, change=change, now=world.now)

@@ -18,13 +18,14 @@ from modori.kernel.ids import PLATFORM, SiteId, TenantId
 from modori.leads.queries import list_routes
 from modori.outreach.queries import find_oldest_scenario
 from modori.sandbox.ports import choose_port
-from modori.storage.db import tenant_transaction
-from modori.tenants.actions import signing_secrets
+from modori.storage.db import agency_transaction, tenant_transaction
+from modori.tenants.actions import change_limits, limits_of, signing_secrets
 from modori.tenants.model import Role
-from modori.tenants.queries import get_site
+from modori.tenants.queries import get_agency, get_site
+from modori.tenants.wire import LimitsChange
 from tests.consoleworld import PUBLIC_URL, Console, log_in, make_app
 from tests.drain import drain
-from tests.questions import ask_one
+from tests.questions import ask_one, change
 from tests.world import NOW, World
 
 CLIENT = {
@@ -148,6 +149,83 @@ def test_a_policy_is_typed_in_peoples_units(world: World, admin: Console) -> Non
     form = admin.get(f"{path}/edit").text
     assert 'value="45"' in form
     assert "09:00-12:00, 13:00-18:00" in form
+
+
+@pytest.fixture
+def manager(world: World) -> Console:
+    return log_in(world, Role.ACCOUNT_MANAGER, lang="en")
+
+
+@pytest.fixture
+def _limits_are_put_back(world: World) -> Iterator[None]:
+    """The agency's limits are everybody's."""
+    with agency_transaction() as session:
+        before = limits_of(get_agency(session))
+    yield
+    with agency_transaction() as session:
+        change_limits(session, change=LimitsChange.model_validate(before))
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored", "said"),
+    [
+        ({"messages_per_contact_week": "1000000"}, "messages_per_contact_week", "The agency allows at most 3."),
+        ({"first_messages_per_contact_day": "2"}, "first_messages_per_contact_day", "The agency allows at most 1."),
+        ({"message_gap_h": "0"}, "message_gap_s", "The agency wants at least 20."),
+        ({"dial_gap_min": "59"}, "dial_gap_s", "The agency wants at least 60."),
+    ],
+)
+def test_an_account_manager_cannot_lift_what_the_agency_limits(
+    world: World, manager: Console, typed: dict[str, str], stored: str, said: str
+) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
+    [(field, value)] = typed.items()
+    before = ask_one(world.acme.tenant_id, f"select {stored} from site where site_id = :id", id=world.acme.site_id)
+    refused = manager.act(path, **(SITE | typed))
+    assert refused.status_code == 422
+    wrong = re.search(f'<span id="h-{field}" class="wrong">([^<]+)</span>', refused.text)
+    assert wrong is not None
+    assert wrong[1] == f"This is looser than the agency allows. {said}"
+    assert f'value="{value}"' in refused.text
+    after = ask_one(world.acme.tenant_id, f"select {stored} from site where site_id = :id", id=world.acme.site_id)
+    assert after == before
+    assert manager.act("/console/agency/limits", messages_per_contact_week="1000000").status_code == 403
+
+
+@pytest.mark.usefixtures("_limits_are_put_back")
+def test_the_administrator_changes_the_limits_and_the_audit_names_old_and_new(world: World, admin: Console) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
+    refused = admin.act("/console/agency/limits", messages_per_contact_week="many", dials_per_day="1")
+    assert refused.status_code == 422
+    assert '<span id="h-messages_per_contact_week" class="wrong">Enter a whole number.</span>' in refused.text
+    assert admin.act("/console/agency/limits", messages_per_contact_week="4", message_gap_h="10").status_code == 303
+    assert admin.act(path, **(SITE | {"messages_per_contact_week": "4", "message_gap_h": "12"})).status_code == 303
+    audit = admin.get("/console/audit").text
+    assert "Changed the limits for every client" in audit
+    for said in (
+        "Messages a contact in 7 days: 3 → 4",
+        "Hours between messages: 20 → 10",
+        "Hours between messages: 20 → 12",
+    ):
+        assert said in audit, said
+    page = log_in(world, Role.AGENCY_ADMIN, lang="ja").get(f"{path}/edit").text
+    assert "代理店の上限は4です。" in page
+    assert "代理店の下限は10です。" in page
+
+
+def test_a_figure_that_is_left_as_it_stood_is_not_touched(world: World, admin: Console) -> None:
+    """Three seconds are no whole hour; and a site that was looser before the limits came can still be renamed."""
+    path = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
+    change(world.acme.tenant_id, "update site set message_gap_s = 3, abandon_after_s = 90, dials_per_day = 100")
+    form = dict(
+        re.findall(r'<input id="f-(\w+)" name="\w+" type="text" value="([^"]*)"', admin.get(f"{path}/edit").text)
+    )
+    assert form["dials_per_day"] == "100"
+    assert admin.act(path, **(form | SITE | {"name": "renamed"})).status_code == 303
+    stored = (
+        "select jsonb_build_array(name, message_gap_s, abandon_after_s, dials_per_day) from site where site_id = :id"
+    )
+    assert ask_one(world.acme.tenant_id, stored, id=world.acme.site_id) == ["renamed", 3, 90, 100]
 
 
 def test_a_key_is_shown_once_and_revoked(world: World, admin: Console) -> None:

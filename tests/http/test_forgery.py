@@ -29,6 +29,7 @@ from tests.channelworld import prepare
 from tests.leadworld import ITEMS, LeadWorld, make_lead
 from tests.orderworld import clicked_lead, lead_of, make_contract
 from tests.orderworld import settle as let_follow
+from tests.questions import change
 from tests.world import NOW, TenantWorld, World, make_tenant
 
 CONFIG = ApiConfig(public_url="https://modori.example")
@@ -178,6 +179,26 @@ def test_rules_31_one_victim_is_written_to_once_a_day_over_all_clients(world: Wo
     answers = [begin(make_lead(shop, value=victim)) for shop in shops]
     assert isinstance(answers[0], Permit)
     assert [(type(one), one.reason) for one in answers[1:]] == [(Deferred, Reason.CONTACT_CAP_DAY)] * 4
+
+
+def test_rules_31_no_row_of_a_site_lifts_what_was_promised_over_all_clients(world: World) -> None:
+    """A site whose row is looser than the agency's, however it came to be: the gate uses the stricter."""
+    victim = somebody()
+    loose = make_tenant("loose")
+    lift = "first_messages_per_contact_day = 1000000, messages_per_contact_week = 1000000, message_gap_s = 0"
+    change(loose.tenant_id, f"update site set {lift}")
+    assert isinstance(begin(make_lead(world.acme, value=victim)), Permit)
+    answer = begin(make_lead(loose, value=victim))
+    assert (type(answer), answer.reason) == (Deferred, Reason.CONTACT_CAP_DAY)
+    policy = ask(loose, "select policy from receipt")[0][0]
+    assert (policy["first_messages_per_contact_day"], policy["messages_per_contact_week"]) == (1, 3)
+    assert policy["message_gap_s"] == 72_000
+
+
+def test_rules_31_a_site_that_is_stricter_stays_so(world: World) -> None:
+    strict = make_tenant("strict", first_messages_per_contact_day=0)
+    answer = begin(make_lead(strict, value=somebody()))
+    assert (type(answer), answer.reason) == (Deferred, Reason.CONTACT_CAP_DAY)
 
 
 def test_g7_a_foreign_sites_key_reaches_nobody_but_its_own(client: Asker, world: World) -> None:

@@ -151,6 +151,7 @@ ROUTES: Final[Mapping[str, str]] = {
     "GET /console/agency": "A",
     "POST /console/agency/stop": "A",
     "POST /console/agency/resume": "A",
+    "POST /console/agency/limits": "A",
     "GET /console/agency/channels": "A",
     "POST /console/agency/channels/stop": "A",
     "POST /console/agency/channels/resume": "A",
@@ -184,6 +185,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "POST /console/tenants/{tenant_id}/sites/{site_id}/notice": {"locale": "ja"},
     "POST /console/tenants/{tenant_id}/sites/{site_id}/signed-mode": {"wanted": "off"},
     "POST /console/tenants/{tenant_id}/sites/{site_id}/stop": {"reason": "x"},
+    "POST /console/agency/limits": {"dials_per_day": "1"},
     "POST /console/users": {"email": "new@agency.example", "name": "x", "role": "agency_admin"},
     "POST /console/users/{user_id}/roles": {"role": "agency_admin"},
 }

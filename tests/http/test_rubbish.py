@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
 from modori.channels.model import LinkKind
+from modori.console import figures
 from modori.console.views import sites, tenants
 from modori.entrypoints.front import Front
 from modori.kernel import clock
@@ -348,7 +349,7 @@ SITE: Final = {
     "notice_selector": "#x",
     "notice_text": "x",
     "cart_url": "https://x.example/cart",
-    **{field: "1" for field, _ in sites.NUMBERS.values()},
+    **{one.field: "1" for one in figures.OF_SITE.values()},
     **{f"hours_{channel}_{day}": "10:00-12:00" for channel in sites.CHANNELS for day in sites.DAYS},
 }
 ON_DESK: Final = "leads/{t}/{l}/call/{c}/"
@@ -386,6 +387,7 @@ FORMS: Final[dict[str, dict[str, str]]] = {
     "uploads/{t}/{f}/drop": {},
     "agency/stop": {"reason": "x"},
     "agency/resume": {},
+    "agency/limits": dict.fromkeys((one.field for one in figures.OF_AGENCY.values()), "1"),
     "leads/{t}/{l}/release": {},
     "leads/{t}/{l}/reveal": {},
     "nothing": {"x": "x"},

@@ -172,3 +172,51 @@ def test_bands_that_are_none_are_refused(bands: object) -> None:
     hours = policy.hours_of("JP") | {"call": {"weekday": bands, "holiday": []}}
     with pytest.raises(ValueError, match="hours"):
         SiteChange.model_validate({"hours": hours})
+
+
+LIMITS = {
+    "message_gap_s": 72_000,
+    "first_messages_per_contact_day": 1,
+    "messages_per_contact_week": 3,
+    "dial_gap_s": 3600,
+    "dials_per_day": 2,
+    "dials_per_lead": 5,
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "beyond"),
+    [
+        ({}, []),
+        (LIMITS, []),  # as loose as the agency allows
+        ({"message_gap_s": 71_999}, ["message_gap_s"]),
+        ({"message_gap_s": 72_001, "dial_gap_s": 3599}, ["dial_gap_s"]),
+        ({"first_messages_per_contact_day": 2}, ["first_messages_per_contact_day"]),
+        ({"messages_per_contact_week": 4, "dials_per_day": 3}, ["dials_per_day", "messages_per_contact_week"]),
+        ({"dials_per_lead": 6}, ["dials_per_lead"]),
+        (dict.fromkeys(LIMITS, 10**6), sorted(rules.MOST)),
+        (dict.fromkeys(LIMITS, 0), sorted(rules.LEAST)),
+        ({"messages_per_lead": 10**6, "name": "x"}, []),  # a site's own affair
+    ],
+)
+def test_rules31_a_site_is_never_looser_than_the_agency(wanted: dict[str, object], beyond: list[str]) -> None:
+    assert LIMITS.keys() == rules.LIMITS
+    assert rules.beyond_limits(wanted, LIMITS) == beyond
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"a": 1}, {"a": 1}, {"fields": []}),
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, {"fields": ["b"], "numbers": {"b": [2, 3]}}),
+        ({"limit": None}, {"limit": 5}, {"fields": ["limit"], "numbers": {"limit": [None, 5]}}),
+        ({"limit": 5}, {"limit": None}, {"fields": ["limit"], "numbers": {"limit": [5, None]}}),
+        ({"name": "山田"}, {"name": "佐藤"}, {"fields": ["name"]}),  # no word of anybody's goes into the audit
+        ({"signed_mode": False}, {"signed_mode": True}, {"fields": ["signed_mode"]}),
+        ({"text": None}, {"text": "x"}, {"fields": ["text"]}),
+    ],
+)
+def test_the_audit_names_what_changed_and_of_numbers_old_and_new(
+    before: dict[str, object], after: dict[str, object], said: dict[str, object]
+) -> None:
+    assert rules.changes_of(before, after) == said

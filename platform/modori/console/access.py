@@ -144,6 +144,7 @@ ACCESS: Final[Mapping[str, Rule]] = {
     "agency.show": _agency(ADMIN),
     "agency.stop": _agency(ADMIN),
     "agency.resume": _agency(ADMIN),
+    "agency.limits": _agency(ADMIN),
     "users.index": _agency(ADMIN),
     "users.new": _agency(ADMIN),
     "users.invite": _agency(ADMIN),

@@ -21,6 +21,7 @@ WRONG: Final[Mapping[str, str]] = {
     "less_than_equal": say("This is too large."),
     "int_parsing": say("Enter a whole number."),
     "string_pattern_mismatch": say("This is not one of the possible values."),
+    "beyond_limit": say("This is looser than the agency allows."),
     "bad_origin": say("Enter origins such as https://shop.example, one a line."),
 }
 FIELD_OF: Final[Mapping[str, list[str]]] = {"bad_origin": ["origins"]}

@@ -175,6 +175,7 @@ AUDIT: Final[Mapping[str, str]] = {
     "key.revoked": say("Revoked a key"),
     "agency.stopped": say("Stopped all sending"),
     "agency.resumed": say("Let all sending go on"),
+    "agency.limits_changed": say("Changed the limits for every client"),
     "agency.channel_stopped": say("Stopped a channel for every client"),
     "agency.channel_resumed": say("Let a channel go on for every client"),
     "upload.made": say("Uploaded a file"),

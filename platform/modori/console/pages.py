@@ -1,7 +1,7 @@
 """Render operator_ui's templates: one Jinja environment per language, strict about names it was not given."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
 from jinja2.runtime import Context
 
-from modori.console import formats, labels
+from modori.console import figures, formats, labels
 from modori.console.words import LOCALES, catalogue
 from modori.people.model import Channel
 
@@ -61,6 +61,9 @@ def environment(ui: Path, locale: str) -> Environment:
     def audit_word(action: str) -> str:
         return str(translations.gettext(labels.AUDIT[action])) if action in labels.AUDIT else action
 
+    def changed_numbers(detail: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+        return figures.changed_numbers(detail, lambda message: str(translations.gettext(message)))
+
     def money(minor: int, currency: str) -> str:
         return formats.money(minor, currency, locale=locale)
 
@@ -91,6 +94,7 @@ def environment(ui: Path, locale: str) -> Environment:
         label,
         channel_name,
         audit_word,
+        changed_numbers,
         money,
         calendar_day,
         calendar_month,

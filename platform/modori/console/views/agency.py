@@ -1,17 +1,21 @@
-"""The agency: its particulars and the switch that stops all sending."""
+"""The agency: its particulars, the switch that stops all sending, and the limits that no site may loosen."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
+from pydantic import ValidationError
 from sqlmodel import Session
 
+from modori.console import figures
 from modori.console.door import ConsoleRoute
+from modori.console.forms import FormProblem, Posted, read_form
 from modori.console.visit import Visit, Visiting
 from modori.console.words import say
 from modori.kernel.ids import PLATFORM
 from modori.storage.db import agency_transaction
 from modori.tenants import actions, queries
+from modori.tenants.wire import LimitsChange
 
 router = APIRouter(route_class=ConsoleRoute)
 
@@ -41,13 +45,37 @@ def resume(visit: Visiting) -> Response:
     return visit.go("/console/agency", done="resumed")
 
 
-def _page(visit: Visit) -> Response:
+@router.post("/agency/limits", name="agency.limits")
+def limits(visit: Visiting, posted: Posted) -> Response:
+    """Change what no site may loosen. Sites that are looser are overruled by the gate from this commit on."""
+    try:
+        with agency_transaction() as session:
+            stored = queries.lock_agency(session)
+            typed = figures.retyped(posted, figures.OF_AGENCY, stored)
+            wanted = LimitsChange.model_validate(read_form(typed, numbers=figures.numbers(figures.OF_AGENCY)))
+            changed = actions.change_limits(session, change=wanted)
+            _audit(session, visit, "agency.limits_changed", changed)
+    except ValidationError as error:
+        return _page(visit, posted=posted, problem=FormProblem.of(error, visit))
+    return visit.go("/console/agency", done="saved")
+
+
+def _page(visit: Visit, *, posted: dict[str, str] | None = None, problem: FormProblem | None = None) -> Response:
     with agency_transaction() as session:
         agency = queries.get_agency(session)
-    return visit.page("agency/index.html", section="agency", agency=agency)
+        values = figures.typed(figures.OF_AGENCY, agency)
+    return visit.page(
+        "agency/index.html",
+        section="agency",
+        status=422 if problem else 200,
+        agency=agency,
+        figures=figures.titled(figures.OF_AGENCY, visit.word),
+        values=values | (posted or {}),
+        problem=problem,
+    )
 
 
-def _audit(session: Session, visit: Visit, action: str) -> None:
+def _audit(session: Session, visit: Visit, action: str, detail: dict[str, Any] | None = None) -> None:
     actions.record_audit(
         session,
         tenant_id=PLATFORM,
@@ -55,5 +83,6 @@ def _audit(session: Session, visit: Visit, action: str) -> None:
         action=action,
         subject_kind="agency",
         subject_id="1",
+        detail=detail,
         now=visit.now,
     )

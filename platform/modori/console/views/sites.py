@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import Response
 from pydantic import ValidationError
 
+from modori.console import figures
 from modori.console.door import ConsoleRoute
 from modori.console.forms import FormProblem, Posted, read_form
 from modori.console.views.site_frame import audit, leaks_of, tab
@@ -15,7 +16,7 @@ from modori.console.words import say
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import SiteId, TenantId
 from modori.outreach.standard import route_to_standard
-from modori.storage.db import read_transaction, tenant_transaction
+from modori.storage.db import agency_transaction, read_transaction, tenant_transaction
 from modori.tenants import actions, queries
 from modori.tenants.model import CaptureMode, KeyKind, Site
 from modori.tenants.wire import SiteChange
@@ -24,20 +25,6 @@ router = APIRouter(route_class=ConsoleRoute)
 
 TEXTS = ("name", "country", "timezone", "locale", "capture_mode")
 EMPTIABLE = ("notice_selector", "notice_text", "cart_url")
-MINUTE, HOUR, DAY = 60, 3600, 86400
-NUMBERS = {
-    "abandon_after_s": ("abandon_after_min", MINUTE),
-    "holdout_pct": ("holdout_pct", 1),
-    "messages_per_lead": ("messages_per_lead", 1),
-    "message_gap_s": ("message_gap_h", HOUR),
-    "first_messages_per_contact_day": ("first_messages_per_contact_day", 1),
-    "messages_per_contact_week": ("messages_per_contact_week", 1),
-    "dial_gap_s": ("dial_gap_min", MINUTE),
-    "dials_per_day": ("dials_per_day", 1),
-    "dials_per_lead": ("dials_per_lead", 1),
-    "touch_max_age_s": ("touch_max_age_h", HOUR),
-    "quarantine_daily_cap": ("quarantine_daily_cap", 1),
-}
 CHANNELS = ("email", "sms", "line", "call")
 DAYS = ("weekday", "holiday")
 REASON_MISSING = say("Stopped from the console")
@@ -78,10 +65,11 @@ def edit(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
 def change(visit: Visiting, tenant_id: UUID, site_id: UUID, posted: Posted) -> Response:
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     try:
-        wanted = _read(posted)
         with tenant_transaction(tenant) as session:
-            actions.change_site(session, tenant_id=tenant, site_id=site, change=wanted)
-            audit(session, visit, tenant, site, "site.changed", {"fields": sorted(wanted.model_fields_set)})
+            stored = queries.lock_site(session, tenant_id=tenant, site_id=site)
+            wanted = _read(figures.retyped(posted, figures.OF_SITE, stored))
+            changed = actions.change_site(session, tenant_id=tenant, site_id=site, change=wanted)
+            audit(session, visit, tenant, site, "site.changed", changed)
     except (ValidationError, BadInput) as error:
         return _form(visit, tenant, site_id=site, values=posted, problem=FormProblem.of(error, visit))
     return visit.go(f"/console/tenants/{tenant}/sites/{site}", done="saved")
@@ -194,7 +182,7 @@ def _read(posted: dict[str, str]) -> SiteChange:
     given: dict[str, Any] = {name: posted[name] for name in TEXTS if posted.get(name)}
     given |= {name: posted[name] or None for name in EMPTIABLE if name in posted}
     given["origins"] = [line.strip() for line in posted.get("origins", "").splitlines() if line.strip()]
-    given |= read_form(posted, numbers=NUMBERS)
+    given |= read_form(posted, numbers=figures.numbers(figures.OF_SITE))
     if any(f"hours_{channel}_{day}" in posted for channel in CHANNELS for day in DAYS):
         given["hours"] = {
             channel: {day: _bands(posted.get(f"hours_{channel}_{day}", "")) for day in DAYS} for channel in CHANNELS
@@ -212,8 +200,7 @@ def _values(site: Site) -> dict[str, str]:
     values = {name: str(getattr(site, name) or "") for name in (*TEXTS, *EMPTIABLE)}
     values["capture_mode"] = site.capture_mode.value
     values["origins"] = "\n".join(site.origins)
-    for stored, (field, size) in NUMBERS.items():
-        values[field] = str(getattr(site, stored) // size)
+    values |= figures.typed(figures.OF_SITE, site)
     for channel in CHANNELS:
         for day in DAYS:
             bands = site.hours.get(channel, {}).get(day, [])
@@ -229,6 +216,8 @@ def _form(
     values: dict[str, str],
     problem: FormProblem | None,
 ) -> Response:
+    with agency_transaction() as session:
+        limits = actions.limits_of(queries.get_agency(session))
     return visit.page(
         "sites/edit.html",
         section="tenants",
@@ -238,6 +227,8 @@ def _form(
         values=values,
         problem=problem,
         modes=list(CaptureMode),
+        figures=figures.titled(figures.OF_SITE, visit.word),
+        hints=figures.limit_words(limits, visit.word),
         channels=CHANNELS,
         days=DAYS,
     )

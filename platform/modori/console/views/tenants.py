@@ -100,8 +100,8 @@ def change(visit: Visiting, tenant_id: UUID, posted: Posted) -> Response:
     try:
         particulars = _read(posted)
         with tenant_transaction(tenant) as session:
-            actions.change_tenant(session, tenant_id=tenant, change=particulars)
-            _audit(session, visit, tenant, "tenant.changed", {"fields": sorted(particulars.model_fields_set)})
+            changed = actions.change_tenant(session, tenant_id=tenant, change=particulars)
+            _audit(session, visit, tenant, "tenant.changed", changed)
     except (ValidationError, BadInput) as error:
         return _form(visit, tenant_id=tenant, values=posted, problem=FormProblem.of(error, visit))
     return visit.go(f"/console/tenants/{tenant}", done="saved")
