@@ -99,8 +99,15 @@ const MEANINGS: [string, string, string][] = [
     "n1=given-name n2=family-name"],
   ["the last part of a long name", `<input name="order[shipping_address][first_name]"><input name="checkout[address][zip]">`,
     "order[shipping_address][first_name]=given-name checkout[address][zip]=postal-code"],
+  ["the end of a long name", `<input name="ship_shippingAddress_addressFields_lastName"><input name="f_shippingAddress_postalCode">`,
+    "ship_shippingAddress_addressFields_lastN=family-name f_shippingAddress_postalCode=postal-code"],
   ["a framework's name", `<input name="ctl00$Main$tbOwnerTel1">`, "ctl00$Main$tbOwnerTel1=tel"],
   ["numbered address lines", `<input name=addr1><input name=address2>`, "addr1=address-line1 address2=address-line2"],
+  ["a note under the line says which part", `<table><tr><th>住所</th><td><p><input name=addr01><br>市区町村名（例：千代田区）</p>
+    <p><input name=addr02><br>番地・ビル名</p></td></tr></table>`, "addr01=address-level2 addr02=address-line1"],
+  ["lines of a house, of a street and both", `<p>Apartment</p><input name=a><p>Street Address Line 2</p><input name=b><p>番地・建物名</p><input name=c>`,
+    "a=address-line2 b=address-line2 c=address-line1"],
+  ["an address that begins with its postcode", `<p>ご住所（郵便番号から）</p><textarea name=a></textarea>`, "a=street-address"],
   ["a choice of prefectures", `<p>都道府県</p><select name=a><option>東京都</select>`, "a=address-level1"],
   ["that names itself", `<select name=a><option value="">都道府県を選択<option>東京都</select>`, "a=address-level1"],
   ["another choice", `<p>ご希望の連絡方法</p><select name=a><option>メール<option>電話</select>`, "a!unknown"],
@@ -108,7 +115,11 @@ const MEANINGS: [string, string, string][] = [
   ["Spanish", `<p>Correo</p><input name=a><p>Teléfono móvil</p><input name=b><p>Apellidos</p><input name=c>`, "a=email b=tel c=family-name"],
   ["German", `<p>Vorname</p><input name=a><p>Nachname</p><input name=b><p>PLZ</p><input name=c>`, "a=given-name b=family-name c=postal-code"],
   ["French", `<p>Prénom</p><input name=a><p>Nom</p><input name=b><p>Code postal</p><input name=c>`, "a=given-name b=family-name c=postal-code"],
-  ["Russian", `<p>Фамилия</p><input name=a><p>Почта</p><input name=b><p>Телефон</p><input name=c>`, "a=family-name b=email c=tel"],
+  ["Russian", `<p>Почта</p><input name=b><p>Телефон</p><input name=c>`, "b=email c=tel"],
+  ["Dutch", `<p>Voornaam</p><input name=a><p>Achternaam</p><input name=b><p>Woonplaats</p><input name=c>`, "a=given-name b=family-name c=address-level2"],
+  ["Italian", `<p>Cognome</p><input name=a><p>CAP</p><input name=b><p>Indirizzo e-mail</p><input name=c>`, "a=family-name b=postal-code c=email"],
+  ["both halves of a name", `<p>Nom et prénom</p><input name=a><p>Vor- und Nachname</p><input name=b>`, "a=name b=name"],
+  ["Chinese", `<p>手机号码</p><input name=a><p>电子邮箱</p><input name=b>`, "a=tel b=email"],
   ["Portuguese", `<p>Sobrenome</p><input name=a><p>CEP</p><input name=b><p>Celular</p><input name=c>`, "a=family-name b=postal-code c=tel"],
   ["Turkish", `<p>Soyadı</p><input name=a><p>E-posta</p><input name=b><p>Telefon</p><input name=c>`, "a=family-name b=email c=tel"],
   ["a caption before a doubtful name", `<p>Email address</p><input name=address aria-label="Email address">`, "address=email"],
@@ -120,9 +131,20 @@ const MEANINGS: [string, string, string][] = [
     "name!unknown search_city!unknown b!unknown"],
   ["no birthday", `<p>生年月日</p><input name=birth_year><input type=date name=bday>`, "birth_year!unknown bday!type"],
   ["no free text", `<p>お名前</p><textarea name=name></textarea><p>ご住所</p><textarea name=b></textarea>`, "name!type b=street-address"],
+  ["in katakana only", `<p>ナマエ</p><input name=a><p>ジュウショ</p><input name=b><p>ケータイ</p><input name=c><p>メアド</p><input name=d>`,
+    "a=name b=street-address c=tel d=email"],
+  ["who asks", `<p>ご相談者さま</p><input name=a><p>担当者氏名</p><input name=b><p>ご契約者名</p><input name=c>`, "a=name b=name c=name"],
+  ["what else has a name", `<p>マンション名</p><input name=bukken_name><p>車名</p><input name=car_name><p>掲載するお名前</p><input name=c>
+    <label>House name<input name=d></label><label>Previous family name<input name=e></label><label>Name to write on the cake<input name=name></label>`,
+    "bukken_name=address-line2 car_name!unknown c!unknown d!unknown e!unknown name!unknown"],
+  ["a word in brackets makes no name", `<label>Emergency contact (name and number)<input name=a></label><label>備考（お名前など）<input name=b></label>`,
+    "a!unknown b!unknown"],
+  ["no counting of children", `<p>大人 <input name=a>名 子供 <input name=kodomo>名</p>`, "a!unknown kodomo!unknown"],
+  ["no code of a country, but one of an area", `<label>Country code<input name=a></label><fieldset><legend>Phone</legend><label><input name=areacode maxlength=3>(###)</label></fieldset>`,
+    "a!unknown areacode=tel"],
   ["no pets and no children", `<p>ペットのお名前</p><input name=a><p>お子様のお名前</p><input name=b>`, "a!unknown b!unknown"],
   ["passwords", `<input type=password name=email><input name=passwd><p>暗証番号</p><input name=c>`,
-    "email!password passwd!password c!unknown"],
+    "email!password passwd!password c!password"],
   ["a password that is shown", `<label>Password<input name=a type=text></label>`, "a!password"],
   ["cards", `<input name=a autocomplete=cc-name><input name=card_number><input name=cvc><label>Name on card<input name=name></label>`,
     "a!card card_number!card cvc!card name!card"],
@@ -137,6 +159,8 @@ const MEANINGS: [string, string, string][] = [
   ["type=hidden is none at all", `<input type=hidden name=email value=a@b.jp>`, ""],
   ["four numbers are a card's", `<p>電話</p><input name=t1 maxlength=4>-<input name=t2 maxlength=4>-<input name=t3 maxlength=4>-<input name=t4 maxlength=4>`,
     "t1!card t2!card t3!card t4!card"],
+  ["once more, after the address", `<p>メール</p><input name=a><p>確認のためもう一度</p><input name=b>`, "a=email b!confirmation"],
+  ["once more, after something else", `<p>お名前</p><input name=a><p>確認のためもう一度</p><input name=b>`, "a=name b!unknown"],
   ["a repeat", `<input name=email><label>確認用<input name=email2></label>`, "email=email email2!confirmation"],
   ["a lone field with such a word is none", `<label>メールアドレス（ご確認ください）<input name=a></label>`, "a=email"],
 ];
@@ -167,6 +191,13 @@ const JOINS: [string, string, Record<string, string>, Record<string, string>][] 
     { email: "a@b.jp", email_confirm: "x@y.jp" }, { email: "a@b.jp" }],
   ["the buyer's before the recipient's", `<label>お届け先電話番号<input name=a></label><label>電話番号<input name=b></label>`,
     { a: "0300000001", b: "0900000002" }, { tel: "0900000002" }],
+  ["the repeat counts where it stands alone", `<p>メール</p><input name=a><p>確認のためもう一度</p><input name=b>`, { b: "a@b.jp" }, { email: "a@b.jp" }],
+  ["the contact's name before the representative's", `<p>代表者名</p><input name=a><p>ご担当者名</p><input name=b>`,
+    { a: "社長 太郎", b: "担当 花子" }, { name: "担当 花子" }],
+  ["the parent's before the student's", `<label>Student first name<input name=a></label><label>Parent first name<input name=b></label>`,
+    { a: "Kid", b: "Mari" }, { "given-name": "Mari" }],
+  ["an e-mail before a name to log in by", `<label>Email or username<input name=a></label><label>Email<input name=b></label>`,
+    { a: "x@y.jp", b: "a@b.jp" }, { email: "a@b.jp" }],
   ["a card number in a name", `<input name=email><input name=name>`, { email: "a@b.jp", name: "4111 1111 1111 1111" }, { email: "a@b.jp" }],
   ["a card number in three boxes for a phone", `<input name=email><p>電話</p><input name=t1>-<input name=t2>-<input name=t3>`,
     { email: "a@b.jp", t1: "4111", t2: "1111", t3: "1111" }, { email: "a@b.jp" }],
@@ -176,6 +207,13 @@ const JOINS: [string, string, Record<string, string>, Record<string, string>][] 
 for (const [habit, html, typed, expected] of JOINS) {
   test(`value: ${habit}`, () => assert.deepEqual(new Shop(html).type(typed).state()?.fields ?? {}, expected));
 }
+
+test("what lies far left of the page is a trap for robots", () => {
+  const shop = new Shop(`<form><input name=email><p><input name=phone></p></form>`);
+  const trap = shop.find("[name=phone]");
+  trap.getBoundingClientRect = () => ({ right: -4800 }) as DOMRect;
+  assert.deepEqual(shop.type({ email: "a@b.jp", phone: "0312345678" }).state()?.fields, { email: "a@b.jp" });
+});
 
 const VALUES: [string, string, string | null][] = [
   ["email", " a@b.jp ", "a@b.jp"],
@@ -199,6 +237,61 @@ for (const [token, value, kept] of VALUES) {
   test(`${token} ${JSON.stringify(value)} is kept as ${JSON.stringify(kept)}`, () =>
     assert.equal(keepable(token, value, cards), kept));
 }
+
+/** Numbers that pass Luhn as the networks make them: prefix, digits. Repeatable: the seed is the test's. */
+function cardNumbers(count: number): string[] {
+  let seed = 20261122;
+  const random = (below: number) => (seed = (seed * 48271) % 2147483647) % below;
+  const kinds: [string, number][] = [["4", 16], ["4", 13], ["4", 19], ["51", 16], ["2221", 16], ["34", 15], ["37", 15], ["35", 16], ["36", 14], ["6011", 16], ["62", 16]];
+  return Array.from({ length: count }, (_, at) => {
+    const [prefix, length] = kinds[at % kinds.length]!;
+    let body = prefix;
+    while (body.length < length - 1) body += random(10);
+    const sum = Array.from(body).reverse().reduce((all, digit, place) => {
+      const doubled = +digit * (place % 2 ? 1 : 2);
+      return all + (doubled > 9 ? doubled - 9 : doubled);
+    }, 0);
+    return body + ((10 - (sum % 10)) % 10);
+  });
+}
+
+const TOKENS = "email tel name family-name given-name name-kana postal-code address-level1 address-level2 address-line1 address-line2 street-address organization".split(" ");
+const WRITINGS: [string, (digits: string) => string][] = [
+  ["in one piece", (digits) => digits],
+  ["by spaces", (digits) => digits.replace(/(.{4})(?=.)/g, "$1 ")],
+  ["by wide spaces", (digits) => digits.replace(/(.{4})(?=.)/g, "$1\u3000")],
+  ["by no-break spaces", (digits) => digits.replace(/(.{4})(?=.)/g, "$1\u00a0")],
+  ["by hyphens", (digits) => digits.replace(/(.{4})(?=.)/g, "$1-")],
+  ["by dashes", (digits) => digits.replace(/(.{4})(?=.)/g, "$1–")],
+  ["by long vowel marks", (digits) => digits.replace(/(.{4})(?=.)/g, "$1ー")],
+  ["by dots", (digits) => digits.replace(/(.{4})(?=.)/g, "$1.")],
+  ["by slashes", (digits) => digits.replace(/(.{4})(?=.)/g, "$1/")],
+  ["by one and one", (digits) => Array.from(digits).join(" ")],
+  ["in full width", (digits) => digits.replace(/\d/g, (digit) => String.fromCharCode(digit.charCodeAt(0) + 0xfee0))],
+  ["in full width by dashes", (digits) => digits.replace(/(.{4})(?=.)/g, "$1－").replace(/\d/g, (digit) => String.fromCharCode(digit.charCodeAt(0) + 0xfee0))],
+  ["within words", (digits) => `カードは ${digits} です`],
+  ["before an @", (digits) => digits + "@mail.jp"],
+  ["with a plus", (digits) => "+" + digits],
+];
+for (const [writing, write] of WRITINGS) {
+  test(`g8 a card number ${writing} is kept under no token`, () => {
+    for (const number of cardNumbers(110)) for (const token of TOKENS) assert.ok(!keepable(token, write(number), cards), token + " " + write(number));
+  });
+}
+
+test("g8 a card number in any field of any kind of form is in no state", () => {
+  const captions = ["メールアドレス", "電話番号", "お名前", "フリガナ", "郵便番号", "ご住所", "会社名", "カード番号", "セキュリティコード", "有効期限", "認証コード", "備考"];
+  const html = captions.map((caption, at) => `<p>${caption}</p><input name=f${at}>`).join("");
+  const splits = `<p>電話番号</p><input name=s0>-<input name=s1>-<input name=s2>-<input name=s3><p>〒</p><input name=s4>-<input name=s5>-<input name=s6>`;
+  for (const number of cardNumbers(22)) {
+    for (const [, write] of WRITINGS) {
+      const typed: Record<string, string> = {};
+      captions.forEach((_, at) => (typed["f" + at] = write(number)));
+      for (let at = 0; at < 7; at++) typed["s" + at] = number.slice((at % 4) * 4, (at % 4) * 4 + 4);
+      assert.deepEqual(new Shop(html + splits).type(typed).state()?.fields ?? {}, {});
+    }
+  }
+});
 
 test("what is brought back is cut as the page asks for it, and only into what is empty", () => {
   const shop = new Shop(`<form><p>電話</p><input name=t1 maxlength=4>-<input name=t2 maxlength=4>-<input name=t3 maxlength=4>

@@ -8,7 +8,7 @@
   return found.map((element) => {
     const style = element.ownerDocument.defaultView.getComputedStyle(element);
     const { width, height } = element.getBoundingClientRect();
-    const length = element.maxLength > 0 ? element.maxLength : element.size <= 5 && element.size > 0 ? element.size : null;
+    const length = element.maxLength > 0 ? element.maxLength : element.size <= 5 && element.size > 1 ? element.size : null;
     return {
       tag: element.localName,
       type: element.type,
@@ -20,6 +20,7 @@
       next: element.hasAttribute("data-manual-next"),
       visible: width > 0 && height > 0 && style.visibility === "visible" && !element.disabled && !element.readOnly,
       length: element.localName === "select" ? null : length,
+      card: /\bcc-/.test(element.getAttribute("autocomplete")),
       digits: element.type === "number",
       japanese: /[ぁ-んァ-ヶ]/.test(element.ownerDocument.body.textContent),
     };

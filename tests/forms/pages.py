@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+ABROAD = Path(__file__).with_name("abroad")
 JAPANESE = Path(__file__).with_name("japanese")
 SDK = Path(__file__).parents[2] / "client_sdk" / "dist"
 

@@ -122,6 +122,8 @@ def stands_in(value: str, taken: Taken) -> bool:
 def is_of(one: TypedField, taken: Taken) -> bool:
     """Whether a value that was taken is this field's, whole or, where it is long enough to tell, in part."""
     got = plain(taken.value)
+    if taken.token == "email":
+        return any(typed in (got, *got.split("@")) for typed in map(plain, one.values))
     return any(typed == got or (len(typed) >= _SHORTEST_PART and typed in got) for typed in map(plain, one.values))
 
 

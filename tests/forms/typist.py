@@ -154,11 +154,17 @@ async def _fill(context: BrowserContext, site: Site, form: FormPage, visit: int,
             firsts.setdefault(_meaning(control), text)
             written = await _write(copies.tagged, handle, control, text, len(done))
             if written and turn == visit:
-                filled.fields.append(TypedField(control.place, control.label or "", written))
+                filled.fields.append(TypedField(control.place, _judged_as(control), written))
         if not await copies.step():
             break
     await copies.tagged.goto("about:blank")
     return max(done.values(), default=0)
+
+
+def _judged_as(control: Control) -> str:
+    """The label; a field that says of itself that it belongs to a card may not be taken, whatever it is labelled."""
+    label = control.label or ""
+    return f"{label} (cc-*)" if control.said["card"] and right_tokens(label) else label
 
 
 def _meaning(control: Control) -> tuple[object, ...]:

@@ -63,6 +63,11 @@ def test_wrong_is_what_arrives_under_another_token(label: str, value: str, token
     assert scored([(label, value)], told(**{token: value})).wrong == {token: 1}
 
 
+def test_a_word_of_a_choice_is_no_address_for_standing_in_one() -> None:
+    assert scored([("unknown", "mail")], told(email="taro@mail.example")).wrong == {}
+    assert scored([("unknown", "taro")], told(email="taro@mail.example")).wrong == {"email": 1}
+
+
 def test_a_label_that_leaves_it_open_is_neither_right_nor_wrong() -> None:
     score = scored([("username OR emailAddress", "taro.aa@mail.example")], told(tel="taro.aa@mail.example"))
     assert (score.neutral.total(), score.fields.total(), score.wrong.total()) == (1, 0, 0)

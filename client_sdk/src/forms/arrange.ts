@@ -44,6 +44,9 @@ function belongs(one: Known, next: Known): boolean {
 export function arrange(all: Known[]): Slot[] {
   const slots: Slot[] = [];
   all.forEach((known, at) => {
+    // "Once more" alone is said of the address before it.
+    const alone = known.why === "unknown" && known.again && known.clues.type === "text";
+    if (alone && at && all[at - 1]!.token === "email") Object.assign(known, { token: "email", why: "taken" });
     let { token } = known;
     const slot = slots[slots.length - 1]!;
     const joins = at && belongs(all[at - 1]!, known);

@@ -7,9 +7,9 @@ export interface Meaning {
   /** An autocomplete token of the allow-list, or null for a field that must not be read. */
   token: string | null;
   why: Why;
-  /** Asks for the same once more. */
+  /** Asks for the same once more; where nothing else is known of it, for what the field before it asks. */
   again?: boolean;
-  /** Somebody's shipping address, which need not be the buyer's. */
+  /** Perhaps not the buyer's own: a recipient's, or a name to log in by. */
   theirs?: boolean;
 }
 
@@ -22,9 +22,18 @@ export function plain(text: string): string {
   return " " + split.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{M}\p{N}〒]+/gu, " ").trim() + " ";
 }
 
+/** The same without what stands in brackets, unless all of it does. */
+function outside(text: string): string {
+  const bare = plain(text.replace(/[(（].*?([)）]|$)/g, " "));
+  return bare.trim() ? bare : plain(text);
+}
+
+/** The last words of a long name: "shipping_address_fields_last_name" is a name. */
+const ending = (text: string) => /( \S+){0,3} $/.exec(plain(text))![0];
+
 /** Decide what a field means, by what it says of itself and never by what was typed. */
-export function classify({ autocomplete, type, name, id, label, placeholder, near, before }: Clues): Meaning {
-  const no = (why: Why): Meaning => ({ token: null, why });
+export function classify({ autocomplete, type, name, id, label, placeholder, near, before, after }: Clues): Meaning {
+  const no = (why: Why, again = false): Meaning => ({ token: null, why, again });
   const [, hint = ""] = /(\S+)(\s+webauthn)?\s*$/.exec(autocomplete) || [];
   if (type === "password") return no(type);
   if (/^cc-/.test(hint)) return no("card");
@@ -36,42 +45,48 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
 
   // From the most telling to the least; of a name like "order[address][city]" the last part.
   const [, last = name] = /([^.$:[\]]*[a-z][^.$:[\]]*)[^a-z]*$/i.exec(name) || [];
-  const texts = [last, id, label, placeholder, near].map(plain);
-  const own = texts.slice(0, 4);
-  const captions = own.slice(2);
-  const bare = [label, placeholder].map((text) => plain(text.replace(/[(（].*?([)）]|$)/g, " ")));
-  const firm = [plain(name), own[1]!, ...bare];
+  const ends = [last, id].map(ending);
+  const captions = [label, placeholder].map(plain);
+  const own = ends.concat(captions);
+  const texts = own.concat(plain(near));
+  const bare = [label, placeholder, near].map(outside);
+  const outer = ends.concat(bare);
+  const firm = [plain(name), plain(id), ...bare.slice(0, label || placeholder ? 2 : 3)];
   const say = (regexp: RegExp, among = own) => among.some((text) => regexp.test(text));
 
   const found = texts.map((text, at) =>
-    words.KINDS.find(
-      ([kind, yes, not = /^$/]) =>
-        yes.test(text) && !not.test(text) && !(at > 3 && say(not)) && !(kind === "name" && say(not, texts.slice(2))) && !(kind === "email" && /tel|number/.test(type)),
-    ),
+    words.KINDS.find(([kind, yes, not = /^$/]) => {
+      if (kind === "name" ? !yes.test(outer[at]!) || say(not, bare) : !yes.test(text)) return false;
+      if (kind === "email" && /tel|number/.test(type)) return false;
+      return !not.test(text) && !(at > 3 && say(not));
+    }),
   );
   const [first = ""] = found.find(Boolean) || [];
   let kind = given || (type === "email" ? type : hint === "name" ? hint : first);
   const mail = say(words.EMAIL, captions);
   // An attribute's "address" or "name" is doubtful beside a caption that says more.
   if ((mail || /アドレス/.test(near)) && /^(addr|name)/.test(kind)) kind = "email";
-  if (kind === "name" && say(words.ORG, bare)) kind = "organization";
+  if (kind === "name" && say(words.ORG, bare.slice(0, 2))) kind = "organization";
+  if (kind === "postal-code" && type === "textarea") kind = "address";
   const isName = /name/.test(kind);
   const isAddress = /addr|post/.test(kind);
 
   // What can only hold an "@" may stand beside any word, except in its own captions.
   const sure = given ? !isName : kind === "email" && (type === kind || say(words.EMAIL));
-  if (!mail && say(words.SECRET, sure ? bare : firm)) return no("password");
+  if (!mail && say(words.SECRET, sure ? bare.slice(0, 2) : firm)) return no("password");
   if (type !== "email" && say(words.CODE, firm)) return no("one-time-code");
   if (!sure && !isAddress && say(words.CARD, isName ? firm.concat(texts) : firm)) return no("card");
   if (type === "textarea" && !isAddress) return no("type");
-  const account = isName && say(words.ACCOUNT, label || placeholder ? captions : texts);
-  const token = detail(kind, captions.concat(isName ? [] : texts[4]!, texts));
+  const account = say(words.ACCOUNT, label || placeholder || !isName ? captions : texts);
+  const token = detail(kind, captions.concat(isName ? [] : [plain(after), texts[4]!], texts));
   const choice = /select/.test(type) && !/[@＠]$/.test(before) && !/level/.test(token);
-  if (!kind || (type === "search" && !sure) || (!given && (account || choice || (!sure && say(words.STRANGE, firm))))) return no("unknown");
+  const refused = (isName && account) || choice || (!sure && say(words.STRANGE, firm));
+  if (!kind || (type === "search" && !sure) || (!given && refused)) return no("unknown", say(words.CONFIRM, texts));
 
   const kana = isName && !/kana/.test(kind) && say(words.KANA, texts) ? "-kana" : "";
   const again = /^(email|tel)/.test(token) && say(words.CONFIRM);
-  return { token: token + kana, why: "taken", again, theirs: say(words.THEIRS, own.concat(autocomplete)) };
+  const theirs = account || say(words.THEIRS, texts.concat(autocomplete));
+  return { token: token + kana, why: "taken", again, theirs };
 }
 
 /** Which part of a name or an address, by the first text that says. */

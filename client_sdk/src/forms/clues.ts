@@ -13,6 +13,8 @@ export interface Clues {
   near: string;
   /** What stands between the field before it and this one: "-", "@". */
   before: string;
+  /** The text right after the field, where none stands right before it. */
+  after: string;
   /** How many characters fit, or less than 1 where that is not said. */
   room: number;
 }
@@ -36,26 +38,26 @@ function holdsField(node: Node): boolean {
 }
 
 /** The text before a field: up to the previous field, and past it where only a dash or the like lies between. */
-function textBefore(field: Field): [near: string, before: string] {
+function textBefore(field: Field): [near: string, before: string, level: number] {
   let before = "";
   let text = "";
   let node: Node | null = field;
   for (let level = 0; node && level < 6 && !/FORM|BODY/.test(node.nodeName); level++) {
     for (let sibling = node.previousSibling; sibling; sibling = sibling.previousSibling) {
       if (holdsField(sibling)) {
-        if (level > 2) return ["", before];
+        if (level > 2) return ["", before, level];
         before = before || trimmed(text);
         text = "";
       } else {
         // A row of several heads speaks of its columns.
         const { cells } = sibling as HTMLTableRowElement;
         if (sibling.nodeType !== 8 && !cells?.[1]) text = sibling.textContent + " " + text;
-        if (LETTER.test(text.replace(/必須|任意|required/i, ""))) return [trimmed(text).slice(-NEAR_LIMIT), before];
+        if (LETTER.test(text.replace(/必須|任意|required/i, ""))) return [trimmed(text).slice(-NEAR_LIMIT), before, level];
       }
     }
     node = node.parentNode;
   }
-  return ["", before || trimmed(text)];
+  return ["", before || trimmed(text), 1];
 }
 
 /** The text right after a field. */
@@ -72,7 +74,8 @@ export function cluesOf(field: Field): Clues {
   const labels = said("aria-labelledby").split(/\s+/).map((id) => root.getElementById(id));
   // A label may be around the field, and so around a list of choices.
   const label = labels.concat(...(field.labels || [])).map((node) => node && node.textContent!.replace(field.textContent!, ""));
-  const [near, before] = textBefore(field);
+  const [near, before, level] = textBefore(field);
+  const after = level ? textAfter(field) : "";
   const cell = field.closest("td");
   return {
     autocomplete: said("autocomplete").toLowerCase(),
@@ -81,8 +84,9 @@ export function cluesOf(field: Field): Clues {
     id: field.id,
     label: trimmed(label.join(" ") + said("aria-label")),
     placeholder: said("placeholder") + said("title") + ((field as HTMLSelectElement).options?.[0]?.textContent || ""),
-    near: near || textAfter(field) || trimmed(cell?.closest("table")?.rows[0]?.cells[cell.cellIndex]?.textContent || ""),
+    near: near || after || trimmed(cell?.closest("table")?.rows[0]?.cells[cell.cellIndex]?.textContent || ""),
     before,
+    after,
     room: (field as HTMLInputElement).maxLength,
   };
 }

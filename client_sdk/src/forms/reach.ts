@@ -5,6 +5,7 @@ export type Group = HTMLFormElement | Document;
 /** What fields are found under. */
 export type Root = Document | ShadowRoot;
 
+const FAR_LEFT_PX = -500;
 const PAYMENT_FRAME = /pay|card|credit|stripe|決済|カード/i;
 
 /** The first that `seek` finds from a node on outwards, through the shadow roots around it. */
@@ -36,8 +37,12 @@ export function isPayment({ defaultView }: Document): unknown {
   return frame && PAYMENT_FRAME.test(frame.name + frame.id + frame.title + frame.src);
 }
 
-/** Shown to the person: a browser's autofill may also fill what a page hides. Asks for style, so ask seldom. */
+/**
+ * Shown to the person: a browser's autofill may also fill what a page hides, and robots what lies far to the left of the page.
+ * Asks for style, and for layout where something was filled in, so ask seldom.
+ */
 export function isShown(field: Field): unknown {
+  if (field.value && field.getBoundingClientRect().right < FAR_LEFT_PX) return false;
   if (!field.checkVisibility) return field.offsetParent;
   return field.checkVisibility({ visibilityProperty: true, opacityProperty: true });
 }
