@@ -1,6 +1,7 @@
 """Score the tag's understanding of forms: `python -m tests.forms [--corpus DIR] [--only REGEX] [-v]`.
 
-Without a collection only our own pages are typed into, Japanese ones and others. Exit code 1 where a score is below what must hold.
+Without a collection only our own pages are typed into, Japanese ones and others. Exit code 1 where a score is below
+what must hold.
 """
 
 import argparse
