@@ -147,17 +147,50 @@ def test_fields_say_why_and_where_people_leave(world: World, console: Console) -
     page = console.get(path(world.acme, "/fields")).text
     rows = {row.split("</th>")[0].split(">")[-1]: row for row in page.split("<tr>")[1:]}
     assert "Taken" in rows["email"]
-    assert "Never read." in rows["card-number"]
-    assert "Never read." in rows["password"]
-    assert "Boxes, buttons" in rows["optin-email"]
+    assert ">Card<" in rows["card-number"]
+    legends = page.split('<ul class="plain card-foot')[1].split("</ul>")[0]
+    assert re.search(r">Card</span> <span[^>]*>Never read\.", legends), "each reason is explained once, under the table"
+    assert legends.count(">Card<") == 1
+    assert ">Password<" in rows["password"]
+    assert ">Not a text field<" in rows["optin-email"]
     bars = page.split('class="bars"')[1]
     assert "18 people" in bars
     telephone = bars.split("Telephone")[1].split("</tr>")[0]
     assert ">8<" in telephone
-    assert 'width="44"' in telephone
+    assert 'width="100"' in telephone, "the longest bar"
+    assert "44%" in telephone
     assert "20 seconds" in telephone
     assert "75%" in telephone
     assert console.get(path(world.acme, "/fields?days=nonsense")).status_code == 200
+
+
+def test_what_is_left_out_is_said(world: World, console: Console) -> None:
+    acme = world.acme
+    for number in range(22):
+        one = form(acme, visitor=new_visitor(), email=somebody())
+        one["data"]["form"] = f"form-{number:02}"
+        take(acme, [one])
+    page = console.get(path(acme, "/fields")).text
+    assert page.count('id="form-') == 20
+    assert "Not listed: 2 further forms" in page
+    assert "This list reaches back 30 days." in console.get(path(acme, "/events")).text
+
+
+def test_the_notice_of_a_form_without_a_shop_lists_no_cart_and_names_what_is_told_of_members(
+    world: World, console: Console
+) -> None:
+    acme, visitor = world.acme, new_visitor()
+    take(acme, [form(acme, visitor=visitor, email=somebody())])
+    page = console.get(path(acme, "/notice")).text
+    assert "フォームに入力したメールアドレス" in page
+    for absent in ("カートの内容", "ご注文・お申し込みの完了", "会員番号", "member number", "The contents of the cart"):
+        assert absent not in page
+    take(acme, [event(acme, "identify", {"member_id": "M-1"}, visitor=visitor), cart(acme, visitor=visitor)])
+    page = console.get(path(acme, "/notice")).text
+    assert "このサイトが把握している会員番号" in page
+    assert "LINEの利用者識別子" not in page
+    assert "カートの内容" in page
+    assert "ご注文・お申し込みの完了" in page
 
 
 def test_the_notice_lists_what_this_site_sends_and_is_stored_by_a_button(world: World, console: Console) -> None:

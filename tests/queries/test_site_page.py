@@ -8,6 +8,7 @@ from modori.capture.sightings.scans import forget_old_sightings
 from modori.kernel import clock
 from modori.kernel.ids import SiteId, new_id
 from modori.leads.actions import settle_episode
+from modori.reports.forms import queries as form_queries
 from modori.reports.paging import Cursor
 from modori.reports.sites import queries
 from modori.reports.sites.rules import LeftField, SiteFacts
@@ -32,9 +33,16 @@ def seen(tenant: TenantWorld, *, walked: int = queries.LOOKED_AT) -> queries.See
         )
 
 
-def forms(tenant: TenantWorld) -> queries.SeenForms:
+def forms(tenant: TenantWorld) -> form_queries.SeenForms:
     with read_transaction([tenant.tenant_id]) as session:
-        return queries.look_at_forms(
+        return form_queries.look_at_forms(
+            session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, since=WEEK_AGO, now=NOW
+        )
+
+
+def kinds(tenant: TenantWorld) -> queries.SeenKinds:
+    with read_transaction([tenant.tenant_id]) as session:
+        return queries.look_at_kinds(
             session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, since=WEEK_AGO, now=NOW
         )
 
@@ -176,7 +184,50 @@ def test_a_form_tells_which_inputs_it_has_and_why_some_are_not_taken(world: Worl
     assert (used.form, used.people, used.submitted, used.taken) == ("checkout", 3, 0, {"email": 1, "tel": 1})
     fields = {one.field: (one.token, one.why, one.people) for one in found.fields}
     assert fields == {"mail": (None, "unknown", 2), "card_no": (None, "card", 1)}, "the newest survey's word counts"
-    assert forms(world.stranger) == queries.SeenForms([], [])
+    assert forms(world.stranger) == form_queries.SeenForms([], [], 0, 0, None)
+
+
+def test_what_is_not_listed_of_many_forms_and_inputs_is_counted(world: World) -> None:
+    acme = world.acme
+    made = [filled(acme, survey=[{"field": f"{n}-{m}", "token": None, "why": "unknown"} for m in range(60)])
+            for n in range(22)]  # fmt: skip
+    for number, one in enumerate(made):
+        one["data"]["form"] = f"form-{number:02}"
+        take(acme, [one])
+    found = forms(acme)
+    assert (len(found.forms), found.more_forms) == (20, 2)
+    assert (len(found.fields), found.more_fields) == (500, 20 * 60 - 500)
+    assert found.looked_back_to is None
+
+
+def test_the_kinds_of_events_and_what_is_told_of_members_are_of_this_site_and_of_people(world: World) -> None:
+    acme = world.acme
+    nobody = queries.SeenKinds(frozenset(), frozenset())
+    take(acme, [page(acme), event(acme, "identify", {"member_id": "M-1"}, visitor=new_visitor())])
+    assert kinds(acme) == queries.SeenKinds(frozenset({"page", "identify"}), frozenset({"member_index"}))
+    assert kinds(world.stranger) == nobody
+    change(acme.tenant_id, "update event set mark = 'bot'")
+    assert kinds(acme) == nobody
+
+
+def test_a_list_whose_walk_ended_says_where_and_goes_on_from_there(world: World) -> None:
+    acme = world.acme
+    take(acme, [cart(acme, visitor=new_visitor())], now=NOW - timedelta(minutes=9))
+    for minutes in range(5):
+        take(acme, [page(acme)], now=NOW - timedelta(minutes=minutes))
+    assert listed(acme, kind="cart", walked=5) == []
+
+    def walk_end(after: Cursor | None) -> Cursor | None:
+        with read_transaction([acme.tenant_id]) as session:
+            return queries.find_walk_end(
+                session, tenant_id=acme.tenant_id, since=WEEK_AGO, after=after, now=NOW, walked=5
+            )
+
+    ended = walk_end(None)
+    assert ended is not None
+    assert ended.at == NOW - timedelta(minutes=4)
+    assert len(listed(acme, kind="cart", after=ended, walked=5)) == 1
+    assert walk_end(ended) is None
 
 
 def test_people_who_left_are_counted_by_the_field_that_they_touched_last(world: World) -> None:
@@ -191,7 +242,7 @@ def test_people_who_left_are_counted_by_the_field_that_they_touched_last(world: 
     take(acme, [filled(acme, last="tel", email=somebody())])  # still at it
     take(world.stranger, [filled(world.stranger, last="tel", email=somebody())])
     with read_transaction([acme.tenant_id]) as session:
-        rows = queries.list_left_fields(session, tenant_id=acme.tenant_id, site_id=acme.site_id, since=WEEK_AGO)
+        rows = form_queries.list_left_fields(session, tenant_id=acme.tenant_id, site_id=acme.site_id, since=WEEK_AGO)
     assert rows == [LeftField("checkout", "tel", 2, 6000, 1), LeftField("checkout", "email", 1, 3000, 0)]
 
 

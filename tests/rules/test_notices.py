@@ -25,7 +25,7 @@ FACTS = NoticeFacts(
     contact="support@minato.example",
     host="modori.agency.example",
     mode="notice",
-    sent=what_is_sent(["email", "family-name"]),
+    sent=what_is_sent(["email", "family-name"], types=["cart"]),
     channels=["email", "sms"],
 )
 EVERYTHING = frozenset(Sent)
@@ -45,6 +45,30 @@ WORDS = {locale: json.loads((Path(notices.__file__).parent / f"notice_words/{loc
 )
 def test_what_is_sent_follows_the_fields_that_forms_gave(tokens: list[str], expected: set[Sent]) -> None:
     assert what_is_sent(tokens) == expected
+
+
+@pytest.mark.parametrize(
+    ("types", "identity", "expected"),
+    [
+        ({"page", "form"}, [], ALWAYS | {Sent.EMAIL}),  # a school's form: no cart, no order
+        ({"page", "form", "cart"}, [], ALWAYS | {Sent.EMAIL, Sent.CART, Sent.ORDER}),
+        ({"page", "form", "order"}, [], ALWAYS | {Sent.EMAIL, Sent.ORDER}),
+        ({"identify"}, ["email"], ALWAYS | {Sent.EMAIL, Sent.IDENTITY}),
+    ],
+)
+def test_what_is_sent_follows_the_events_that_the_site_reported(
+    types: set[str], identity: list[str], expected: set[Sent]
+) -> None:
+    assert what_is_sent(["email"], types=types, identity=identity) == expected
+
+
+@pytest.mark.parametrize("locale", notices.LOCALES)
+def test_a_notice_names_what_the_site_itself_tells_of_members(locale: str) -> None:
+    facts = replace(FACTS, sent=FACTS.sent | {Sent.IDENTITY}, identity=["line", "member_index"])
+    said = WORDS[locale]
+    text = write_notice(facts, locale).text()
+    assert said["identity_member_index"] + said["and"] + said["identity_line"] in text
+    assert said["identity_name"] not in text.split(said["identity_member_index"])[1].split("\n")[0]
 
 
 def test_every_field_that_may_be_captured_has_a_line_in_the_notice() -> None:
@@ -108,18 +132,22 @@ def test_a_generated_notice_leaves_nothing_unsaid(locale: str, mode: str) -> Non
     [
         ("", tuple(one for one in Sent if one in FACTS.sent), tuple(Unsaid)),
         (
-            "リカバリー代理店が、メールアドレス、氏名、閲覧ページ、カート、入力途中のフォーム、注文、Cookieをご案内のため取得します。",
+            "リカバリー代理店が、メールアドレス、氏名、閲覧ページ、カート、入力途中のフォーム、注文、同意の有無、Cookieをご案内のため取得します。",
             (),
             (Unsaid.REFUSAL,),
         ),
         (
-            "For reminders, cookies, pages, carts, orders, forms and e-mail addresses go to リカバリー代理店, to remind"
-            " people. You may opt out.",
+            "For reminders, cookies, pages, carts, orders, consents, forms and e-mail addresses go to リカバリー代理店, to"
+            " remind people. You may opt out.",
             (Sent.NAME,),
             (),
         ),
         # A company's "name" is not a person's: 会社 alone does not list names.
-        ("会社とメールのみ", (Sent.VISITOR, Sent.PAGES, Sent.CART, Sent.NAME, Sent.FORM, Sent.ORDER), tuple(Unsaid)),
+        (
+            "会社とメールのみ",
+            (Sent.VISITOR, Sent.PAGES, Sent.CART, Sent.NAME, Sent.FORM, Sent.ORDER, Sent.CONSENT),
+            tuple(Unsaid),
+        ),
     ],
 )
 def test_a_stored_notice_is_told_what_it_forgets(text: str, sent: tuple[Sent, ...], beside: tuple[Unsaid, ...]) -> None:

@@ -137,11 +137,11 @@ def test_the_chart_has_the_longest_bar_on_top_and_shares_of_its_form() -> None:
     checkout, contact = chart(rows)
     assert (checkout.form, checkout.people, checkout.more) == ("checkout", 10, 0)
     assert checkout.bars == (
-        Bar("tel", 6, 60, 9000, 50),
-        Bar("email", 3, 30, 4000, 33),
-        Bar(None, 1, 10, None, 0),
+        Bar("tel", 6, 60, 100, 9000, 50),
+        Bar("email", 3, 30, 50, 4000, 33),
+        Bar(None, 1, 10, 17, None, 0),
     )
-    assert contact.bars == (Bar("email", 1, 100, None, 0),)
+    assert contact.bars == (Bar("email", 1, 100, 100, None, 0),)
     assert chart([]) == []
 
 

@@ -7,7 +7,7 @@ The list is made from what the site sends; its sentences stand in `notice_words/
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -36,12 +36,14 @@ class Sent(StrEnum):
     NAME = "name"
     ADDRESS = "address"
     ORGANISATION = "organisation"
+    IDENTITY = "identity"
     FORM = "form"
     ORDER = "order"
+    CONSENT = "consent"
 
 
-ALWAYS: Final = frozenset({Sent.VISITOR, Sent.PAGES, Sent.CART, Sent.FORM, Sent.ORDER})
-"""What the tag reports of every site."""
+ALWAYS: Final = frozenset({Sent.VISITOR, Sent.PAGES, Sent.FORM, Sent.CONSENT})
+"""What the tag reports of every site that has a form; a notice's own button reports a refusal."""
 
 SENT_BY_TOKEN: Final[Mapping[str, Sent]] = {
     "email": Sent.EMAIL,
@@ -57,6 +59,9 @@ SENT_BY_TOKEN: Final[Mapping[str, Sent]] = {
 }
 """What a field's token belongs to in a notice."""
 
+IDENTITIES: Final = ("member_index", "email", "tel", "name", "line")
+"""What a site may itself tell of somebody whom it knows, by the keys of a stored `identify`, in a notice's order."""
+
 
 @dataclass(frozen=True, slots=True)
 class NoticeFacts:
@@ -64,6 +69,7 @@ class NoticeFacts:
 
     mode      off, notice or after-consent
     sent      what leaves the browser; from `what_is_sent`
+    identity  what the site itself tells of members, of IDENTITIES; listed where `sent` has IDENTITY
     host      where it goes to
     channels  email, sms, line, call: those of the site's scenarios
     """
@@ -75,6 +81,7 @@ class NoticeFacts:
     mode: str
     sent: frozenset[Sent]
     channels: Sequence[str]
+    identity: Sequence[str] = IDENTITIES
     event_days: int = 400
 
 
@@ -109,13 +116,19 @@ class Notice:
         return "\n".join(parts)
 
 
-def what_is_sent(tokens_taken: Sequence[str]) -> frozenset[Sent]:
-    """Say what a site sends, by the fields that its forms gave.
+def what_is_sent(
+    tokens_taken: Sequence[str], *, types: Collection[str] = (), identity: Collection[str] = ()
+) -> frozenset[Sent]:
+    """Say what a site sends, by the fields that its forms gave and the types of the events that it reported.
 
-    Where no form has given any yet, everything that could be taken is listed: a notice comes before the first visitor.
+    Where no form has given a field yet, everything that could be taken is listed: a notice comes before the first
+    visitor. A site whose carts are reported will report orders, too.
     """
     fields = {SENT_BY_TOKEN[token] for token in tokens_taken if token in SENT_BY_TOKEN}
-    return ALWAYS | (fields or set(SENT_BY_TOKEN.values()))
+    if not fields:
+        return frozenset(Sent)
+    told = {Sent.CART: "cart" in types, Sent.ORDER: "cart" in types or "order" in types, Sent.IDENTITY: bool(identity)}
+    return ALWAYS | fields | {one for one, is_told in told.items() if is_told}
 
 
 def write_notice(facts: NoticeFacts, locale: str) -> Notice:
@@ -131,6 +144,7 @@ def write_notice(facts: NoticeFacts, locale: str) -> Notice:
         "browser_days": BROWSER_DAYS,
         "event_days": facts.event_days,
         "consent_years": CONSENT_YEARS,
+        "identity": words["and"].join(words[f"identity_{one}"] for one in IDENTITIES if one in facts.identity),
     }
 
     def say(name: str) -> str:
@@ -179,8 +193,10 @@ _SAYS_SENT: Final[Mapping[Sent, str]] = {
     Sent.NAME: r"氏名|お名前|名前|姓名|\bnames?\b",
     Sent.ADDRESS: r"住所|郵便番号|postal|address(?!.*page)|postcode|zip",
     Sent.ORGANISATION: r"会社|法人|団体|勤務先|compan|organi[sz]ation|employer",
+    Sent.IDENTITY: r"会員|ログイン|member|log(?:ged)?[- ]?in\b|account",
     Sent.FORM: r"入力|フォーム|\bforms?\b|typed|enter(?:ed)?\b",
     Sent.ORDER: r"注文|購入|申込|申し込み|orders?\b|purchase|application",
+    Sent.CONSENT: r"同意|consent|opt[- ]?in\b|agree",
 }
 _SAYS_ELSE: Final[Mapping[Unsaid, str]] = {
     Unsaid.PURPOSE: r"ため|目的|利用し|purpose|in order to|so that|to (?:remind|help|write|call|contact)",

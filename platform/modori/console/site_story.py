@@ -84,7 +84,7 @@ def _page(body: Mapping[str, Any], speaker: Speaker) -> tuple[str, str]:
     said = [speaker.word(KINDS[body["kind"]])] if body.get("kind") in KINDS else []
     tone = ""
     for name, words in _HEALTH.items():
-        if health.get(name):
+        if (health.get(name) or 0) >= _WORTH_SAYING.get(name, 1):
             said.append(speaker.word(words, count=health[name]))
             tone = "warn" if name != "queued" else tone
     return _joined(said, speaker), tone
@@ -101,6 +101,8 @@ _HEALTH: Final[Mapping[str, str]] = {
     "dropped": say("given up: %(count)s"),
     "queued": say("waiting: %(count)s"),
 }
+_WORTH_SAYING: Final[Mapping[str, int]] = {"queued": 10}
+"""Some events always wait for a second, this page's own among them."""
 
 
 def _cart(body: Mapping[str, Any], speaker: Speaker) -> tuple[str, str]:

@@ -191,8 +191,10 @@ SENT: Final[Mapping[Sent, str]] = {
     Sent.NAME: say("the name"),
     Sent.ADDRESS: say("the address"),
     Sent.ORGANISATION: say("the company"),
+    Sent.IDENTITY: say("what the site knows of members"),
     Sent.FORM: say("how far forms are filled in"),
     Sent.ORDER: say("completed orders"),
+    Sent.CONSENT: say("consents and refusals"),
 }
 
 UNSAID: Final[Mapping[Unsaid, str]] = {

@@ -20,6 +20,7 @@ from modori.console.visit import Visit, Visiting
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import SiteId, TenantId
 from modori.reports.feeds.queries import get_feed
+from modori.reports.forms import queries as form_queries
 from modori.reports.paging import Cursor, read_cursor
 from modori.reports.sites import queries, rules
 from modori.storage.db import ReadSession, read_transaction, tenant_transaction
@@ -96,6 +97,7 @@ def events(visit: Visiting, tenant_id: UUID, site_id: UUID, kind: str = "", afte
         end="/events",
         leaks=leaks,
         refusals=refusals,
+        most_refusals=queries.REFUSALS,
         advice=words.REFUSALS,
         types=[(one, visit.word(name)) for one, name in words.TYPES.items()],
         is_newest=after is None,
@@ -119,25 +121,33 @@ def fields(visit: Visiting, tenant_id: UUID, site_id: UUID, days: str = "") -> R
     period = next((one for one in PERIODS_DAYS if str(one) == days), PERIODS_DAYS[0])
     with read_transaction([tenant]) as session:
         stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
-        seen = queries.look_at_forms(
+        seen = form_queries.look_at_forms(
             session, tenant_id=tenant, site_id=site, since=visit.now - LOOKED_BACK, now=visit.now
         )
-        left = queries.list_left_fields(
+        left = form_queries.list_left_fields(
             session, tenant_id=tenant, site_id=site, since=visit.now - timedelta(days=period)
         )
+        walk_end = queries.find_walk_end(
+            session, tenant_id=tenant, since=visit.now - LOOKED_BACK, after=None, now=visit.now
+        )
         leaks = leaks_of(visit, session, tenant, site)
+    forms = _forms(seen, rules.chart(left))
     return tab(
         visit,
         "sites/fields.html",
         stored,
         end="/fields",
         leaks=leaks,
-        forms=_forms(seen, rules.chart(left)),
+        forms=forms[: form_queries.FORMS],
+        more_forms=seen.more_forms + len(forms[form_queries.FORMS :]),
+        more_fields=seen.more_fields,
+        looked_back_to=seen.looked_back_to or (walk_end.at if walk_end else None),
+        is_cut=sum(one.people for one in left) >= form_queries.PEOPLE,
         why=words.WHY,
         name=lambda token: field_name(token, visit.speaker),
         period=period,
         periods=PERIODS_DAYS,
-        most=queries.PEOPLE,
+        most=form_queries.PEOPLE,
     )
 
 
@@ -210,6 +220,7 @@ def _state(visit: Visit, session: ReadSession, site: Site, keys: list[SiteKey]) 
             for one in seen.pages
         ],
         "days": LOOKED_BACK.days,
+        "most_pages": queries.PAGES,
     }
 
 
@@ -226,13 +237,27 @@ def _events(visit: Visit, session: ReadSession, site: Site, *, kind: str, after:
     )
     shown = rows[:EVENTS_SHOWN]
     path, chosen = f"{here(site)}/events", {"kind": wanted} if wanted else {}
-    older = None
+    walk_end = None
     if len(rows) > EVENTS_SHOWN:
-        last = Cursor(shown[-1].received_at, shown[-1].event_id)
-        older = f"{path}?{urlencode(chosen | {'after': str(last)})}"
+        last: Cursor | None = Cursor(shown[-1].received_at, shown[-1].event_id)
+    else:
+        since = visit.now - queries.EVENTS_KEPT
+        last = walk_end = queries.find_walk_end(
+            session, tenant_id=TenantId(site.tenant_id), since=since, after=after, now=visit.now
+        )
+    older = f"{path}?{urlencode(chosen | {'after': str(last)})}" if last else None
     listed: list[EventLine] = tell_events(shown, visit.speaker)
     newer = f"{path}?{urlencode(chosen)}" if after and chosen else path if after else None
-    return {"events": listed, "older": older, "newer": newer, "chosen": wanted or "", "late_from_s": LATE_FROM_S}
+    return {
+        "events": listed,
+        "older": older,
+        "newer": newer,
+        "chosen": wanted or "",
+        "late_from_s": LATE_FROM_S,
+        "walked": queries.WALKED,
+        "walked_back_to": walk_end.at if walk_end else None,
+        "kept": queries.EVENTS_KEPT,
+    }
 
 
 LATE_FROM_S: Final = 60
@@ -244,12 +269,17 @@ class FormView:
     """One form on the screen: who used it, its inputs, and where people left; either part may be empty."""
 
     name: str
-    use: queries.FormUse | None
-    inputs: list[queries.SurveyedField]
+    use: form_queries.FormUse | None
+    inputs: list[form_queries.SurveyedField]
     drop_off: rules.DropOff | None
 
+    @property
+    def reasons(self) -> list[str]:
+        """The reasons for what is not taken that we have advice for, each once, as they stand in the form."""
+        return [why for why in dict.fromkeys(one.why for one in self.inputs) if why in words.WHY and words.WHY[why].do]
 
-def _forms(seen: queries.SeenForms, charts: list[rules.DropOff]) -> list[FormView]:
+
+def _forms(seen: form_queries.SeenForms, charts: list[rules.DropOff]) -> list[FormView]:
     """Put together what is known of each form, those that most people used first."""
     uses = {one.form: one for one in seen.forms}
     drawn = {one.form: one for one in charts}
@@ -265,18 +295,23 @@ def _notice_facts(visit: Visit, session: ReadSession, site: Site) -> tuple[notic
     tenant_id, site_id = TenantId(site.tenant_id), SiteId(site.site_id)
     tenant = tenants.get_tenant(session, tenant_id=tenant_id)
     agency = tenants.get_agency(session)
-    seen = queries.look_at_forms(
+    seen = form_queries.look_at_forms(
+        session, tenant_id=tenant_id, site_id=site_id, since=visit.now - LOOKED_BACK, now=visit.now
+    )
+    kinds = queries.look_at_kinds(
         session, tenant_id=tenant_id, site_id=site_id, since=visit.now - LOOKED_BACK, now=visit.now
     )
     taken = {one.token for one in seen.fields if one.token and one.why == "taken"}
     taken |= {token for form in seen.forms for token in form.taken}
+    told = [one for one in notices.IDENTITIES if one in kinds.identity]
     facts = notices.NoticeFacts(
         client=tenant.name,
         agency=agency.name,
         contact=tenant.complaint_contact,
         host=urlsplit(visit.config.public_url).netloc,
         mode=site.capture_mode.value if site.capture_mode is not CaptureMode.OFF else CaptureMode.NOTICE.value,
-        sent=notices.what_is_sent(sorted(taken)),
+        sent=notices.what_is_sent(sorted(taken), types=kinds.types, identity=told),
+        identity=told or notices.IDENTITIES,
         channels=queries.list_channels(session, tenant_id=tenant_id, site_id=site_id),
         event_days=visit.config.event_days,
     )

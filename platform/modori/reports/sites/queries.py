@@ -5,7 +5,7 @@ the period does, `SeenSite.walked_back_to` says so, and the page does, too.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -14,16 +14,15 @@ from sqlalchemy import text
 
 from modori.kernel.ids import SiteId, TenantId
 from modori.reports.paging import Cursor
-from modori.reports.sites.rules import LeftField, SiteFacts
+from modori.reports.sites.rules import SiteFacts
 from modori.storage.db import ReadSession
 
 WALKED: Final = 20_000
 """Events of a client that one question reads at most, newest first."""
 LOOKED_AT: Final = 10_000
 """Of these the overview is made, which reads itself again while somebody looks at it."""
-FORM_EVENTS: Final = 2000
-PEOPLE: Final = 2000
-"""Episodes that the chart counts at most, newest first."""
+PAGES: Final = 10
+REFUSALS: Final = 30
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """Another machine's clock may be ahead of ours: what it has just taken is shown all the same."""
 EVENTS_KEPT: Final = timedelta(days=30)
@@ -62,29 +61,6 @@ class EventRow:
     mark: str | None
     visitor: str | None
     body: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class SurveyedField:
-    """One input of a form as the newest survey saw it. people: how many visitors' surveys named it."""
-
-    form: str
-    field: str
-    token: str | None
-    why: str
-    people: int
-    last_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class FormUse:
-    """One form of the site: who used it lately, and how many people's fields were taken, by token."""
-
-    form: str
-    people: int
-    submitted: int
-    last_at: datetime
-    taken: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +124,7 @@ select
     group by 1 order by 2 desc limit 5) v) as versions,
   (select coalesce(jsonb_agg(jsonb_build_array(p.page, p.kind, p.count, p.last_at) order by p.count desc, p.page), '[]')
     from (select page, max(said ->> 'kind') as kind, count(*) as count, max(received_at) as last_at from mine
-    where page is not null group by page order by 3 desc, 1 limit 10) p) as pages,
+    where page is not null group by page order by 3 desc, 1 limit :most_pages) p) as pages,
   (select max(o.proven_at) from (select * from purchase_order o where o.tenant_id = :tenant_id
     order by o.placed_at desc limit 2000) o where o.site_id = :site_id) as proven_order_at,
   (select max(s.last_at) from capture_sighting s where s.tenant_id = :tenant_id and s.site_id = :site_id
@@ -178,6 +154,7 @@ def look_at_site(
                 "since_on": since.date(),
                 "until": now + CLOCKS_DIFFER,
                 "walked": walked,
+                "most_pages": PAGES,
             },
         )
         .one()
@@ -219,6 +196,7 @@ def list_events(
     after: Cursor | None,
     now: datetime,
     limit: int,
+    walked: int = WALKED,
 ) -> list[EventRow]:
     """List a site's events, newest first, those after `after`; of one type where `kind` names it."""
     rows = session.connection().execute(
@@ -238,127 +216,81 @@ def list_events(
             "since": now - EVENTS_KEPT,
             "until": after.at if after else now + CLOCKS_DIFFER,
             "after_id": after.row_id if after else None,
-            "walked": WALKED,
+            "walked": walked,
             "limit": limit,
         },
     )
     return [EventRow(*row) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class SeenForms:
-    """The forms of a site, most people first, at most 20; and every input that surveys named, at most 500."""
-
-    forms: list[FormUse]
-    fields: list[SurveyedField]
-
-
-# Sorted by bytes, which is much faster than by a language's rules: nobody reads this order.
-_FORMS = """
-with forms as materialized (
-  select w.received_at, w.visitor collate "C" as visitor, (w.body ->> 'form') collate "C" as form, w.body from (
-    select * from event e where e.tenant_id = :tenant_id and e.received_at >= :since and e.received_at <= :until
-    order by e.received_at desc, e.event_id desc limit :walked) w
-  where w.site_id = :site_id and w.type = 'form' and w.mark is null limit :forms
-), used as (
-  select form, count(distinct visitor) as people, max(received_at) as last_at,
-    count(distinct visitor) filter (where (body -> 'submitted')::boolean) as submitted
-  from forms group by 1 order by 2 desc, 1 limit 20
-), taken as (
-  select f.form, t.token, count(distinct f.visitor) as people
-  from forms f cross join lateral jsonb_object_keys(f.body -> 'fields') as t(token) group by 1, 2
-), inputs as (
-  select f.received_at, f.visitor, f.form, (s.one ->> 'field') collate "C" as field, s.one ->> 'token' as token,
-    s.one ->> 'why' as why, s.place
-  from forms f cross join lateral jsonb_array_elements(f.body -> 'survey') with ordinality as s(one, place)
-  where f.body ? 'survey'
-), newest as (
-  select distinct on (form, field) * from inputs order by form, field, received_at desc, place
-), counted as (
-  select form, field, count(distinct visitor) as people from inputs group by form, field
-)
-select
-  (select coalesce(jsonb_agg(jsonb_build_array(u.form, u.people, u.submitted, u.last_at,
-      coalesce((select jsonb_object_agg(t.token, t.people) from taken t where t.form = u.form), '{}'))
-    order by u.people desc, u.form), '[]') from used u) as forms,
-  (select coalesce(jsonb_agg(jsonb_build_array(i.form, i.field, i.token, i.why, i.people, i.received_at)
-    order by i.form, i.place, i.field), '[]') from (
-      select n.*, c.people from newest n join counted c using (form, field)
-      where n.form in (select form from used) order by n.form, n.place, n.field limit 500) i) as fields
-"""
-
-
-def look_at_forms(
-    session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: datetime, now: datetime
-) -> SeenForms:
-    """Read what the newest FORM_EVENTS form events of a site tell: who used which form, which inputs it has."""
+def find_walk_end(
+    session: ReadSession,
+    *,
+    tenant_id: TenantId,
+    since: datetime,
+    after: Cursor | None,
+    now: datetime,
+    walked: int = WALKED,
+) -> Cursor | None:
+    """Find the last event that the list's walk or the forms' reads; None where the client has fewer since then."""
     row = (
         session.connection()
         .execute(
-            text(_FORMS),
+            text(
+                "select e.received_at, e.event_id from event e where e.tenant_id = :tenant_id"
+                " and e.received_at >= :since and e.received_at <= :until and (cast(:after_id as uuid) is null"
+                "   or (e.received_at, e.event_id) < (:until, cast(:after_id as uuid)))"
+                " order by e.received_at desc, e.event_id desc offset :walked - 1 limit 1"
+            ),
+            {
+                "tenant_id": tenant_id,
+                "since": since,
+                "until": after.at if after else now + CLOCKS_DIFFER,
+                "after_id": after.row_id if after else None,
+                "walked": walked,
+            },
+        )
+        .one_or_none()
+    )
+    return None if row is None else Cursor(row.received_at, row.event_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenKinds:
+    """The types of a site's newest events, and what its `identify` events told of members, by key."""
+
+    types: frozenset[str]
+    identity: frozenset[str]
+
+
+def look_at_kinds(
+    session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: datetime, now: datetime
+) -> SeenKinds:
+    """Read which types of events a site reported lately, those of people alone."""
+    row = (
+        session.connection()
+        .execute(
+            text(
+                "with mine as materialized ("
+                "   select w.type, case when w.type = 'identify' then w.body end as body from ("
+                "     select * from event e where e.tenant_id = :tenant_id and e.received_at >= :since"
+                "       and e.received_at <= :until order by e.received_at desc, e.event_id desc limit :walked) w"
+                "   where w.site_id = :site_id and w.mark is null)"
+                " select (select coalesce(jsonb_agg(distinct type), '[]') from mine) as types,"
+                "   (select coalesce(jsonb_agg(distinct k.name), '[]')"
+                "     from mine cross join lateral jsonb_object_keys(mine.body) as k(name)) as identity"
+            ),
             {
                 "tenant_id": tenant_id,
                 "site_id": site_id,
                 "since": since,
                 "until": now + CLOCKS_DIFFER,
                 "walked": WALKED,
-                "forms": FORM_EVENTS,
             },
         )
         .one()
     )
-    at = datetime.fromisoformat
-    return SeenForms(
-        [FormUse(form, people, submitted, at(last), taken) for form, people, submitted, last, taken in row.forms],
-        [
-            SurveyedField(form, name, token, why, people, at(last))
-            for form, name, token, why, people, last in row.fields
-        ],
-    )
-
-
-def list_left_fields(session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: datetime) -> list[LeftField]:
-    """Count the people who left a form and did not come back to order, by the field that they touched last.
-
-    The newest PEOPLE of them since an instant, found by the episode's id (ids are in the order of time); what they
-    spent in the field comes from their newest form event, found by the episode.
-    """
-    rows = session.connection().execute(
-        text(
-            "with gone as materialized ("
-            "   select e.episode_id, e.form, e.last_field, e.started_at, e.last_activity_at from ("
-            "     select * from episode where tenant_id = :tenant_id and episode_id >= :first_id"
-            "     order by episode_id desc limit :walked) e"
-            "   where e.site_id = :site_id and e.form is not null and e.submitted_at is null"
-            "     and e.state in ('abandoned', 'expired') and e.last_activity_at >= :since limit :people"
-            " ), spent as ("
-            "   select g.form, g.last_field, n.times -> g.last_field as times from gone g left join lateral ("
-            "     select v.body -> 'times' as times from event v where v.tenant_id = :tenant_id"
-            "       and v.episode_id = g.episode_id and v.type = 'form'"
-            "       and v.received_at >= g.started_at - interval '1 day'"
-            "       and v.received_at <= g.last_activity_at + interval '1 day'"
-            "     order by v.at desc limit 1) n on true"
-            " )"
-            " select form, last_field, count(*),"
-            "   round(percentile_cont(0.5) within group (order by (times ->> 'ms')::float8))::int,"
-            "   count(*) filter (where (times ->> 'edits')::float8 > 0)"
-            " from spent group by form, last_field order by 3 desc, 1, 2 limit 500"
-        ),
-        {
-            "tenant_id": tenant_id,
-            "site_id": site_id,
-            "since": since,
-            "first_id": _first_id(since),
-            "walked": WALKED,
-            "people": PEOPLE,
-        },
-    )
-    return [LeftField(*row) for row in rows]
-
-
-def _first_id(since: datetime) -> UUID:
-    """Return the smallest id that can have been made at an instant (UUID version 7: milliseconds come first)."""
-    return UUID(int=(int(since.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62))
+    return SeenKinds(frozenset(row.types), frozenset(row.identity))
 
 
 def list_leaks(session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: date) -> list[Leak]:
@@ -374,14 +306,14 @@ def list_leaks(session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, si
 
 
 def list_refusals(session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: date) -> list[Sighting]:
-    """List what ingest refused since a day, by code and subject, the newest first; at most 30."""
+    """List what ingest refused since a day, by code and subject, the newest first; at most REFUSALS."""
     rows = session.connection().execute(
         text(
             "select code, subject, sum(count)::bigint, max(last_at) from capture_sighting"
             " where tenant_id = :tenant_id and site_id = :site_id and seen_on >= :since and code <> 'policy_asked'"
-            " group by code, subject order by max(last_at) desc, code, subject limit 30"
+            " group by code, subject order by max(last_at) desc, code, subject limit :most"
         ),
-        {"tenant_id": tenant_id, "site_id": site_id, "since": since},
+        {"tenant_id": tenant_id, "site_id": site_id, "since": since, "most": REFUSALS},
     )
     return [Sighting(*row) for row in rows]
 

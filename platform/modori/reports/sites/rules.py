@@ -201,11 +201,15 @@ class LeftField:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of the chart: people who left at a field, and their share of all who left this form."""
+    """One bar of the chart: people who left at a field, and their share of all who left this form.
+
+    length_pct  of the longest bar
+    """
 
     token: str | None
     people: int
     share_pct: int
+    length_pct: int
     median_ms: int | None
     corrected_pct: int
 
@@ -227,7 +231,14 @@ def chart(rows: Iterable[LeftField]) -> list[DropOff]:
         fields = sorted(group, key=lambda row: (-row.people, row.token or ""))
         people = sum(row.people for row in fields)
         bars = tuple(
-            Bar(row.token, row.people, _pct(row.people, people), row.median_ms, _pct(row.corrected, row.people))
+            Bar(
+                row.token,
+                row.people,
+                share_pct=_pct(row.people, people),
+                length_pct=_pct(row.people, fields[0].people),
+                median_ms=row.median_ms,
+                corrected_pct=_pct(row.corrected, row.people),
+            )
             for row in fields[:MOST_BARS]
         )
         charts.append(DropOff(form, people, bars, sum(row.people for row in fields[MOST_BARS:])))
