@@ -9,60 +9,60 @@ const either = (...sources: (string | RegExp)[]) =>
 
 /** Fields whose value must not even be read, by the reason that is reported. */
 export const CARD =
-  /card| cc|credit| cv[cv]|csc|expir|payment|bank|account ?h|tarjeta|titular|karte|カード|セキュリティ|有効期|[^約]名義|口座/;
-export const CODE = /otp\b|one ?time| [2m]fa|factor|(verif|auth|activa|sms)\w* ?(code|pin)|認証|ワンタイム|確認(コード|番号)/;
-export const SECRET = /pass ?(w|code)| pwd| pin |secret|パスワード|暗証/;
+  /card| cc|credit| cv[cv]|expir|payment|bank|titular|karte|カード|セキュリティ|有効期|[^約]名義|口座/;
+export const CODE = /otp\b|one ?time| [2m]fa|(verif|auth|sms)\w* ?code|認証|ワンタイム|確認コ/;
+export const SECRET = /pass ?(w|code)| pwd|secret|パスワード|暗証/;
 /** Other fields that no word of an address or a name makes ours. */
 export const STRANGE = /search|birth|gender|refer|検索|緊急|紹介/;
 
 export const EMAIL =
-  /mail(?!ing|box)|メール|アドレス|メアド|correo|courriel|почт(?!ов)| e ?post|邮箱/;
+  /mail(?!ing|box)|メール|アドレス|メアド|correo|courriel|почт| e ?post|邮箱/;
 const TEL =
-  /\btel(?!e[gvx]|l)|phone| mobil| cel(l|ul)|movil|landline|whats ?app|to reach|act n[ou]|denwa|renraku|電話|携帯|ケ[ーイ]タイ|連絡先|телефон|手机|电话/;
+  /\btel(?!e[gvx]|l)|phone| mobil| cel(l|ul)|landline|act n[ou]|denwa|renraku|電話|携帯|ケ[ーイ]タイ|連絡先|手机/;
 const NOT_TEL = /fax|ファ.?ク| ext|内線|country| dial|[^a ] ?code\b|type|時間/;
 const POSTAL =
-  / zip|post ?(code|nu)|postal(?! add)|郵便|〒| plz|postl|\bcep\b|^ ca?p $|yu+bin/;
+  / zip|post ?(code|nu)|postal(?! add)|郵便|〒| plz|postl|^ c[ae]?p $|yu+bin/;
 
 /** Parts of an address, the most telling first. */
 export const PARTS: [string, RegExp][] = [
-  ["level1", / pref(?!er|i)|todou?f|都道府県|( |ip|ll)state |estado| county|provin|region/],
-  ["level2", /( |ip|ll|s)city|town|shikuc|市[区町]|stadt| ort |ciudad|citta|cidade|ville\b|plaats/],
+  ["level1", / pref(?!er|i)|todou?f|都道府県|( |ip|ll)state | county|provin|region/],
+  ["level2", /( |ip|ll|s)city|town|shikuc|市[区町]|stadt| ort |ville /],
   ["line2", /(addr\w*|line|住所|street) ?0?[23]\b/],
-  ["line1", /(addr\w*|line|住所) ?0?1\b|street| stra[ast]|calle|ban[ct]hi|番地|丁目|町域|以降/],
-  ["line2", / ap(ar)?t|suite| unit | complem|建物|マンション|ビル|building|部屋/],
+  ["line1", /(addr\w*|line|住所) ?0?1\b|street|straß|ban[ct]hi|番地|丁目/],
+  ["line2", / ap(ar)?t|suite| unit |建物|マンション|ビル|building|部屋/],
 ];
 export const ADDRESS = either(
   ...PARTS.map(([, part]) => part),
-  /addr| adr |adres|ju+s[hy]o|住所|ジュウショ|所在地|direcc|indiri|endere/,
+  /addr| adr |adres|ju+s[hy]o|住所|所在地|direcc/,
 );
 const NOT_ADDRESS = /country| ip |web|url|messag/;
-export const ORG = /company|organi[sz]a|firma|business|empresa|trading|[会貴]社|屋号|法人|団体|企業/;
+export const ORG = /company|organi[sz]a|firma|business|[会貴]社|屋号|法人|企業/;
 
 /** Words of two kana, which must not be parts of longer ones. */
 const SEI = "[^ぁ-ん]せい[^ぁ-ん]|[^ァ-ー]セイ[^ァ-ー]";
 const MEI = SEI.replace("せ", "め").replace("セ", "メ");
 export const FAMILY = either(
-  / last ?(name| $)|famil(y|ien) ?na| nom( et| $)|sur ?name| l ?name|apel+ido|nachna|achterna|cognome|sobrenome|soyad|\bsei(\b| ?kana)|姓(?!名)/,
+  / last ?(name| $)|famil(y|ien) ?na| nom( et| $)|sur ?name| l ?name|apel+ido|[an]ch(ter)?na|cognome|sobrenome|soyad|\bsei(\b| ?kana)|姓(?!名)/,
   SEI,
 );
 export const GIVEN = either(
-  / first|given ?name| f ?name| vo+r|prenom|^ nom(bre|e) (?!com)|\bmei(\b| ?kana)|[^一-龠々ァ-ー]名(?![前称義字入])/,
+  / first|given ?name| f ?name| vo+r|prenom| nom(bre|e) (?!com)|\bmei(\b| ?kana)|[^一-龠々ァ-ー]名(?![前称義字入])/,
   MEI,
 );
-export const KANA = either("kana|[かが]な|[カガ]ナ|仮名|furi|ruby|よみ|ヨミ", SEI, MEI);
+export const KANA = either("[kg]ana|[かが]な|[カガ]ナ|仮名|ruby|よみ|ヨミ", SEI, MEI);
 const NAME = either(
-  /name|contact person|氏名|名前|ナマエ|姓名|者(名|様|さま)|担当者|約名義|namae|sh?imei| nom(e|bre)? /,
+  /name|contact p|氏名|名前|ナマエ|姓名|者(名|様|さま)|担当者|約名義|namae|sh?imei| nom(e|bre)? /,
   FAMILY,
   GIVEN,
   KANA,
 );
 const NOT_NAME =
-  /(user|nick|display|screen|(log|sign) ?[io]n|product|file|domain|middle|school|pet|shop|store|country|hous|venue|event|previous|preferred|maiden)e?( \w+)? name|name (to|on|of your)\b|additional|ペ[ンッ]|紹介|同[伴行]|子[供様ど]|(?![姓氏者本宛])[一-龠ァ-ー]名 |掲載|プレート/;
+  /(user|nick|display|(log|sign) ?[io]n|product|domain|middle|school|pet|shop|store|country|house|event|previous|preferred|maiden)( \w+)? name|name (to|on) |ペ[ンッ]|紹介|同.者|子[供様ど]|(?![姓氏者本宛])[一-龠ァ-ー]名 |掲載/;
 /** A caption that says so makes no name of the field, whatever its name attribute says. */
 export const ACCOUNT = /user|(log|sign) ?[io]n\b|nick|usuario|benutz|ユーザ|\bid\b|ニック/;
 
-export const CONFIRM = /confirm|確認|再|もう一| re ?e|repeat|retype|verif| 2 $/;
-export const THEIRS = /shipping|deliver|recipient|student|child|[付送け届]先|贈|代表|患者/;
+export const CONFIRM = /confirm|確認|再|もう一| re ?[et]|verif| 2 $/;
+export const THEIRS = /shipping|deliver|recipient|student|[付送け届]先|贈|代表/;
 
 /** In this order; the second expression refuses what the first one found. */
 export const KINDS: [kind: string, yes: RegExp, not?: RegExp][] = [
