@@ -6,11 +6,9 @@ from modori.capture.scrubbing import (
     is_card_number,
     is_card_number_alone,
     is_forbidden_field,
-    link_token,
     may_hold_card_number,
     scrub_field,
     scrub_input_name,
-    scrub_page_url,
 )
 
 
@@ -68,26 +66,6 @@ def test_g8_forbidden_fields(name: str) -> None:
 @pytest.mark.parametrize("name", ["email", "tel", "postal-code", "accent"])
 def test_other_fields_are_not_forbidden(name: str) -> None:
     assert not is_forbidden_field(name)
-
-
-@pytest.mark.parametrize(
-    ("url", "kept"),
-    [
-        ("https://s.example/cart?email=a@b.jp&utm_source=x#top", "https://s.example/cart?utm_source=x"),
-        ("https://s.example/?modori_t=" + "A" * 22, "https://s.example/?modori_t=" + "A" * 22),
-        ("https://s.example/cart#email=a@b.jp", "https://s.example/cart"),
-        ("https://s.example", "https://s.example"),
-    ],
-)
-def test_page_urls_lose_their_query(url: str, kept: str) -> None:
-    assert scrub_page_url(url) == kept
-
-
-def test_finds_the_link_token() -> None:
-    assert link_token("https://s.example/?modori_t=" + "A" * 22) == "A" * 22
-    assert link_token("https://s.example/?modori_t=short") is None
-    assert link_token("https://s.example/?other=" + "A" * 22) is None
-    assert link_token(None) is None
 
 
 def test_g8_links_typed_into_names_are_dropped() -> None:

@@ -12,7 +12,7 @@ from modori.api.bodies import Said, body_of, shape
 from modori.api.described import ConsentTaken, ErasureTaken, StopTaken, answers
 from modori.api.idempotency import IdempotencyKey, Reply, answer_once
 from modori.capture import actions as capture
-from modori.capture.scrubbing import scrub_page_url
+from modori.capture.pages import scrub_page_url
 from modori.capture.wire import At
 from modori.kernel import clock
 from modori.kernel.errors import BadInput

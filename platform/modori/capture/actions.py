@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from modori.capture import contacts, queries, rules, scrubbing
+from modori.capture import contacts, queries, rules
 from modori.capture.bodies import event_body
 from modori.capture.context import SiteContext
 from modori.capture.forgetting.actions import Choice
@@ -179,9 +179,8 @@ class _Folding:
             return self._order(event, event.seen)
         if event.mark is not None:
             return None
-        token = scrubbing.link_token(event.page_url)
-        if token is not None:
-            self._taken.tokens.append(SeenToken(token, event.id, event.at))
+        if event.link_token is not None:
+            self._taken.tokens.append(SeenToken(event.link_token, event.id, event.at))
         if is_forbidden or rules.is_settled_by_order(event.at, last_ordered_at=self._ordered_at):
             if isinstance(event.seen, ConsentSeen):
                 self._consent(event, event.seen, None)

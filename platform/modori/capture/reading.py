@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from modori.capture import scrubbing
+from modori.capture import pages, scrubbing
 from modori.capture.bodies import CAPTURE, CONTACT_KINDS
 from modori.capture.model import LeakKind
 from modori.capture.protection.proofs import judge_proof
@@ -143,13 +143,14 @@ def _read(raw: object, reading: Reading) -> ReadEvent:
             raise _Refuse(wrong.value)
         case Clock.POSSIBLE:
             pass
-    page_url = page_title = None
+    page_url = page_title = token = None
     if event.page is not None:
         if not is_on(event.page.url, reading.origins):
             raise _Refuse("off_origin")
-        page_url = scrubbing.scrub_page_url(event.page.url)
-        page_title = event.page.title.strip()[: scrubbing.TITLE_LIMIT]
-        _check_texts({"page.url": page_url, "page.title": page_title})
+        page_url, token, is_card_url = pages.read_address(event.page.url)
+        page_title, is_card_title = pages.read_title(event.page.title)
+        if is_card_url or is_card_title:
+            raise _forbidden(LeakKind.CARD, "page.url" if is_card_url else "page.title")
     elif not reading.is_server:
         raise _Refuse("bad_page")
     return ReadEvent(
@@ -161,6 +162,7 @@ def _read(raw: object, reading: Reading) -> ReadEvent:
         page_title=page_title,
         seen=_read_seen(event, at, reading),
         mark=reading.mark,
+        link_token=token,
     )
 
 
@@ -210,7 +212,7 @@ def _cart(cart: CartShape, reading: Reading) -> CartSeen:
         currency=cart.currency,
         value_minor=from_major(cart.value, cart.currency).minor,
         items=tuple(_item(item, cart.currency, reading) for item in cart.items),
-        url=cart.url,
+        url=None if cart.url is None else pages.scrub_link(cart.url),
     )
 
 
@@ -225,7 +227,7 @@ def _item(item: Item, currency: str, reading: Reading) -> Mapping[str, Any]:
         "quantity": int(item.quantity),
     }
     if item.url is not None:
-        kept["url"] = item.url
+        kept["url"] = pages.scrub_link(item.url)
     if item.image is not None and is_on(item.image, reading.origins):
         kept["image"] = item.image
     if item.stock is not None:

@@ -168,6 +168,8 @@ class ReadEvent:
     seen: Seen
     mark: Mark | None = None
     """Why nobody's act is behind it; None for a person's."""
+    link_token: str | None = None
+    """The token of a tracked link that the page's address carried: it confirms the click, and is not stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,14 @@
-"""What must not be stored: card numbers, query strings, links typed into names (G8). Pure; texts in, texts out."""
+"""What must not be stored: card numbers, links typed into names (G8). Pure; texts in, texts out."""
 
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import unquote
 
 from modori.capture.model import LeakKind
 from modori.kernel.masking import DOTS
 from modori.kernel.names import without_links
-
-URL_LIMIT: Final = 2000
-TITLE_LIMIT: Final = 200
-LINK_PARAMETER: Final = "modori_t"
 
 NAME_TOKENS: Final = ("name", "family-name", "given-name", "family-name-kana", "given-name-kana", "name-kana")
 FIELD_TOKENS: Final = frozenset(
@@ -47,8 +42,6 @@ _FORBIDDEN_TOKENS = (
     (LeakKind.CARD, re.compile(r"cc-.*|transaction-.*|.*card[-_ ]?n(?:umber|o).*|.*カード番号.*", re.I)),
 )
 """Names of fields whose value may not come, by what it would be: a security code's name may hold a card's, too."""
-_KEPT_PARAMETER = re.compile(r"utm_\w{1,40}|modori_t")
-_LINK_TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _NUMBER_IN_A_NAME = re.compile(r"[0-9]{7,}")
 """Seven digits may be a telephone number that a shop has made a part of an input's name."""
 _THIRTEEN_DIGITS = re.compile(r"(?:[^0-9]*[0-9]){13}")
@@ -115,25 +108,6 @@ def is_card_number_alone(text: str) -> bool:
     return digits.isdecimal() and is_card_number(digits)
 
 
-@lru_cache(maxsize=1000)
-def scrub_page_url(url: str) -> str:
-    """Drop fragment and query of a page's address but for utm_* and our link token. A visit says the same again."""
-    parts = urlsplit(url)
-    kept = [(name, value) for name, value in parse_qsl(parts.query) if _KEPT_PARAMETER.fullmatch(name)]
-    bare = f"{parts.scheme}://{parts.netloc}{parts.path}"
-    return (f"{bare}?{urlencode(kept)}" if kept else bare)[:URL_LIMIT]
-
-
-def link_token(page_url: str | None) -> str | None:
-    """Return the tracked link's token that a page's address carries, or None."""
-    if page_url is None or LINK_PARAMETER not in page_url:
-        return None
-    for name, value in parse_qsl(urlsplit(page_url).query):
-        if name == LINK_PARAMETER and _LINK_TOKEN_FORM.fullmatch(value):
-            return value
-    return None
-
-
 def scrub_field(token: str, value: str) -> str:
     """Return a field's value as it may be kept; links are dropped from all but e-mail and telephone."""
     return value.strip() if token in ("email", "tel") else without_links(value, most=200)
@@ -182,14 +156,14 @@ def _joined_groups(text: str) -> Iterator[str]:
 
 
 def _is_issued(digits: str) -> bool:
-    return _luhn_holds(digits) and any(len(digits) in lengths and prefix.match(digits) for prefix, lengths in _BRANDS)
+    return any(len(digits) in lengths and prefix.match(digits) for prefix, lengths in _BRANDS) and _luhn_holds(digits)
 
 
 def _luhn_holds(digits: str) -> bool:
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        number = int(digit)
-        if position % 2:
-            number = number * 2 - 9 if number > 4 else number * 2
-        total += number
-    return total % 10 == 0
+    backwards = digits[::-1]
+    doubled = backwards[1::2].translate(_DOUBLED)
+    return (sum(map(int, backwards[::2])) + sum(map(int, doubled))) % 10 == 0
+
+
+_DOUBLED: Final = str.maketrans("0123456789", "0246813579")
+"""Each digit twice, its own digits added up: 7 becomes 14, becomes 5."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from modori.capture import contacts, rules, scrubbing
+from modori.capture import contacts, rules
 from modori.capture.actions import LEAD_MADE, full_name
 from modori.capture.context import SiteContext
 from modori.capture.rules import CartSeen, Draft, EpisodeFacts, FormSeen, PageSeen, ReadEvent
@@ -149,7 +149,7 @@ def may_share(posted: Posted) -> bool:
         return False
     has_fields = False
     for event in posted.events:
-        if not isinstance(event.seen, SHARED) or scrubbing.link_token(event.page_url) is not None:
+        if not isinstance(event.seen, SHARED) or event.link_token is not None:
             return False
         has_fields |= isinstance(event.seen, FormSeen) and bool(event.seen.fields)
     return not has_fields or crypto.has_data_key(posted.site.tenant_id)
@@ -213,7 +213,7 @@ def _fold(visit: Visit, *, last_ordered_at: datetime | None) -> None:
 
 
 def episode_row(visit: Visit, *, sealed_fields: bytes | None) -> dict[str, Any]:
-    """Write a folded episode for the database; items and form_fields null where they stay as they are."""
+    """Write a folded episode for the database; items count where `cart_at` is new, form_fields where there are any."""
     draft, before = visit.draft, visit.before
     assert draft is not None
     is_cart_new = before is None or draft.cart_at != before.cart_at
@@ -227,7 +227,7 @@ def episode_row(visit: Visit, *, sealed_fields: bytes | None) -> dict[str, Any]:
         "cart_id": draft.cart_id,
         "currency": draft.currency,
         "cart_minor": draft.cart_minor,
-        "items": draft.items if is_cart_new else None,
+        "items": draft.items if is_cart_new else (),
         "cart_url": draft.cart_url,
         "cart_at": draft.cart_at,
         "form": draft.form,

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from modori.capture.scrubbing import scrub_page_url
+from modori.capture.pages import scrub_page_url
 from modori.connectors.csv.model import UploadKind
 from modori.connectors.csv.rules import (
     ANSWERS,
