@@ -152,12 +152,12 @@ def test_a_connection_that_is_ended_is_told_and_replaced(world: World) -> None:
 def test_a_kept_connection_that_the_server_has_ended_is_replaced(world: World, engines: Cluster) -> None:
     async def end_while_kept() -> None:
         connections = database().plain
-        connection, prepared = await connections.take()
-        connections.give_back(connection, prepared)
+        kept = await connections.take()
+        connections.give_back(kept)
         with psycopg.connect(engines.superuser_url, autocommit=True) as superuser:
-            superuser.execute("select pg_terminate_backend(%s)", (connection.info.backend_pid,))
+            superuser.execute("select pg_terminate_backend(%s)", (kept.connection.info.backend_pid,))
         async with asyncio.timeout(20):
-            while not has_ended(connection):
+            while not has_ended(kept.connection):
                 await asyncio.sleep(0.01)
 
     asyncio.run(end_while_kept())

@@ -19,7 +19,7 @@ import structlog
 from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 
 from modori.background import live
-from modori.capture.batch.actions import Apart, Overtaken, SiteKey, take_batch
+from modori.capture.batch.actions import OVERTAKEN, Apart, SiteKey, take_batch
 from modori.capture.batch.visits import Posted
 from modori.kernel.errors import Unavailable
 from modori.kernel.failpoints import hit
@@ -116,7 +116,7 @@ class _Queue:
             alone = {id(posted) for posted in apart.posted}
             _tell([one for one in batch if id(one.posted) in alone], GoAlone)
             await self._keep([one for one in batch if id(one.posted) not in alone], tries=tries)
-        except (Overtaken, DeadlockDetected, SerializationFailure):
+        except (*OVERTAKEN, DeadlockDetected, SerializationFailure):
             if tries > 1:
                 await self._keep(batch, tries=tries - 1)
             else:

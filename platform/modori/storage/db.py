@@ -56,9 +56,12 @@ STATEMENT_MS: Final = 5000
 """Of a plain transaction. What takes longer is given up, nothing of it is kept, and its callers are to come again."""
 _OPTIONS: Final = "-c timezone=UTC"
 _PLAIN_OPTIONS: Final = (
-    f"{_OPTIONS} -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
-    f" -c lock_timeout={LOCK_WAIT_MS} -c statement_timeout={STATEMENT_MS}"
+    f"{_OPTIONS} -c lock_timeout={LOCK_WAIT_MS} -c statement_timeout={STATEMENT_MS}"
+    " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c enable_material=off"
+    " -c enable_hashjoin=off -c enable_mergejoin=off"
 )
+"""Rows are reached one by one, by their whole key. While a table is small the planner would rather read all rows of the
+batch's tenants once and hash them, and would go on doing so when there are thousands."""
 _CONNECT_S: Final = 5
 _BIND: Final = "select set_config('app.tenants', %s, true)"
 
@@ -195,15 +198,15 @@ async def plain_transaction(tenant_ids: Collection[UUID]) -> AsyncIterator[Plain
     """Open a transaction over several tenants on a bare connection, its statements pipelined, in this event loop.
 
     For ingest's flusher alone: it runs a handful of set-based statements hundreds of times a second, and what
-    SQLAlchemy adds to each would be most of its price. They reach rows by keys: sequential scans are off, so that a
-    plan made while a table is small stays good when it has grown; none waits longer than LOCK_WAIT_MS
-    for a lock, or takes longer than STATEMENT_MS.
+    SQLAlchemy adds to each would be most of its price. They reach rows by keys, whatever the planner thinks of a table
+    that was small when it made the plan; none waits longer than LOCK_WAIT_MS for a lock, or takes longer than
+    STATEMENT_MS.
     raises  psycopg's errors, unwrapped
     """
     connections = database().plain
-    connection, prepared = await connections.take()
+    kept = await connections.take()
     try:
-        plain = Pipelined(connection, prepared)
+        plain = Pipelined(kept)
         try:
             plain.execute("begin")
             plain.execute(_BIND, ("{" + ",".join(map(str, tenant_ids)) + "}",))
@@ -213,7 +216,7 @@ async def plain_transaction(tenant_ids: Collection[UUID]) -> AsyncIterator[Plain
             await plain.roll_back()
             raise
     finally:
-        connections.give_back(connection, prepared)
+        connections.give_back(kept)
 
 
 def in_transaction() -> bool:

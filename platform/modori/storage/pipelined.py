@@ -7,8 +7,8 @@ answers are wanted.
 
 import asyncio
 import select
-from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import Lock
 from typing import Any, Final, Generic, TypeVar, cast
@@ -21,7 +21,32 @@ from psycopg.pq.abc import PGresult
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
+LATEST_REPLAN: Final = 4096
+"""Transactions after which plans are made anew, at the latest."""
+
 _NO_ANSWER: Final = (ExecStatus.FATAL_ERROR, ExecStatus.PIPELINE_ABORTED)
+
+
+@dataclass(eq=False)
+class Kept:
+    """A bare connection, and the statements that it has prepared: statement → its name.
+
+    A generic plan is made once, for tables as large as they are then. So plans are made anew after 8 transactions, 16,
+    32 and so on, at last each LATEST_REPLAN: that costs some milliseconds, and a plan for an empty table much more.
+    """
+
+    connection: Connection[Any]
+    prepared: dict[str, bytes] = field(default_factory=dict)
+    transactions: int = 0
+    replan_at: int = 8
+
+    def is_stale(self) -> bool:
+        """Count a transaction; say whether it must make its plans anew."""
+        self.transactions += 1
+        if self.transactions < self.replan_at:
+            return False
+        self.replan_at += min(self.replan_at, LATEST_REPLAN)
+        return True
 
 
 class Answer(Generic[Row]):
@@ -39,18 +64,17 @@ class Answer(Generic[Row]):
 
 
 class Pipelined:
-    """One transaction's statements on a bare connection that nobody else prepares statements on.
+    """One transaction's statements on a bare connection that nobody else prepares statements on."""
 
-    prepared  the connection's statements and their names: they outlive the transaction
-    """
-
-    def __init__(self, connection: Connection[Any], prepared: dict[str, bytes]) -> None:
-        self._connection, self._pgconn, self._prepared = connection, connection.pgconn, prepared
-        self._loading = Transformer(connection)
+    def __init__(self, kept: Kept) -> None:
+        self._connection, self._pgconn, self._prepared = kept.connection, kept.connection.pgconn, kept.prepared
+        self._loading = Transformer(kept.connection)
         self._loop = asyncio.get_running_loop()
         self._sent: list[Answer[Any]] = []
         self._new: dict[str, bytes] = {}
         self._pgconn.enter_pipeline_mode()
+        if kept.is_stale():
+            self.execute("discard plans")
 
     def execute(self, statement: str, parameters: Sequence[bytes | str] = ()) -> Answer[Any]:
         """Send a statement; `%s` stands for a parameter, whose type the statement must name. Rows come in binary."""
@@ -145,7 +169,7 @@ def _wake(ready: "asyncio.Future[None]") -> None:
 
 
 class PlainConnections:
-    """Bare connections that wait for their next transaction, each with the statements that it has prepared.
+    """Bare connections that wait for their next transaction.
 
     connect  opens one; it may take seconds, so a thread does it
     most     that are kept while nobody uses them
@@ -154,31 +178,31 @@ class PlainConnections:
     def __init__(self, connect: Callable[[], Connection[Any]], *, most: int = 4) -> None:
         self._connect, self._most = connect, most
         self._lock = Lock()
-        self._idle: deque[tuple[Connection[Any], dict[str, bytes]]] = deque()
+        self._idle: list[Kept] = []
 
-    async def take(self) -> tuple[Connection[Any], dict[str, bytes]]:
+    async def take(self) -> Kept:
         """Return a connection that lives, as far as can be seen without asking. raises psycopg's errors"""
         while True:
             with self._lock:
                 kept = self._idle.pop() if self._idle else None
             if kept is None:
-                return await asyncio.to_thread(self._connect), {}
-            if not has_ended(kept[0]):
+                return Kept(await asyncio.to_thread(self._connect))
+            if not has_ended(kept.connection):
                 return kept
-            kept[0].close()
+            kept.connection.close()
 
-    def give_back(self, connection: Connection[Any], prepared: dict[str, bytes]) -> None:
+    def give_back(self, kept: Kept) -> None:
         with self._lock:
-            if not connection.closed and len(self._idle) < self._most:
-                self._idle.append((connection, prepared))
+            if not kept.connection.closed and len(self._idle) < self._most:
+                self._idle.append(kept)
                 return
-        connection.close()
+        kept.connection.close()
 
     def close(self) -> None:
         with self._lock:
-            idle, self._idle = self._idle, deque()
-        for connection, _ in idle:
-            connection.close()
+            idle, self._idle = self._idle, []
+        for kept in idle:
+            kept.connection.close()
 
 
 def has_ended(connection: Connection[Any]) -> bool:

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from psycopg.errors import ForeignKeyViolation
+from psycopg.errors import ForeignKeyViolation, UniqueViolation
 
 from modori.capture.actions import event_row, form_field
 from modori.capture.batch import queries
@@ -29,6 +29,7 @@ from modori.people.batch import queries as people
 from modori.people.model import ContactKind
 from modori.storage import crypto
 from modori.storage.db import Plain
+from modori.storage.pipelined import Answer
 
 SiteKey = tuple[UUID, UUID]
 """tenant_id, site_id."""
@@ -42,8 +43,9 @@ class Apart(Exception):
         self.posted = posted
 
 
-class Overtaken(Exception):
-    """Another transaction has just made what this one was about to: run the batch again. Nothing was kept."""
+OVERTAKEN: Final = (UniqueViolation, ForeignKeyViolation)
+"""What a batch or its commit raises where another transaction has just made, or removed, what this one was about to
+write or to refer to: an episode, a contact point. Run the batch again; nothing was kept."""
 
 
 async def take_batch(connection: Plain, batch: Sequence[Posted]) -> set[SiteKey]:
@@ -51,7 +53,7 @@ async def take_batch(connection: Plain, batch: Sequence[Posted]) -> set[SiteKey]
 
     The transaction is the caller's, bound to all the batch's tenants; only what `visits.may_share` allows may come.
     returns  the sites of which something new is stored
-    raises   Apart, Overtaken
+    raises   Apart; of psycopg's errors those of OVERTAKEN, which may also come from the commit
     """
     now = max(posted.received_at for posted in batch)
     every = gather(batch)
@@ -75,12 +77,11 @@ async def _read(
         connection,
         rows=[
             {
-                "i": i,
                 "tenant_id": one.posted.site.tenant_id,
                 "event_id": one.event.id,
                 "seen_on": one.posted.received_at.date(),
             }
-            for i, one in enumerate(every)
+            for one in every
         ],
     )
     current = queries.lock_current_episodes(connection, visitors=visitors)
@@ -95,7 +96,7 @@ async def _read(
             ],
         )
     await connection.answered()
-    fresh = [every[row[0]] for row in seen.rows()]
+    fresh = _fresh(every, seen)
     ordered_at: dict[VisitorKey, datetime] = {}
     refusing: set[VisitorKey] = set()
     for i, at, has_refused in marks.rows():
@@ -124,18 +125,28 @@ async def _read(
     return fresh, visits, meet(visits, known=known, attached=attached, has_name=has_name, now=now)
 
 
+def _fresh(every: Sequence[Arrived], seen: Answer[tuple[int, list[str] | None]]) -> list[Arrived]:
+    """Return the events whose id was not known: nearly always all."""
+    [(count, new)] = seen.rows()
+    if count == len(every):
+        return list(every)
+    ids = frozenset(new or ())
+    return [one for one in every if f"{one.posted.site.tenant_id}/{one.event.id}" in ids]
+
+
 async def _write(
     connection: Plain, fresh: Sequence[Arrived], visits: Sequence[Visit], meeting: Meeting, *, now: datetime
 ) -> None:
-    """Send all that is to be written, in G2's order, and look at what came of it: what is wrong is rolled back.
+    """Send all that is to be written, in G2's order; where contact points are among it, look at what came of them.
 
-    raises  Overtaken; Apart where a contact point has ordered since its episode began
+    raises  Apart where a contact point has ordered since its episode began
     """
-    folded = [visit for visit in visits if visit.draft is not None]
-    episodes = [episode_row(visit, sealed_fields=_sealed(visit)) for visit in folded]
-    made = queries.write_episodes(connection, rows=episodes) if episodes else None
+    episodes = [episode_row(visit, sealed_fields=_sealed(visit)) for visit in visits if visit.draft is not None]
+    if episodes:
+        queries.write_episodes(connection, rows=episodes)
     has_contacts = bool(meeting.brought or meeting.replaced)
-    points = people.insert_points(connection, rows=meeting.new_points) if meeting.new_points else None
+    if meeting.new_points:
+        people.insert_points(connection, rows=meeting.new_points)
     if has_contacts:
         marks = people.lock_points(connection, ids=meeting.point_ids())
         counts = queries.count_contact_points(connection, brought=meeting.counted(now))
@@ -146,24 +157,15 @@ async def _write(
         people.name_persons(connection, names=meeting.names)
     if fresh:
         queries.insert_events(connection, rows=_event_rows(fresh, visits))
-    new = sum(visit.is_new for visit in folded)
-    if not new and not has_contacts:
+    if not has_contacts:
         return
-    try:
-        await connection.answered()
-    except ForeignKeyViolation as error:  # what a contact point was to be attached to was not inserted
-        raise Overtaken from error
-    if new and made is not None and made.rows() != [(new,)]:
-        raise Overtaken
-    if points is not None and points.rows() != [(len(meeting.new_points),)]:
-        raise Overtaken
-    if has_contacts:
-        ended = meeting.ordered_since(marks.rows())
-        if ended:
-            raise Apart(_requests_of(ended))
-        held = meeting.held(counts.rows())
-        if held:
-            queries.hold_episodes(connection, rows=held)
+    await connection.answered()
+    ended = meeting.ordered_since(marks.rows())
+    if ended:
+        raise Apart(_requests_of(ended))
+    held = meeting.held(counts.rows())
+    if held:
+        queries.hold_episodes(connection, rows=held)
 
 
 def _event_rows(fresh: Sequence[Arrived], visits: Sequence[Visit]) -> list[dict[str, Any]]:

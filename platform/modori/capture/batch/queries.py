@@ -9,7 +9,7 @@ in a circle.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -20,27 +20,39 @@ from modori.storage.pipelined import Answer
 Rows = Sequence[dict[str, Any]]
 
 
-def insert_seen(connection: Plain, *, rows: Rows) -> Answer[tuple[int]]:
-    """Remember event ids; the cursor has the `i` of those that were not known (G1). In the order of the ids."""
+_VISITORS: Final = "jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid, site_id uuid, visitor text)"
+_CURRENT: Final = (
+    "cross join lateral (select e.tenant_id, e.episode_id, e.person_id from episode e"
+    " where e.tenant_id = n.tenant_id and e.site_id = n.site_id and e.visitor = n.visitor"
+    " and e.state in ('open', 'abandoned') limit 1)"
+)
+"""Finds the visitor's current episode, of which there is one at most. `limit 1` keeps the planner from another way."""
+
+
+def insert_seen(connection: Plain, *, rows: Rows) -> Answer[tuple[int, list[str] | None]]:
+    """Remember event ids, in their order (G1). One row: how many were not known; unless it was all, which they were.
+
+    rows     {"tenant_id", "event_id", "seen_on"}
+    returns  those that were not known as `tenant_id/event_id`; None: all, or none
+    """
     return connection.execute(
-        "with n as materialized (select * from jsonb_to_recordset(%s::jsonb)"
-        " as n(i int, tenant_id uuid, event_id uuid, seen_on date)), seen as ("
-        "insert into event_seen (tenant_id, event_id, seen_on) select tenant_id, event_id, seen_on from n"
+        "with seen as (insert into event_seen (tenant_id, event_id, seen_on) select tenant_id, event_id, seen_on"
+        " from jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, event_id uuid, seen_on date)"
         " order by tenant_id, event_id on conflict do nothing returning tenant_id, event_id)"
-        " select n.i from seen join n using (tenant_id, event_id)",
-        (orjson.dumps(rows),),
+        " select count(*), case when count(*) < %s::int then array_agg(tenant_id || '/' || event_id) end from seen",
+        (orjson.dumps(rows), str(len(rows))),
     )
 
 
 def lock_current_episodes(connection: Plain, *, visitors: bytes) -> Answer[tuple[Any, ...]]:
     """Lock the visitors' current episodes in the order of their ids. Rows: `i`, then CurrentEpisode's fields."""
     return connection.execute(
-        "select n.i, e.episode_id, e.person_id, e.items <> '[]'::jsonb, e.form_fields, e.settled_reason, e.held_reason,"
+        f"with found as materialized (select n.i, c.tenant_id, c.episode_id from {_VISITORS} {_CURRENT} as c"  # noqa: S608
+        " order by c.tenant_id, c.episode_id) select found.i, e.* from found cross join lateral ("
+        "select e.episode_id, e.person_id, e.items <> '[]'::jsonb, e.form_fields, e.settled_reason, e.held_reason,"
         " e.started_at, e.last_activity_at, e.cart_id, e.currency, e.cart_minor, e.cart_url, e.cart_at, e.form,"
-        " e.form_progress, e.last_field, e.submitted_at, e.form_at"
-        " from jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid, site_id uuid, visitor text)"
-        " join episode e on e.tenant_id = n.tenant_id and e.site_id = n.site_id and e.visitor = n.visitor"
-        " and e.state in ('open', 'abandoned') order by e.tenant_id, e.episode_id for no key update of e",
+        " e.form_progress, e.last_field, e.submitted_at, e.form_at from episode e where e.tenant_id = found.tenant_id"
+        " and e.episode_id = found.episode_id and e.state in ('open', 'abandoned') for no key update) as e",
         (visitors,),
     )
 
@@ -51,10 +63,10 @@ def list_marks(connection: Plain, *, visitors: bytes) -> Answer[tuple[int, datet
     Read it under the episodes' locks.
     """
     return connection.execute(
-        "select n.i, v.last_ordered_at, v.capture_refused_at is not null"
-        " from jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid, site_id uuid, visitor text)"
-        " join visitor v on v.tenant_id = n.tenant_id and v.site_id = n.site_id and v.visitor = n.visitor"
-        " where v.last_ordered_at is not null or v.capture_refused_at is not null",
+        f"select n.i, v.last_ordered_at, v.has_refused from {_VISITORS} cross join lateral ("  # noqa: S608
+        "select v.last_ordered_at, v.capture_refused_at is not null as has_refused from visitor v"
+        " where v.tenant_id = n.tenant_id and v.site_id = n.site_id and v.visitor = n.visitor"
+        " and (v.last_ordered_at is not null or v.capture_refused_at is not null) limit 1) as v",
         (visitors,),
     )
 
@@ -62,45 +74,43 @@ def list_marks(connection: Plain, *, visitors: bytes) -> Answer[tuple[int, datet
 def list_attached(connection: Plain, *, visitors: bytes) -> Answer[tuple[int, UUID, str, bytes, str, datetime, bool]]:
     """Read the contact points of the visitors' locked current episodes, and whether the episode's person has a name."""
     return connection.execute(
-        "select n.i, c.contact_point_id, c.kind, c.value_index, a.source, a.captured_at, p.name is not null"
-        " from jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid, site_id uuid, visitor text)"
-        " join episode e on e.tenant_id = n.tenant_id and e.site_id = n.site_id and e.visitor = n.visitor"
-        " and e.state in ('open', 'abandoned')"
-        " join episode_contact a on a.tenant_id = e.tenant_id and a.episode_id = e.episode_id"
-        " join contact_point c on c.tenant_id = a.tenant_id and c.contact_point_id = a.contact_point_id"
-        " left join person p on p.tenant_id = e.tenant_id and p.person_id = e.person_id"
+        "select n.i, c.contact_point_id, c.kind, c.value_index, a.source, a.captured_at, exists (select from person p"  # noqa: S608
+        " where p.tenant_id = e.tenant_id and p.person_id = e.person_id and p.name is not null)"
+        f" from {_VISITORS} {_CURRENT} as e cross join lateral ("
+        "select a.contact_point_id, a.source, a.captured_at from episode_contact a"
+        " where a.tenant_id = e.tenant_id and a.episode_id = e.episode_id offset 0) as a cross join lateral ("
+        "select c.contact_point_id, c.kind, c.value_index from contact_point c"
+        " where c.tenant_id = e.tenant_id and c.contact_point_id = a.contact_point_id limit 1) as c"
         " order by n.i, c.contact_point_id",
         (visitors,),
     )
 
 
-def write_episodes(connection: Plain, *, rows: Rows) -> Answer[tuple[int]]:
-    """Insert the episodes that are new, and write the others, which are locked, back. One row: how many were inserted.
+def write_episodes(connection: Plain, *, rows: Rows) -> None:
+    """Write the episodes that are locked back, and insert those that are new.
 
-    rows  as `visits.episode_row` writes them; items and form_fields are null where they stay as they are. One that is
-          new to us is left out where another transaction has opened one for the visitor meanwhile
+    rows    as `visits.episode_row` writes them; items that no newer cart brought, and form_fields that are null, stay
+    raises  UniqueViolation, when it is waited for, where another transaction has opened an episode for the visitor
     """
-    return connection.execute(
-        "with n as materialized (select * from jsonb_to_recordset(%s::jsonb) as n(is_new bool, tenant_id uuid,"
-        " site_id uuid, visitor text, episode_id uuid, person_id uuid, cart_id text, currency text, cart_minor bigint,"
-        " items jsonb, cart_url text, cart_at timestamptz, form text, form_fields text, form_progress float8,"
-        " last_field text, submitted_at timestamptz, form_at timestamptz, started_at timestamptz,"
-        " last_activity_at timestamptz, due_at timestamptz, settled_reason text)"
-        "), made as (insert into episode (tenant_id, episode_id, site_id, visitor, state, person_id, cart_id, currency,"
+    connection.execute(
+        "insert into episode as e (tenant_id, episode_id, site_id, visitor, state, person_id, cart_id, currency,"
         " cart_minor, items, cart_url, cart_at, form, form_fields, form_progress, last_field, submitted_at, form_at,"
-        " started_at, last_activity_at, due_at) select tenant_id, episode_id, site_id, visitor, 'open', person_id,"
-        " cart_id, currency, cart_minor, coalesce(items, '[]'), cart_url, cart_at, form, decode(form_fields, 'hex'),"
-        " form_progress, last_field, submitted_at, form_at, started_at, last_activity_at, due_at from n where is_new"
-        " order by tenant_id, site_id, visitor"
-        " on conflict (tenant_id, site_id, visitor) where state in ('open', 'abandoned') do nothing returning 1"
-        "), changed as (update episode e set person_id = n.person_id, cart_id = n.cart_id, currency = n.currency,"
-        " cart_minor = n.cart_minor, items = coalesce(n.items, e.items), cart_url = n.cart_url, cart_at = n.cart_at,"
-        " form = n.form, form_fields = coalesce(decode(n.form_fields, 'hex'), e.form_fields),"
-        " form_progress = n.form_progress, last_field = n.last_field, submitted_at = n.submitted_at,"
-        " form_at = n.form_at, started_at = n.started_at, last_activity_at = n.last_activity_at, due_at = n.due_at,"
-        " settled_reason = n.settled_reason from n"
-        " where not n.is_new and e.tenant_id = n.tenant_id and e.episode_id = n.episode_id"
-        ") select count(*) from made",
+        " started_at, last_activity_at, due_at, settled_reason) select tenant_id, episode_id, site_id, visitor, 'open',"
+        " person_id, cart_id, currency, cart_minor, items, cart_url, cart_at, form, decode(form_fields, 'hex'),"
+        " form_progress, last_field, submitted_at, form_at, started_at, last_activity_at, due_at, settled_reason"
+        " from jsonb_to_recordset(%s::jsonb) as n(is_new bool, tenant_id uuid, site_id uuid, visitor text,"
+        " episode_id uuid, person_id uuid, cart_id text, currency text, cart_minor bigint, items jsonb, cart_url text,"
+        " cart_at timestamptz, form text, form_fields text, form_progress float8, last_field text,"
+        " submitted_at timestamptz, form_at timestamptz, started_at timestamptz, last_activity_at timestamptz,"
+        " due_at timestamptz, settled_reason text) order by is_new, tenant_id, site_id, visitor"
+        " on conflict (tenant_id, episode_id) do update set person_id = excluded.person_id, cart_id = excluded.cart_id,"
+        " currency = excluded.currency, cart_minor = excluded.cart_minor,"
+        " items = case when excluded.cart_at is distinct from e.cart_at then excluded.items else e.items end,"
+        " cart_url = excluded.cart_url, cart_at = excluded.cart_at, form = excluded.form,"
+        " form_fields = coalesce(excluded.form_fields, e.form_fields), form_progress = excluded.form_progress,"
+        " last_field = excluded.last_field, submitted_at = excluded.submitted_at, form_at = excluded.form_at,"
+        " started_at = excluded.started_at, last_activity_at = excluded.last_activity_at, due_at = excluded.due_at,"
+        " settled_reason = excluded.settled_reason",
         (orjson.dumps(rows),),
     )
 

@@ -24,31 +24,30 @@ def list_known_points(connection: Plain, *, keys: Rows) -> Answer[tuple[int, UUI
     rows  i, contact_point_id, person_id, whether it is known by its hash alone, whether its person has a name
     """
     return connection.execute(
-        "select n.i, c.contact_point_id, c.person_id, c.value is null and c.erased_at is null, p.name is not null"
+        "select n.i, c.contact_point_id, c.person_id, c.value is null and c.erased_at is null, exists (select"
+        " from person p where p.tenant_id = c.tenant_id and p.person_id = c.person_id and p.name is not null)"
         " from jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid, kind text, value_index text)"
-        " join contact_point c on c.tenant_id = n.tenant_id and c.kind = n.kind"
-        " and c.value_index = decode(n.value_index, 'hex')"
-        " join person p on p.tenant_id = c.tenant_id and p.person_id = c.person_id",
+        " cross join lateral (select c.* from contact_point c where c.tenant_id = n.tenant_id and c.kind = n.kind"
+        " and c.value_index = decode(n.value_index, 'hex') limit 1) as c",
         (orjson.dumps(keys),),
     )
 
 
-def insert_points(connection: Plain, *, rows: Rows) -> Answer[tuple[int]]:
-    """Insert contact points, and the persons of those that say `makes_person`. One row: how many were not known.
+def insert_points(connection: Plain, *, rows: Rows) -> None:
+    """Insert contact points, and the persons of those that say `makes_person`.
 
-    rows  columns of contact_point, bytes in hex
+    rows    columns of contact_point, bytes in hex
+    raises  UniqueViolation, when it is waited for, where somebody else has met one meanwhile
     """
-    return connection.execute(
+    connection.execute(
         "with n as (select * from jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, contact_point_id uuid,"
         " person_id uuid, kind text, value text, value_index text, platform_index text, masked text, is_mobile bool,"
-        " made_at timestamptz, makes_person bool)), point as ("
+        " made_at timestamptz, makes_person bool)), made as (insert into person (tenant_id, person_id, made_at)"
+        " select tenant_id, person_id, made_at from n where makes_person)"
         " insert into contact_point (tenant_id, contact_point_id, person_id, kind, value, value_index, platform_index,"
         " masked, is_mobile, made_at) select tenant_id, contact_point_id, person_id, kind, decode(value, 'hex'),"
         " decode(value_index, 'hex'), decode(platform_index, 'hex'), masked, is_mobile, made_at from n"
-        " order by tenant_id, kind, value_index on conflict (tenant_id, kind, value_index) do nothing returning 1"
-        "), made as (insert into person (tenant_id, person_id, made_at)"
-        " select tenant_id, person_id, made_at from n where makes_person)"
-        " select count(*) from point",
+        " order by tenant_id, kind, value_index",
         (orjson.dumps(rows),),
     )
 
