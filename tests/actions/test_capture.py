@@ -314,7 +314,7 @@ def test_rules_18_erasure_empties_what_was_typed(world: World) -> None:
     with tenant_transaction(tenant_id) as session:
         point = find_contact_point(session, tenant_id=tenant_id, kind=ContactKind.EMAIL, value_index=index)
         assert point is not None
-        actions.forget_contact(session, tenant_id=tenant_id, contact_point_id=point.contact_point_id)
+        actions.forget_contacts(session, tenant_id=tenant_id, contact_point_ids=[point.contact_point_id])
         people.erase_contact(
             session, tenant_id=tenant_id, kind=ContactKind.EMAIL, value_index=index, requested_by="key:x", now=NOW
         )

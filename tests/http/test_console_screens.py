@@ -53,6 +53,7 @@ def screens(house: ConsoleWorld, user_id: object) -> dict[str, str]:
         "call panel": f"{lead_path(house.call)}/call",
         "timeline": f"{lead_path(house.sent.lead)}/timeline",
         "held lead": lead_path(house.held),
+        "erasure": f"{lead_path(house.sent.lead)}/erase",
         "scenarios": "/console/scenarios",
         "scenario": f"/console/scenarios/{of_tenant}/{house.scenario_id}",
         "scenario draft": f"/console/scenarios/{of_tenant}/{house.scenario_id}?version=2",
@@ -65,6 +66,7 @@ def screens(house: ConsoleWorld, user_id: object) -> dict[str, str]:
         "clients": "/console/tenants",
         "client": tenant,
         "client form": f"{tenant}/edit",
+        "channels of a client": f"{tenant}/channels",
         "new client": "/console/tenants/new",
         "site": f"{tenant}/sites/{house.tenant.site_id}",
         "site, live": f"{tenant}/sites/{house.tenant.site_id}/live",
@@ -84,6 +86,7 @@ def screens(house: ConsoleWorld, user_id: object) -> dict[str, str]:
         "user": f"/console/users/{user_id}",
         "invitation": "/console/users/new",
         "agency": "/console/agency",
+        "channels of the agency": "/console/agency/channels",
         "audit": "/console/audit",
         "settings": "/console/me",
     }

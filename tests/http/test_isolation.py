@@ -97,6 +97,8 @@ ROUTES: Final[Mapping[str, str]] = {
     "POST /console/leads/{tenant_id}/{lead_id}/reveal": "AMO",
     "POST /console/leads/{tenant_id}/{lead_id}/release": "AM",
     "POST /console/leads/{tenant_id}/{lead_id}/refuse": "AM",
+    "GET /console/leads/{tenant_id}/{lead_id}/erase": "A",
+    "POST /console/leads/{tenant_id}/{lead_id}/erase": "A",
     "GET /console/scenarios": "AMOR",
     "GET /console/scenarios/{tenant_id}/{scenario_id}": "AMOR",
     "GET /console/scenarios/{tenant_id}/{scenario_id}/{step_id}/{locale}/preview": "AMOR",
@@ -171,6 +173,7 @@ SITE = {"name": "x", "origins": "https://x.example"}
 FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     "POST /console/me": {"name": "x", "locale": "en", "timezone": "Asia/Tokyo"},
     "POST /console/leads/{tenant_id}/{lead_id}/call/{task_id}/disposition": {"disposition": "no_answer"},
+    "POST /console/leads/{tenant_id}/{lead_id}/erase": {"typed": "erase"},
     "POST /console/results/{tenant_id}/{result_id}/refuse": {"note": "no"},
     "POST /console/tenants": {"name": "x"},
     "POST /console/tenants/{tenant_id}": {"name": "x"},

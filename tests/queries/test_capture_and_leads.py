@@ -53,7 +53,7 @@ def test_g7_a_stranger_finds_nothing_of_an_episode_or_its_lead(world: World) -> 
             assert leads.list_open_leads_of_contact(session, tenant_id=tenant_id, contact_point_id=point) == []
             assert leads.list_routes(session, tenant_id=tenant_id, site_id=site_id) == []
             assert capture.list_attached(session, tenant_id=tenant_id, episode_id=episode.episode_id) == []
-            assert capture.list_episodes_of_contact(session, tenant_id=tenant_id, contact_point_id=point) == []
+            assert capture.list_episodes_of_contacts(session, tenant_id=tenant_id, contact_point_ids=[point]) == []
             assert leads.lock_contacts_of_episode(session, tenant_id=tenant_id, episode_id=episode.episode_id) == []
             ordered_at = capture.find_visitor_ordered_at(session, tenant_id=tenant_id, site_id=site_id, visitor=visitor)
             assert ordered_at is None

@@ -187,7 +187,7 @@ def post_erasure(
     def record() -> Reply:
         point = people_queries.find_contact_point(session, tenant_id=site.tenant_id, kind=value.kind, value_index=index)
         if point is not None:
-            capture.forget_contact(session, tenant_id=site.tenant_id, contact_point_id=point.contact_point_id)
+            capture.forget_contacts(session, tenant_id=site.tenant_id, contact_point_ids=[point.contact_point_id])
         erasure = people.erase_contact(
             session,
             tenant_id=site.tenant_id,

@@ -340,14 +340,21 @@ def mark_visitor_ordered(
     queries.mark_visitor_ordered(session, tenant_id=tenant_id, site_id=site_id, visitor=visitor, at=at, now=now)
 
 
-def forget_contact(session: Session, *, tenant_id: TenantId, contact_point_id: UUID) -> int:
-    """Erase what was typed in every episode that holds an erased contact point (RULES 18). Returns how many."""
-    episode_ids = queries.list_episodes_of_contact(session, tenant_id=tenant_id, contact_point_id=contact_point_id)
-    for episode_id in episode_ids:
-        episode = queries.lock_episode(session, tenant_id=tenant_id, episode_id=episode_id)
-        episode.form_fields = None
-        queries.save(session, episode)
-    return len(episode_ids)
+def forget_contacts(session: Session, *, tenant_id: TenantId, contact_point_ids: Sequence[UUID]) -> int:
+    """Erase what was typed in every episode that holds one of these contact points (RULES 18). Returns how many.
+
+    Call it before anything locks the contact points: episodes come first, by id (G2).
+    """
+    count, last = 0, None
+    while episode_ids := queries.list_episodes_of_contacts(
+        session, tenant_id=tenant_id, contact_point_ids=contact_point_ids, after=last
+    ):
+        for episode_id in episode_ids:
+            episode = queries.lock_episode(session, tenant_id=tenant_id, episode_id=episode_id)
+            episode.form_fields = None
+            queries.save(session, episode)
+        count, last = count + len(episode_ids), episode_ids[-1]
+    return count
 
 
 def form_fields(session: Session, *, tenant_id: TenantId, episode: Episode) -> dict[str, str]:

@@ -310,16 +310,22 @@ def detach(session: Session, *, tenant_id: TenantId, episode_id: UUID, contact_p
     )
 
 
-def list_episodes_of_contact(
-    session: Session, *, tenant_id: TenantId, contact_point_id: UUID, limit: int = 500
+def list_episodes_of_contacts(
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    contact_point_ids: Sequence[UUID],
+    after: UUID | None = None,
+    limit: int = 500,
 ) -> list[UUID]:
-    """Return the episodes that hold a contact point, in the order of their ids."""
+    """Return the episodes that hold one of these contact points, in the order of their ids, those after `after`."""
     rows = session.connection().execute(
         text(
-            "select episode_id from episode_contact where tenant_id = :tenant_id"
-            " and contact_point_id = :contact_point_id order by episode_id limit :limit"
+            "select distinct episode_id from episode_contact where tenant_id = :tenant_id"
+            " and contact_point_id = any(:ids) and (cast(:after as uuid) is null or episode_id > :after)"
+            " order by episode_id limit :limit"
         ),
-        {"tenant_id": tenant_id, "contact_point_id": contact_point_id, "limit": limit},
+        {"tenant_id": tenant_id, "ids": list(contact_point_ids), "after": after, "limit": limit},
     )
     return list(rows.scalars())
 

@@ -87,6 +87,8 @@ ACCESS: Final[Mapping[str, Rule]] = {
     "leads.reveal": _tenant(CALLERS),
     "leads.release": _tenant(MANAGERS),
     "leads.refuse": _tenant(MANAGERS),
+    "leads.erasure": _tenant(ADMIN),
+    "leads.erase": _tenant(ADMIN),
     "scenarios.index": _tenants(EVERYBODY),
     "scenarios.show": _tenant(EVERYBODY),
     "scenarios.preview": _tenant(EVERYBODY),

@@ -154,6 +154,7 @@ AUDIT: Final[Mapping[str, str]] = {
     "contact.revealed": say("Looked at personal data"),
     "lead.released": say("Released a held lead"),
     "lead.refused": say("Ended a held lead"),
+    "person.erased": say("Erased a person's data"),
     "result.approved": say("Approved a result"),
     "result.refused": say("Turned a result down"),
     "month.closed": say("Closed a month"),

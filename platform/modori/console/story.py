@@ -49,6 +49,7 @@ AUDIT: Final[Mapping[str, str]] = {
     "contact.revealed": say("%(user)s looked at the personal data"),
     "lead.released": say("%(user)s released the lead"),
     "lead.refused": say("%(user)s ended the held lead"),
+    "person.erased": say("%(user)s erased the person's data"),
 }
 
 

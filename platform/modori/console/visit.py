@@ -24,6 +24,7 @@ DONE: Final = {
     "approved": say("Approved."),
     "refused": say("Turned down."),
     "released": say("Released: the person will be contacted."),
+    "erased": say("Erased. What was planned for this person ends within seconds."),
     "ended": say("Ended: the person will not be contacted."),
     "saved": say("Saved."),
     "made": say("Made."),

@@ -10,8 +10,10 @@ from sqlmodel import Session, col, select
 
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import LeadId, ScenarioId, ScenarioVersionId, TenantId, TouchId
+from modori.leads.model import Lead
 from modori.outreach.model import Scenario, ScenarioVersion, Step, Variant
 from modori.outreach.rules import ContactOption
+from modori.people.model import ContactKind
 
 
 def get_scenario(session: Session, *, tenant_id: TenantId, scenario_id: ScenarioId) -> Scenario:
@@ -195,6 +197,41 @@ def list_open_leads_of_contact_point(session: Session, *, tenant_id: TenantId, c
         {"t": tenant_id, "id": contact_point_id},
     )
     return list(rows.scalars())
+
+
+class PointOfPerson(NamedTuple):
+    """A contact point of a lead or of the person behind it."""
+
+    contact_point_id: UUID
+    kind: ContactKind
+    value_index: bytes
+    masked: str
+    erased_at: datetime | None
+
+
+def list_points_of_person(
+    session: Session, *, tenant_id: TenantId, lead_id: LeadId, limit: int = 200
+) -> list[PointOfPerson]:
+    """List what a lead may use, and what else belongs to its person, in the order of their ids. raises NotFound"""
+    person_id = session.exec(
+        select(Lead.person_id).where(Lead.tenant_id == tenant_id, Lead.lead_id == lead_id)
+    ).one_or_none()
+    if person_id is None:
+        raise NotFound("there is no such lead")
+    rows = session.connection().execute(
+        text(
+            "select contact_point_id, kind, value_index, masked, erased_at from contact_point where tenant_id = :t"
+            " and contact_point_id in ("
+            "  select contact_point_id from lead_contact where tenant_id = :t and lead_id = :lead_id"
+            "  union select contact_point_id from contact_point where tenant_id = :t and person_id = :person_id)"
+            " order by contact_point_id limit :limit"
+        ),
+        {"t": tenant_id, "lead_id": lead_id, "person_id": person_id, "limit": limit},
+    )
+    return [
+        PointOfPerson(row.contact_point_id, ContactKind(row.kind), bytes(row.value_index), row.masked, row.erased_at)
+        for row in rows
+    ]
 
 
 def has_open_touch(session: Session, *, tenant_id: TenantId, lead_id: LeadId) -> bool:
