@@ -89,6 +89,7 @@ def test_a_new_client_has_a_scenario_to_approve_a_route_to_it_and_terms_once_agr
     page = admin.get(client).text
     assert "12.5%" in page
     assert "7 days from the last click or call" in page
+    assert "14 days, after a call 22 days" in page
 
 
 def _scenario_pages(admin: Console) -> Iterator[str]:

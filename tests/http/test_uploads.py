@@ -107,6 +107,21 @@ def test_a_file_that_cannot_be_read_is_refused_beside_the_field(
     assert ask_one(world.acme.tenant_id, "select count(*) from upload") == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("orders", "Give at least one of email, tel, visitor, cart and member_id"),
+        ("returns", "Without an amount, what is left of the order is taken back."),
+        ("consents", "One of contact, email and tel is enough."),
+    ],
+)
+def test_the_form_says_which_columns_are_enough(world: World, kind: str, said: str) -> None:
+    console = log_in(world, Role.ACCOUNT_MANAGER, lang="en")
+    page = console.get(f"/console/uploads/new?site={world.acme.site_id}&kind={kind}").text
+    assert said in page
+    assert page.count("(one of the three)") == (3 if kind == "consents" else 0)
+
+
 def test_without_a_file_the_form_says_so(console: Console, world: World) -> None:
     path = f"/console/uploads/{world.acme.tenant_id}/{world.acme.site_id}"
     answer = console.act(path, kind="orders")

@@ -137,8 +137,8 @@ def test_a_generated_notice_leaves_nothing_unsaid(locale: str, mode: str) -> Non
             (Unsaid.REFUSAL,),
         ),
         (
-            "For reminders, cookies, pages, carts, orders, consents, forms and e-mail addresses go to リカバリー代理店, to"
-            " remind people. You may opt out.",
+            "For reminders, cookies, pages, carts, orders, consents, forms and e-mail addresses go to"
+            " リカバリー代理店, to remind people. You may opt out.",
             (Sent.NAME,),
             (),
         ),

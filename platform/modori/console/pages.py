@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
 from jinja2.runtime import Context
 
-from modori.console import figures, formats, labels
+from modori.console import figures, formats, labels, site_words
 from modori.console.words import LOCALES, catalogue
 from modori.people.model import Channel
 
@@ -58,6 +58,9 @@ def environment(ui: Path, locale: str) -> Environment:
     def channel_name(value: str) -> str:
         return label(Channel(value))
 
+    def field_word(token: str) -> str:
+        return str(translations.gettext(site_words.TOKENS[token])) if token in site_words.TOKENS else token
+
     def audit_word(action: str) -> str:
         return str(translations.gettext(labels.AUDIT[action])) if action in labels.AUDIT else action
 
@@ -93,6 +96,7 @@ def environment(ui: Path, locale: str) -> Environment:
     for name in (
         label,
         channel_name,
+        field_word,
         audit_word,
         changed_numbers,
         money,

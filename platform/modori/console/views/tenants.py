@@ -155,7 +155,6 @@ def _page(visit: Visit, tenant: TenantId, *, posted: dict[str, str], problem: Fo
         feed=heard,
         engaged=engaged,
         terms=agreed[0] if agreed else None,
-        days=lambda seconds: f"{seconds / DAY_S:g}",
         posted=posted,
         problem=problem,
     )

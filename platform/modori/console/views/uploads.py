@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 
 from modori.connectors.csv import actions, queries
 from modori.connectors.csv.model import RowOutcome, UploadKind
-from modori.connectors.csv.rules import COLUMNS, MOST_BYTES, Fault, FileFault, guard_cell, read_table
+from modori.connectors.csv.rules import COLUMNS, CONTACT_FIELDS, MOST_BYTES, Fault, FileFault, guard_cell, read_table
 from modori.console.door import ConsoleRoute
 from modori.console.labels import label
 from modori.console.upload_words import NO_FILE, SAMPLES, Words
@@ -206,6 +206,7 @@ def _form(
         kinds=list(UploadKind),
         kind=kind,
         columns=COLUMNS[kind.value],
+        contact_fields=CONTACT_FIELDS,
         sample=SAMPLES[kind],
         words=Words(visit.word),
         most_bytes=MOST_BYTES,
