@@ -128,4 +128,5 @@ class Call(TenantRow, table=True):
         ForeignKeyConstraint(["tenant_id", "call_task_id"], ["call_task.tenant_id", "call_task.call_task_id"]),
         Index("call_of_lead", "tenant_id", "lead_id", "dialled_at"),
         Index("call_of_task", "tenant_id", "call_task_id", "dialled_at"),
+        Index("call_noted", "tenant_id", "dialled_at", postgresql_where=text("note is not null")),
     )

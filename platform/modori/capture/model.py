@@ -62,6 +62,15 @@ class Visitor(TenantRow, table=True):
     """When it was last granted; later than the refusal, it re-opens."""
     made_at: datetime = Field(sa_type=Instant)
 
+    __table_args__ = (
+        Index(
+            "visitor_by_age",
+            "tenant_id",
+            "made_at",
+            postgresql_where=text("capture_refused_at is null or capture_granted_at > capture_refused_at"),
+        ),
+    )
+
 
 class ContactVelocity(TenantRow, table=True):
     """New contact points that one network address brought to a site within an hour, by keyed hash (RULES 36)."""
@@ -84,7 +93,10 @@ class PrefixVelocity(TenantRow, table=True):
 
 
 class CaptureChoice(TenantRow, table=True):
-    """Evidence of a visitor's word about capture: when, which control, the exact text (RULES 3, 15). Append-only."""
+    """Evidence of a visitor's word about capture: when, which control, the exact text (RULES 3, 15).
+
+    It never changes, and cannot be deleted before three years.
+    """
 
     __tablename__ = "capture_choice"
     choice_id: UUID = Field(primary_key=True)
@@ -98,7 +110,10 @@ class CaptureChoice(TenantRow, table=True):
     given_at: datetime = Field(sa_type=Instant)
     recorded_at: datetime = Field(sa_type=Instant)
 
-    __table_args__ = (Index("capture_choice_of_visitor", "tenant_id", "site_id", "visitor", "given_at"),)
+    __table_args__ = (
+        Index("capture_choice_of_visitor", "tenant_id", "site_id", "visitor", "given_at"),
+        Index("capture_choice_by_age", "tenant_id", "recorded_at"),
+    )
 
 
 class LeakKind(StrEnum):
@@ -174,6 +189,8 @@ class Episode(TenantRow, table=True):
     """The mark of an order, by any source: a browser's word stops, too (G11)."""
     held_reason: str | None = None
     """Why a lead of this episode waits for a person at the agency: contact-point limits."""
+    forgotten_at: datetime | None = Field(default=None, sa_type=Instant)
+    """When retention emptied it: amounts, instants and how it ended are left."""
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]),
@@ -189,6 +206,12 @@ class Episode(TenantRow, table=True):
         Index("episode_next_due", "due_at", postgresql_where=text("due_at is not null")),
         Index("episode_of_visitor", "tenant_id", "site_id", "visitor", postgresql_where=text("visitor is not null")),
         Index("episode_of_person", "tenant_id", "person_id", postgresql_where=text("person_id is not null")),
+        Index(
+            "episode_past",
+            "tenant_id",
+            "last_activity_at",
+            postgresql_where=text("state in ('ordered', 'expired', 'refused') and forgotten_at is null"),
+        ),
         Index("episode_by_cart", "tenant_id", "site_id", "cart_id", postgresql_where=text("cart_id is not null")),
     )
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from modori.people.model import Channel
@@ -77,4 +77,7 @@ class Reply(TenantRow, table=True):
     """stop, reopen or None."""
     received_at: datetime = Field(sa_type=Instant)
 
-    __table_args__ = (UniqueConstraint("tenant_id", "provider_ref"),)
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "provider_ref"),
+        Index("reply_told", "tenant_id", "received_at", postgresql_where=text("content <> ''")),
+    )

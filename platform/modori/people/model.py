@@ -67,8 +67,11 @@ class ContactPoint(TenantRow, table=True):
     dead_reason: str | None = None
     erased_at: datetime | None = Field(default=None, sa_type=Instant)
     made_at: datetime = Field(sa_type=Instant)
+    kept_until: datetime | None = Field(default=None, sa_type=Instant)
+    """Until when something holds on to the value, as far as retention has seen; it looks again then. None: not yet."""
 
     __table_args__ = (
+        Index("contact_point_kept", "tenant_id", "kept_until", postgresql_where=text("value is not null")),
         ForeignKeyConstraint(["tenant_id", "person_id"], ["person.tenant_id", "person.person_id"]),
         UniqueConstraint("tenant_id", "kind", "value_index"),
         Index("contact_point_of_person", "tenant_id", "person_id"),
@@ -87,8 +90,14 @@ class EvidenceSource(StrEnum):
     REPORT = "report"
 
 
+_GRANTS = text("granted")
+"""A name of its own: `text` is a column of the table below."""
+
+
 class Consent(TenantRow, table=True):
-    """Evidence that we may write or call, or its withdrawal (RULES 3). Append-only; the newest word counts.
+    """Evidence that we may write or call, or its withdrawal (RULES 3). It never changes; the newest word counts.
+
+    A grant cannot be deleted before three years, a withdrawal never.
 
     A browser's consent binds to its episode, thereby to each contact point of that channel in it; a server's binds to
     one contact point.
@@ -113,6 +122,7 @@ class Consent(TenantRow, table=True):
     __table_args__ = (
         Index("consent_of_episode", "tenant_id", "episode_id", "channel", "given_at"),
         Index("consent_of_contact_point", "tenant_id", "contact_point_id", "channel", "given_at"),
+        Index("consent_by_age", "tenant_id", "recorded_at", postgresql_where=_GRANTS),
     )
 
 

@@ -201,6 +201,12 @@ class Delivery(TenantRow, table=True):
         Index("delivery_unknown", "begun_at", postgresql_where=text("state = 'unknown'")),
         Index("delivery_to_contact_point", "tenant_id", "contact_point_id", "begun_at"),
         Index("delivery_of_lead", "tenant_id", "lead_id", "begun_at"),
+        Index(
+            "delivery_told",
+            "tenant_id",
+            "begun_at",
+            postgresql_where=text("content is not null or subject is not null"),
+        ),
         CheckConstraint("(channel = 'call') = (call_id is not null)", name="dials_have_calls"),
     )
 
