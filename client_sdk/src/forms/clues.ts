@@ -67,6 +67,15 @@ function textAfter(field: Field): string {
   return LETTER.test(text) ? trimmed(text) : "";
 }
 
+/** What stands over a field in the nearest row above that asks for nothing. */
+function columnHead(field: Field): string {
+  const cell = field.closest("td");
+  const row = cell?.parentNode as HTMLTableRowElement | undefined;
+  const rows = Array.from(row?.closest("table")?.rows || []).slice(0, row?.rowIndex);
+  const head = rows.reverse().find((each) => !holdsField(each));
+  return head?.cells[cell!.cellIndex]?.textContent || "";
+}
+
 /** Read a field's clues. */
 export function cluesOf(field: Field): Clues {
   const said = (name: string) => field.getAttribute(name) || "";
@@ -76,7 +85,6 @@ export function cluesOf(field: Field): Clues {
   const label = labels.concat(...(field.labels || [])).map((node) => node && node.textContent!.replace(field.textContent!, ""));
   const [near, before, level] = textBefore(field);
   const after = level ? textAfter(field) : "";
-  const cell = field.closest("td");
   return {
     autocomplete: said("autocomplete").toLowerCase(),
     type: field.type,
@@ -84,7 +92,7 @@ export function cluesOf(field: Field): Clues {
     id: field.id,
     label: trimmed(label.join(" ") + said("aria-label")),
     placeholder: said("placeholder") + said("title") + ((field as HTMLSelectElement).options?.[0]?.textContent || ""),
-    near: near || after || trimmed(cell?.closest("table")?.rows[0]?.cells[cell.cellIndex]?.textContent || ""),
+    near: near || after || trimmed(columnHead(field)),
     before,
     after,
     room: (field as HTMLInputElement).maxLength,

@@ -18,7 +18,7 @@ export const STRANGE = /search|birth|gender|refer|検索|緊急|紹介/;
 export const EMAIL =
   /mail(?!ing|box)|メール|アドレス|メアド|correo|courriel|почт| e ?post|邮箱/;
 const TEL =
-  /\btel(?!e[gvx]|l)|phone| mobil| cel(l|ul)|landline|act n[ou]|denwa|renraku|電話|携帯|ケ[ーイ]タイ|連絡先|手机/;
+  /\btel(?!e[gvx]|l)|phone| mobil| cel(l|ul)|landline|rufn|act n[ou]|denwa|renraku|電話|携帯|ケ[ーイ]タイ|連絡先|手机/;
 const NOT_TEL = /fax|ファ.?ク| ext|内線|country| dial|[^a ] ?code\b|type|時間/;
 const POSTAL =
   / zip|post ?(code|nu)|postal(?! add)|郵便|〒| plz|postl|^ c[ae]?p $|yu+bin/;
@@ -51,18 +51,18 @@ export const GIVEN = either(
 );
 export const KANA = either("[kg]ana|[かが]な|[カガ]ナ|仮名|ruby|よみ|ヨミ", SEI, MEI);
 const NAME = either(
-  /name|contact p|氏名|名前|ナマエ|姓名|者(名|様|さま)|担当者|約名義|namae|sh?imei| nom(e|bre)? /,
+  /name|contact pers|氏名|名前|ナマエ|姓名|者(名|様|さま)|担当者|約名義|namae|sh?imei| nom(e|bre)? /,
   FAMILY,
   GIVEN,
   KANA,
 );
 const NOT_NAME =
-  /(user|nick|display|(log|sign) ?[io]n|product|domain|middle|school|pet|shop|store|country|house|event|previous|preferred|maiden)( \w+)? name|name (to|on) |ペ[ンッ]|紹介|同.者|子[供様ど]|(?![姓氏者本宛])[一-龠ァ-ー]名 |掲載/;
+  /(user|nick|display|(log|sign) ?[io]n|product|domain|middle|school|pet|shop|store|country|house|event|previous|preferred|maiden)( \w+)? name|name (to|on) |ペ[ンッ]|紹介|同.者|子[供様どさ]|(?![姓氏者本宛])[一-龠ァ-ー]名 |掲載/;
 /** A caption that says so makes no name of the field, whatever its name attribute says. */
 export const ACCOUNT = /user|(log|sign) ?[io]n\b|nick|usuario|benutz|ユーザ|\bid\b|ニック/;
 
 export const CONFIRM = /confirm|確認|再|もう一| re ?[et]|verif| 2 $/;
-export const THEIRS = /shipping|deliver|recipient|student|[付送け届]先|贈|代表/;
+export const THEIRS = /shipping|deliver|recipient|student|child|[付送け届]先|贈|代表/;
 
 /** In this order; the second expression refuses what the first one found. */
 export const KINDS: [kind: string, yes: RegExp, not?: RegExp][] = [
