@@ -14,7 +14,7 @@ from modori.capture.actions import form_field, mark_episode_ordered
 from modori.channels.model import LinkKind
 from modori.kernel import clock
 from modori.people import actions as people
-from modori.people.model import ContactKind
+from modori.people.model import ContactKind, EvidenceSource, StopReason
 from modori.people.values import value_index
 from modori.storage import crypto, db
 from tests.asking import Asking
@@ -127,6 +127,34 @@ def test_g5_nothing_comes_back_after_an_erasure(world: World, sent: SentWorld, a
             now=NOW,
         )
     assert ask(app, path(sent)).status_code == 204
+
+
+def test_g5_who_reads_a_mistyped_address_gets_nothing_once_it_was_corrected(
+    world: World, sent: SentWorld, app: Asking
+) -> None:
+    tenant_id, lead = world.acme.tenant_id, sent.lead
+    with db.tenant_transaction(tenant_id) as session:
+        points = [lead.contact_point_id]
+        capture.detach(session, tenant_id=tenant_id, episode_id=lead.episode_id, contact_point_ids=points)
+    assert ask(app, path(sent)).status_code == 204
+    assert prove(app, sent, lead.value).status_code == 404
+
+
+def test_g5_nothing_comes_back_to_who_wants_no_messages(world: World, sent: SentWorld, app: Asking) -> None:
+    tenant_id = world.acme.tenant_id
+    with db.tenant_transaction(tenant_id) as session:
+        people.record_stop(
+            session,
+            tenant_id=tenant_id,
+            kind=ContactKind.EMAIL,
+            value_index=value_index(tenant_id, ContactKind.EMAIL, sent.lead.value),
+            via=None,
+            reason=StopReason.SERVER,
+            source=EvidenceSource.SERVER,
+            now=NOW,
+        )
+    assert ask(app, path(sent)).status_code == 204
+    assert prove(app, sent, sent.lead.value).status_code == 404
 
 
 def test_a_link_out_of_our_messages_leads_back_to_nothing(sent: SentWorld, app: Asking) -> None:

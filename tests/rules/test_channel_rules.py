@@ -44,6 +44,7 @@ def facts(**changed: object) -> LinkFacts:
         "ordered": False,
         "erased": False,
         "expired": False,
+        "contact_replaced": False,
     }
     return LinkFacts(**(usual | changed))  # type: ignore[arg-type]  # fields by name
 
@@ -57,6 +58,7 @@ def facts(**changed: object) -> LinkFacts:
         ({"ordered": True}, 0, False),
         ({"erased": True}, 0, False),
         ({"expired": True}, 0, False),
+        ({"contact_replaced": True}, 0, False),  # another's inbox must not get their cart
         ({"target_is_on_site": False}, 0, False),  # the origin was taken off the site since (G8)
         ({"target_url": None}, 0, False),
     ],

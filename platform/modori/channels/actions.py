@@ -113,9 +113,14 @@ def open_restore_link(
 
 
 def find_way_back(session: Session, *, tenant_id: TenantId, link_id: UUID, now: datetime) -> WayBack | None:
-    """Say what a restore link leads back to, while it leads to the cart; it records no click. raises NotFound"""
+    """Say what a restore link leads back to, while it leads to the cart and its receiver has not been stopped.
+
+    It records no click. raises NotFound
+    """
     row = queries.get_opened_link(session, tenant_id=tenant_id, link_id=link_id)
     if row.kind != LinkKind.RESTORE or not rules.leads_to_cart(_link_facts(row), now=now):
+        return None
+    if _standing_stop(session, tenant_id, row) is not None:
         return None
     return WayBack(
         site_id=SiteId(row.site_id),
@@ -140,6 +145,7 @@ def _link_facts(row: Row[Any]) -> rules.LinkFacts:
         ordered=row.ordered_at is not None or row.episode_state == EpisodeState.ORDERED,
         erased=row.erased_at is not None or row.lead_state == LeadState.ERASED,
         expired=row.episode_state in (EpisodeState.EXPIRED, EpisodeState.REFUSED),
+        contact_replaced=not row.contact_in_episode,
     )
 
 
@@ -176,8 +182,6 @@ def show_opt_out(session: Session, *, tenant_id: TenantId, link_id: UUID) -> Opt
     row = queries.get_opened_link(session, tenant_id=tenant_id, link_id=link_id)
     if row.kind != LinkKind.UNSUBSCRIBE:
         return None
-    key = (ContactKind(row.contact_kind), bytes(row.value_index))
-    stops = people_queries.list_stops(session, tenant_id=tenant_id, indexes=[key])[key]
     locale = known_locale(row.locale)
     return OptOut(
         channel=Channel(row.channel),
@@ -189,8 +193,15 @@ def show_opt_out(session: Session, *, tenant_id: TenantId, link_id: UUID) -> Opt
             postal_address=row.postal_address,
             complaint_contact=row.complaint_contact,
         ),
-        stopped=people_rules.standing_stop(stops, row.channel) is not None,
+        stopped=_standing_stop(session, tenant_id, row) is not None,
     )
+
+
+def _standing_stop(session: Session, tenant_id: TenantId, row: Row[Any]) -> object | None:
+    """Return the stop that stands against the receiver of an opened link, in its channel."""
+    key = (ContactKind(row.contact_kind), bytes(row.value_index))
+    stops = people_queries.list_stops(session, tenant_id=tenant_id, indexes=[key])[key]
+    return people_rules.standing_stop(stops, row.channel)
 
 
 def opt_out(session: Session, *, tenant_id: TenantId, link_id: UUID, is_one_click: bool, now: datetime) -> bool:

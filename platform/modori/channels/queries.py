@@ -74,6 +74,8 @@ def get_opened_link(session: Session, *, tenant_id: TenantId, link_id: UUID) -> 
                 " e.ordered_at, e.state as episode_state, coalesce(e.locale, s.locale) as locale,"
                 " s.origins, s.episode_expires_after_s, l.state as lead_state,"
                 " c.kind as contact_kind, c.value_index, c.masked, c.erased_at,"
+                " exists (select from episode_contact x where x.tenant_id = l.tenant_id"
+                " and x.episode_id = l.episode_id and x.contact_point_id = k.contact_point_id) as contact_in_episode,"
                 " n.sender_name, n.sender_name_en, n.postal_address, n.complaint_contact"
                 " from link k"
                 " join delivery d on d.tenant_id = k.tenant_id and d.delivery_id = k.delivery_id"

@@ -67,6 +67,8 @@ class LinkFacts:
     ordered: bool
     erased: bool
     expired: bool
+    contact_replaced: bool
+    """The person has corrected the address since: whoever reads the old one must not get their cart."""
 
 
 def judge_click(*, user_agent: str, is_prefetch: bool, delivered_at: datetime, now: datetime) -> Suspect | None:
@@ -79,8 +81,9 @@ def judge_click(*, user_agent: str, is_prefetch: bool, delivered_at: datetime, n
 
 
 def leads_to_cart(facts: LinkFacts, *, now: datetime) -> bool:
-    """Say whether a link still leads back to what was left: not after an order, an erasure or its time (G8)."""
-    gone = facts.ordered or facts.erased or facts.expired or now >= facts.made_at + timedelta(seconds=facts.lives_s)
+    """Say whether a link still leads to what was left: not after an order, erasure, correction or its time (G8)."""
+    ended = facts.ordered or facts.erased or facts.expired or facts.contact_replaced
+    gone = ended or now >= facts.made_at + timedelta(seconds=facts.lives_s)
     return not gone and facts.target_url is not None and facts.target_is_on_site
 
 
