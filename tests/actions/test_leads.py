@@ -36,6 +36,7 @@ from tests.captureworld import (
     the_episode,
 )
 from tests.drain import drain
+from tests.questions import change
 from tests.world import NOW, TenantWorld, World, make_tenant
 
 S = timedelta(seconds=1)
@@ -405,3 +406,13 @@ def test_rules_31_two_episodes_of_one_person_make_one_lead_at_once(world: World)
         thread.join(30)
     assert sum(isinstance(one, Lead) for one in made) == 1
     assert made.count(NoLead.OPEN_LEAD) == 3
+
+
+def test_a_site_that_asks_first_shows_no_notice_that_would_permit_a_call(world: World) -> None:
+    """The gate would deny each call of such a lead, so there is none (RULES 11, 15)."""
+    tenant = world.acme
+    change(tenant.tenant_id, "update site set capture_mode = 'after-consent'")
+    add_route(tenant)
+    visitor = new_visitor()
+    take(tenant, [cart(tenant, visitor=visitor), form(tenant, visitor=visitor, tel="090-1234-5678")])
+    assert abandon(tenant, visitor) is NoLead.NO_CONSENT

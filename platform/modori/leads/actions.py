@@ -28,6 +28,7 @@ from modori.people.rules import CHANNELS_OF, standing_stop
 from modori.storage import outbox
 from modori.tenants import queries as tenants
 from modori.tenants.model import Site
+from modori.tenants.rules import notice_permits_calls
 
 _dice = SystemRandom()
 
@@ -245,7 +246,7 @@ def _judge(session: Session, *, tenant_id: TenantId, episode: Episode, site: Sit
         has_items=bool(episode.items),
         has_form=episode.form is not None,
         is_submitted=episode.submitted_at is not None,
-        has_notice=bool(site.notice_text) and site.capture_mode != "off",
+        has_notice=notice_permits_calls(site.capture_mode, has_text=bool(site.notice_text)),
         has_open_lead=_has_open_lead(session, tenant_id=tenant_id, episode=episode, contact_ids=list(contacts)),
         contacts=list(contacts.values()),
         is_refused=_is_refused(session, tenant_id=tenant_id, episode=episode),

@@ -16,6 +16,7 @@ from modori.people.rules import CHANNELS_OF, StopFact, standing_stop
 from modori.sending import queries
 from modori.sending.model import TouchState
 from modori.sending.rules import Allow, Defer, Deny, GateFacts, GatePolicy, Subject, Verdict, judge
+from modori.tenants.rules import notice_permits_calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _read_facts(
         consent_id=str(consent.consent_id) if consent else None,
         consent_granted=consent.granted if consent else None,
         consent_given_at=consent.given_at if consent else None,
-        notice_shown=row.capture_mode == "notice" and row.has_notice,
+        notice_shown=notice_permits_calls(row.capture_mode, has_text=row.has_notice),
         approved=row.approved,
         first_due_at=row.first_due_at,
         messages_of_lead=counts.messages_of_lead,

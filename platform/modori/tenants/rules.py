@@ -31,6 +31,14 @@ RoleName = TypeVar("RoleName", bound=str)
 _ROLE_RANK: Final = ("client_reviewer", "operator", "account_manager", "agency_admin")
 
 
+def notice_permits_calls(capture_mode: str, *, has_text: bool) -> bool:
+    """Say whether the site's notice lets a person be called who has not refused it (DESIGN 5; RULES 11, 15).
+
+    A site that asks first (`after-consent`) shows none: who agreed to be captured has not agreed to be called.
+    """
+    return capture_mode == "notice" and has_text
+
+
 class BadOrigin(BadInput):
     code = "bad_origin"
     title = "This is not an origin such as https://shop.example"
