@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from html import unescape
 from typing import Any
 from uuid import UUID
 
@@ -227,6 +228,82 @@ def test_a_figure_that_is_left_as_it_stood_is_not_touched(world: World, admin: C
         "select jsonb_build_array(name, message_gap_s, abandon_after_s, dials_per_day) from site where site_id = :id"
     )
     assert ask_one(world.acme.tenant_id, stored, id=world.acme.site_id) == ["renamed", 3, 90, 100]
+
+
+def _shown_form(page: str) -> dict[str, str]:
+    """What a browser would post of the page's own form, untouched: lines end as browsers end them."""
+    form = page[page.index('<form class="card stack"') :]
+    form = form[: form.index("</form>")]
+    values = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        name, value = re.search(r' name="(\w+)"', tag), re.search(r' value="([^"]*)"', tag)
+        values[name[1] if name else ""] = unescape(value[1] if value else "")
+    for name, value in re.findall(r'<textarea[^>]* name="(\w+)"[^>]*>([^<]*)</textarea>', form):
+        values[name] = unescape(value).replace("\n", "\r\n")
+    for name, options in re.findall(r'<select[^>]* name="(\w+)"[^>]*>(.*?)</select>', form, re.DOTALL):
+        chosen = re.search(r'value="([^"]*)" selected', options)
+        values[name] = chosen[1] if chosen else ""
+    return values
+
+
+ODD_SITE = (
+    "update site set message_gap_s = 75601, abandon_after_s = 90, dial_gap_s = 3601, touch_max_age_s = 5400,"
+    " dials_per_day = 100, notice_text = :text, hours = jsonb_set(hours, '{call,holiday}', '[]')"
+)
+WHOLE_SITE = "select (to_jsonb(s) - 'name')::text from site s where site_id = :id"
+WHOLE_CLIENT = "select (to_jsonb(t) - 'goods_kind')::text from tenant t"
+
+
+def test_what_nobody_touched_is_not_written(world: World, admin: Console) -> None:
+    """Seconds are shown in hours, lines are ended otherwise, and a colleague was faster: none of it is a change."""
+    tenant = world.acme
+    path = f"/console/tenants/{tenant.tenant_id}/sites/{tenant.site_id}"
+    change(tenant.tenant_id, ODD_SITE, text="一行目\n二行目 “&” <b>")
+    form = _shown_form(admin.get(f"{path}/edit").text)
+    before = ask_one(tenant.tenant_id, WHOLE_SITE, id=tenant.site_id)
+    assert admin.act(path, **form).status_code == 303
+    assert ask_one(tenant.tenant_id, WHOLE_SITE, id=tenant.site_id) == before
+    colleague = (
+        "update site set message_gap_s = 86400, notice_text = 'newer', hours = jsonb_set(hours, '{sms,holiday}', '[]')"
+    )
+    change(tenant.tenant_id, colleague)
+    before = ask_one(tenant.tenant_id, WHOLE_SITE, id=tenant.site_id)
+    assert admin.act(path, **(form | {"name": "renamed"})).status_code == 303
+    assert ask_one(tenant.tenant_id, WHOLE_SITE, id=tenant.site_id) == before
+    assert ask_one(tenant.tenant_id, "select name from site where site_id = :id", id=tenant.site_id) == "renamed"
+    refused = admin.act(path, **(form | {"holdout_pct": "101"}))
+    again = _shown_form(refused.text) | {"holdout_pct": "12"}
+    assert admin.act(path, **again).status_code == 303
+    assert ask_one(tenant.tenant_id, "select notice_text from site where site_id = :id", id=tenant.site_id) == "newer"
+    assert ask_one(tenant.tenant_id, "select holdout_pct from site where site_id = :id", id=tenant.site_id) == 12
+
+
+def test_what_nobody_touched_of_a_client_is_not_written(world: World, admin: Console) -> None:
+    tenant_id = world.acme.tenant_id
+    path = f"/console/tenants/{tenant_id}"
+    change(tenant_id, "update tenant set order_feed_max_age_s = 90, tax_rate_bp = 825")
+    form = _shown_form(admin.get(f"{path}/edit").text)
+    before = ask_one(tenant_id, WHOLE_CLIENT)
+    assert admin.act(path, **(form | {"goods_kind": "茶器"})).status_code == 303
+    assert ask_one(tenant_id, WHOLE_CLIENT) == before
+    assert ask_one(tenant_id, "select goods_kind from tenant") == "茶器"
+    assert admin.act(path, **(form | {"order_feed_max_age_min": ""})).status_code == 303
+    assert ask_one(tenant_id, "select order_feed_max_age_s is null from tenant") is True
+
+
+def test_another_country_brings_its_hours_and_must_be_one(world: World, admin: Console) -> None:
+    tenant = world.acme
+    path = f"/console/tenants/{tenant.tenant_id}/sites/{tenant.site_id}"
+    form = _shown_form(admin.get(f"{path}/edit").text)
+    refused = admin.act(path, **(form | {"country": "XX"}))
+    assert refused.status_code == 422
+    assert 'id="h-country" class="wrong"' in refused.text
+    assert admin.act(path, **(form | {"country": "US"})).status_code == 303
+    hours = "select hours -> 'call' -> 'weekday' from site where site_id = :id"
+    assert ask_one(tenant.tenant_id, hours, id=tenant.site_id) == [["08:00", "21:00"]]
+    own = {"country": "JP", "hours_call_weekday": "10:00-12:00"}
+    assert admin.act(path, **(_shown_form(admin.get(f"{path}/edit").text) | own)).status_code == 303
+    assert ask_one(tenant.tenant_id, hours, id=tenant.site_id) == [["10:00", "12:00"]], "typed hours are kept"
 
 
 def test_a_key_is_shown_once_and_revoked(world: World, admin: Console) -> None:

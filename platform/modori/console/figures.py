@@ -33,7 +33,7 @@ OF_SITE: Final[Mapping[str, Figure]] = {
     "quarantine_daily_cap": Figure("quarantine_daily_cap", 1, say("Messages a day while in quarantine")),
 }
 OF_AGENCY: Final[Mapping[str, Figure]] = {name: figure for name, figure in OF_SITE.items() if name in LIMITS}
-_OF_CLIENT: Final[Mapping[str, Figure]] = {
+OF_CLIENT: Final[Mapping[str, Figure]] = {
     "order_feed_max_age_s": Figure(
         "order_feed_max_age_min", MINUTE, say("Hold sends when the order feed is silent for, minutes")
     ),
@@ -50,14 +50,9 @@ def numbers(figures: Mapping[str, Figure]) -> dict[str, tuple[str, int]]:
 
 
 def typed(figures: Mapping[str, Figure], stored: object) -> dict[str, str]:
-    """Write the figures of a row as somebody would type them."""
-    return {figure.field: _in_units(getattr(stored, name), figure) for name, figure in figures.items()}
-
-
-def retyped(posted: Mapping[str, str], figures: Mapping[str, Figure], stored: object) -> dict[str, str]:
-    """Leave out what somebody has left as it stood: parts of a unit survive, and so does what is no longer allowed."""
-    stood = typed(figures, stored)
-    return {field: value for field, value in posted.items() if stood.get(field) != value}
+    """Write the figures of a row as somebody would type them; one that is not set is empty."""
+    given = {figure: getattr(stored, name) for name, figure in figures.items()}
+    return {figure.field: "" if value is None else _in_units(value, figure) for figure, value in given.items()}
 
 
 def titled(figures: Mapping[str, Figure], word: Word) -> list[tuple[str, str, str]]:
@@ -87,7 +82,7 @@ def limit_words(limits: Mapping[str, int], word: Word) -> dict[str, str]:
 
 def changed_numbers(detail: Mapping[str, Any], word: Word) -> list[tuple[str, str, str]]:
     """Read from an audit entry which numbers were changed: (title, old, new), in typed units."""
-    known = {**OF_SITE, **_OF_CLIENT}
+    known = {**OF_SITE, **OF_CLIENT}
     read = []
     for name, (old, new) in (detail.get("numbers") or {}).items():
         figure = known.get(name, Figure(name, 1, name))

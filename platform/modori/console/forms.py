@@ -59,9 +59,13 @@ class FormProblem:
 
 
 async def posted_fields(request: Request) -> dict[str, str]:
-    """Read a form's text fields, trimmed; of a repeated one the last."""
+    """Read a form's text fields, trimmed, with lines ended by "\\n" alone; of a repeated one the last."""
     form = await request.form(max_fields=MOST_FIELDS)
-    return {name: value.strip()[:LONGEST] for name, value in form.multi_items() if isinstance(value, str)}
+    return {name: _trimmed(value) for name, value in form.multi_items() if isinstance(value, str)}
+
+
+def _trimmed(value: str) -> str:
+    return value.replace("\r\n", "\n").strip()[:LONGEST]
 
 
 Posted = Annotated[dict[str, str], Depends(posted_fields)]

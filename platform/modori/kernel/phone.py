@@ -49,6 +49,13 @@ class Phone:
         return self.kind is PhoneKind.MOBILE
 
 
+def known_country(code: str) -> str:
+    """Return an ISO 3166 code as it is. raises ValueError for one of no country whose numbers can be read"""
+    if code not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError(f"{code} is the code of no country")
+    return code
+
+
 def normalise_phone(text: str, *, country: str = "JP") -> Phone:
     """Read a number as people type it: full-width digits, hyphens of any kind, 0081, +81 (0)90….
 

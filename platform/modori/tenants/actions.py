@@ -127,9 +127,13 @@ def make_site(
 def change_site(session: Session, *, tenant_id: TenantId, site_id: SiteId, change: SiteChange) -> dict[str, Any]:
     """Change a site's policy; what is not given stays. Returns what changed, for the audit.
 
+    Another country brings its own permitted hours, unless hours are given with it (RULES 12, 33).
+
     raises  BadInput for capture without a notice (RULES 15); BeyondLimit for a figure looser than the agency's
     """
     site = queries.lock_site(session, tenant_id=tenant_id, site_id=site_id)
+    if change.country not in (None, site.country) and change.hours is None:
+        change = change.model_copy(update={"hours": policy.hours_of(change.country or site.country)})
     before = site.model_dump(include=change.model_fields_set)
     _apply(site, change, limits_of(queries.get_agency(session)))
     session.flush()

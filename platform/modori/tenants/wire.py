@@ -4,8 +4,9 @@ from datetime import datetime, time
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from modori.kernel.phone import known_country
 from modori.tenants.model import CaptureMode
 from modori.tenants.policy import CONSENT_CHANNELS
 from modori.tenants.rules import normalise_origin
@@ -59,7 +60,7 @@ class SiteChange(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     origins: Annotated[list[str], Field(min_length=1, max_length=20)] | None = None
-    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$"), AfterValidator(known_country)] | None = None
     timezone: str | None = None
     locale: Annotated[str, Field(pattern="^(ja|en)$")] | None = None
     capture_mode: CaptureMode | None = None

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 from sqlmodel import Session
 
-from modori.console import figures
+from modori.console import figures, unchanged
 from modori.console.door import ConsoleRoute
 from modori.console.forms import FormProblem, Posted, read_form
 from modori.console.visit import Visit, Visiting
@@ -51,7 +51,7 @@ def limits(visit: Visiting, posted: Posted) -> Response:
     try:
         with agency_transaction() as session:
             stored = queries.lock_agency(session)
-            typed = figures.retyped(posted, figures.OF_AGENCY, stored)
+            typed = unchanged.changed(posted, figures.typed(figures.OF_AGENCY, stored))
             wanted = LimitsChange.model_validate(read_form(typed, numbers=figures.numbers(figures.OF_AGENCY)))
             changed = actions.change_limits(session, change=wanted)
             _audit(session, visit, "agency.limits_changed", changed)
@@ -63,7 +63,7 @@ def limits(visit: Visiting, posted: Posted) -> Response:
 def _page(visit: Visit, *, posted: dict[str, str] | None = None, problem: FormProblem | None = None) -> Response:
     with agency_transaction() as session:
         agency = queries.get_agency(session)
-        values = figures.typed(figures.OF_AGENCY, agency)
+        values = unchanged.marked(figures.typed(figures.OF_AGENCY, agency))
     return visit.page(
         "agency/index.html",
         section="agency",

@@ -1,5 +1,6 @@
 """Sites: making one, its policy, and its settings: keys, signed mode, the switch that stops it."""
 
+from copy import deepcopy
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import Response
 from pydantic import ValidationError
 
-from modori.console import figures
+from modori.console import figures, unchanged
 from modori.console.door import ConsoleRoute
 from modori.console.forms import FormProblem, Posted, read_form
 from modori.console.views.site_frame import audit, leaks_of, tab
@@ -58,7 +59,7 @@ def edit(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with read_transaction([tenant]) as session:
         found = queries.get_site(session, tenant_id=tenant, site_id=site)
-    return _form(visit, tenant, site_id=site, values=_values(found), problem=None)
+    return _form(visit, tenant, site_id=site, values=unchanged.marked(_values(found)), problem=None)
 
 
 @router.post("/tenants/{tenant_id}/sites/{site_id}", name="sites.change")
@@ -67,7 +68,7 @@ def change(visit: Visiting, tenant_id: UUID, site_id: UUID, posted: Posted) -> R
     try:
         with tenant_transaction(tenant) as session:
             stored = queries.lock_site(session, tenant_id=tenant, site_id=site)
-            wanted = _read(figures.retyped(posted, figures.OF_SITE, stored))
+            wanted = _read(unchanged.changed(posted, _values(stored)), stored)
             changed = actions.change_site(session, tenant_id=tenant, site_id=site, change=wanted)
             audit(session, visit, tenant, site, "site.changed", changed)
     except (ValidationError, BadInput) as error:
@@ -178,15 +179,19 @@ def _settings(
     )
 
 
-def _read(posted: dict[str, str]) -> SiteChange:
+def _read(posted: dict[str, str], stored: Site | None = None) -> SiteChange:
+    """Read what is wanted of a site; of hours, those that were not typed stay as they are stored."""
     given: dict[str, Any] = {name: posted[name] for name in TEXTS if posted.get(name)}
     given |= {name: posted[name] or None for name in EMPTIABLE if name in posted}
-    given["origins"] = [line.strip() for line in posted.get("origins", "").splitlines() if line.strip()]
+    if "origins" in posted or stored is None:
+        given["origins"] = [line.strip() for line in posted.get("origins", "").splitlines() if line.strip()]
     given |= read_form(posted, numbers=figures.numbers(figures.OF_SITE))
-    if any(f"hours_{channel}_{day}" in posted for channel in CHANNELS for day in DAYS):
-        given["hours"] = {
-            channel: {day: _bands(posted.get(f"hours_{channel}_{day}", "")) for day in DAYS} for channel in CHANNELS
-        }
+    typed = [(channel, day) for channel in CHANNELS for day in DAYS if f"hours_{channel}_{day}" in posted]
+    if typed:
+        hours = deepcopy(stored.hours) if stored else {}
+        for channel, day in typed:
+            hours.setdefault(channel, {})[day] = _bands(posted[f"hours_{channel}_{day}"])
+        given["hours"] = hours
     return SiteChange.model_validate(given)
 
 

@@ -12,6 +12,7 @@ from sqlmodel import Session
 from modori.billing import actions as billing
 from modori.billing import queries as contracts
 from modori.billing.wire import DAY_S, ContractTerms
+from modori.console import figures, unchanged
 from modori.console.door import ConsoleRoute
 from modori.console.forms import FormProblem, Posted, read_form
 from modori.console.visit import Visit, Visiting
@@ -34,6 +35,7 @@ TEXTS = (
     "name", "sender_name", "sender_name_en", "postal_address", "complaint_contact", "goods_kind", "goods_kind_en",
     "mail_from", "sms_from", "voice_from", "currency", "consent_duty", "record_duty", "opt_out_duty",
 )  # fmt: skip
+EMPTIABLE = ("order_feed_max_age_s", "monthly_spend_limit_minor")
 REASON_MISSING = say("Stopped from the console")
 
 
@@ -91,15 +93,16 @@ def edit(visit: Visiting, tenant_id: UUID) -> Response:
     tenant = TenantId(tenant_id)
     with read_transaction([tenant]) as session:
         found = queries.get_tenant(session, tenant_id=tenant)
-    return _form(visit, tenant_id=tenant, values=_values(found), problem=None)
+    return _form(visit, tenant_id=tenant, values=unchanged.marked(_values(found)), problem=None)
 
 
 @router.post("/tenants/{tenant_id}", name="tenants.change")
 def change(visit: Visiting, tenant_id: UUID, posted: Posted) -> Response:
     tenant = TenantId(tenant_id)
     try:
-        particulars = _read(posted)
         with tenant_transaction(tenant) as session:
+            stored = queries.lock_tenant(session, tenant_id=tenant)
+            particulars = _read(unchanged.changed(posted, _values(stored)))
             changed = actions.change_tenant(session, tenant_id=tenant, change=particulars)
             _audit(session, visit, tenant, "tenant.changed", changed)
     except (ValidationError, BadInput) as error:
@@ -170,14 +173,8 @@ def _read_terms(posted: dict[str, str], *, now: datetime) -> ContractTerms:
 
 def _read(posted: dict[str, str]) -> TenantChange:
     given: dict[str, Any] = {name: posted[name] for name in TEXTS if posted.get(name)}
-    given |= read_form(
-        posted,
-        numbers={
-            "order_feed_max_age_s": ("order_feed_max_age_min", 60),
-            "monthly_spend_limit_minor": ("spend_limit", 1),
-        },
-        nullable=("order_feed_max_age_s", "monthly_spend_limit_minor"),
-    )
+    numbers = figures.numbers(figures.OF_CLIENT)
+    given |= read_form(posted, numbers={name: numbers[name] for name in EMPTIABLE}, nullable=EMPTIABLE)
     if posted.get("tax_rate_pct"):
         given["tax_rate_bp"] = _basis_points(posted["tax_rate_pct"])
     return TenantChange.model_validate(given)
@@ -191,13 +188,7 @@ def _basis_points(percent: str) -> int | str:
 
 
 def _values(tenant: Tenant) -> dict[str, str]:
-    given = {name: str(getattr(tenant, name) or "") for name in TEXTS}
-    feed, limit = tenant.order_feed_max_age_s, tenant.monthly_spend_limit_minor
-    return given | {
-        "tax_rate_pct": f"{tenant.tax_rate_bp / 100:g}",
-        "order_feed_max_age_min": "" if feed is None else str(feed // 60),
-        "spend_limit": "" if limit is None else str(limit),
-    }
+    return {name: str(getattr(tenant, name) or "") for name in TEXTS} | figures.typed(figures.OF_CLIENT, tenant)
 
 
 def _form(visit: Visit, *, tenant_id: TenantId | None, values: dict[str, str], problem: FormProblem | None) -> Response:
