@@ -102,7 +102,7 @@ def test_the_gates_answer_names_the_switch_in_words(world: World) -> None:
     waiting = make_lead(world.acme, channel=Channel.CALL)
     task_id = queue_call(waiting, now=NOW)
     admin.act(f"{channels_of(world)}/stop", channel="call", reason="研修", confirmed="yes")
-    assert "acme: Call is stopped." in operator.get("/console/queue").text
+    assert "acme · Call · Stopped since" in " ".join(operator.get("/console/queue").text.split())
     operator.act("/console/queue/next")
     refused = operator.htmx(f"{lead_path(waiting)}/call/{task_id}/dial")
     assert refused.status_code == 422

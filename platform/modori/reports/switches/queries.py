@@ -32,14 +32,14 @@ class Engaged:
 
 
 def list_engaged(session: ReadSession, *, tenant_ids: Sequence[TenantId], limit: int = 50) -> list[Engaged]:
-    """List the clients' engaged switches, by the client's name and the channel."""
+    """List the clients' engaged switches: those that stop calls first, then by the client's name and the channel."""
     rows = session.connection().execute(
         text(
             "select w.tenant_id, t.name, w.channel, w.engaged_at, u.name, w.reason"
             " from kill_switch w join tenant t on t.tenant_id = w.tenant_id"
             " left join user_account u on u.user_id = w.engaged_by"
             " where w.tenant_id = any(cast(:tenants as uuid[])) and w.released_at is null"
-            " order by t.name, w.tenant_id, w.channel limit :limit"
+            " order by coalesce(w.channel, 'call') <> 'call', t.name, w.tenant_id, w.channel limit :limit"
         ),
         {"tenants": list(tenant_ids), "limit": limit},
     )
