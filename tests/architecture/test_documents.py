@@ -18,7 +18,12 @@ from tests.architecture.lints import CHECKOUT, PACKAGE
 DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/security.md", "docs/runbook.md")
 GUARANTEES = [f"G{number}" for number in range(1, 15)]
 FOLDERS = ("platform", "operator_ui", "client_sdk", "tests", "docker", "docs", ".ci")
-MADE_BY_HAND_OR_BUILD = ("client_sdk/dist/modori.js", "docker/modori.env", "docker/postgres_password")
+MADE_BY_HAND_OR_BUILD = (
+    "client_sdk/dist/modori.js",
+    "docker/modori.env",
+    "docker/modori.owner.env",
+    "docker/postgres_password",
+)
 """Files that documents name and a clone does not hold."""
 
 ROOMS = sorted(one.name for one in PACKAGE.iterdir() if (one / "__init__.py").is_file())

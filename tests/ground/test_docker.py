@@ -61,7 +61,8 @@ def test_each_service_runs_a_known_command_after_what_it_needs(name: str) -> Non
     assert SERVING <= set(ours) - by_hand <= SERVING | {"migrate"}
     for service, told in ours.items():
         assert told["command"] == ("settings" if service in by_hand else service)
-        assert told["env_file"] == "modori.env"
+        is_owner = service in by_hand | {"migrate"}
+        assert told["env_file"] == (["modori.env", "modori.owner.env"] if is_owner else "modori.env")
     for told in found.values():
         needs = told.get("depends_on", {})
         assert isinstance(needs, dict)
@@ -80,11 +81,12 @@ def test_one_machine_has_its_engines_and_publishes_to_the_loopback_only() -> Non
     assert "18" in str(found["postgres"]["image"])  # the same major version as everywhere else
 
 
-def test_the_example_names_only_settings_that_exist() -> None:
+@pytest.mark.parametrize("name", ["modori.env.example", "modori.owner.env.example"])
+def test_the_examples_name_only_settings_that_exist(name: str) -> None:
     from modori.entrypoints.settings import Settings  # here: the other tests of this file need no package
 
     known = {f"MODORI_{name.upper()}" for name in Settings.model_fields}
-    lines = (DOCKER / "modori.env.example").read_text().splitlines()
+    lines = (DOCKER / name).read_text().splitlines()
     named = {line.split("=")[0] for line in lines if line and not line.startswith("#")}
     assert named <= known
 

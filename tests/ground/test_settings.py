@@ -72,6 +72,15 @@ def test_production_refuses_what_only_development_may_do(
     assert said in refused.value.faults[0]
 
 
+@pytest.mark.parametrize("name", ["OWNER_DATABASE_URL", "ADMIN_DATABASE_URL"])
+def test_g7_what_serves_refuses_a_key_to_everything(environment: pytest.MonkeyPatch, name: str) -> None:
+    assert settings.read_to_serve() == settings.read_safe()
+    environment.setenv(f"MODORI_{name}", "postgresql://modori_owner:x@127.0.0.1/modori")
+    with pytest.raises(UnsafeSettings) as refused:
+        settings.read_to_serve()
+    assert f"MODORI_{name}" in refused.value.detail
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

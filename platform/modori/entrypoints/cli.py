@@ -57,21 +57,21 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, Command]]:
 
 
 def _web(_: argparse.Namespace) -> int:
-    settings = all_settings.read_safe()
+    settings = all_settings.read_to_serve()
     from modori.entrypoints import web
 
     return web.main(settings)
 
 
 def _worker(_: argparse.Namespace) -> int:
-    settings = all_settings.read_safe()
+    settings = all_settings.read_to_serve()
     from modori.entrypoints import worker
 
     return worker.main(settings)
 
 
 def _scheduler(_: argparse.Namespace) -> int:
-    settings = all_settings.read_safe()
+    settings = all_settings.read_to_serve()
     from modori.entrypoints import scheduler
 
     return scheduler.main(settings)

@@ -225,6 +225,20 @@ def read_safe() -> Settings:
     return settings
 
 
+def read_to_serve() -> Settings:
+    """Read the environment of what answers or works. raises UnsafeSettings, too, where it holds a key to everything"""
+    settings = read_safe()
+    if settings.is_development:
+        return settings
+    keys = {"OWNER_DATABASE_URL": settings.owner_database_url, "ADMIN_DATABASE_URL": settings.admin_database_url}
+    faults = [
+        f"{PREFIX}{name} passes row security: for `init` and `migrate` alone" for name, given in keys.items() if given
+    ]
+    if faults:
+        raise UnsafeSettings(faults)
+    return settings
+
+
 def table(settings: Settings) -> list[tuple[str, str, str, str, str]]:
     """List each setting as (variable, meaning, unit, default, current value); secrets are not shown."""
     rows = []
