@@ -1,5 +1,8 @@
 """The migrations and the tables' classes say the same."""
 
+from uuid import uuid4
+
+import psycopg
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, pool
@@ -8,7 +11,8 @@ from sqlmodel import SQLModel
 import modori.entrypoints.tables  # noqa: F401  # every room's tables
 from modori.entrypoints import migrate
 from modori.storage.columns import differs
-from modori.storage.roles import DatabaseUrls
+from modori.storage.roles import DatabaseUrls, provision
+from tests.conftest import Cluster
 
 BY_HAND = ("event_2", "event_past", "platform_contact", "alembic_version")
 """Made by the second migration in SQL: partitions, and the caps that no role may read."""
@@ -29,6 +33,27 @@ def test_nothing_is_left_to_migrate(database_urls: DatabaseUrls) -> None:
         difference = compare_metadata(context, SQLModel.metadata)
     engine.dispose()
     assert difference == []
+
+
+def test_switches_engaged_twice_by_hand_do_not_hold_an_upgrade_up(engines: Cluster) -> None:
+    """Until 0007 nothing kept one channel from two engaged switches: the newest stays engaged."""
+    name = f"switches_{uuid4().hex[:12]}"
+    owner_url = provision(engines.superuser_url, database=name, passwords=engines.passwords).owner
+    migrate.upgrade(owner_url, to="0006")
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(
+            "insert into kill_switch (tenant_id, switch_id, channel, engaged_at, reason, released_at)"
+            " select t.id, gen_random_uuid(), c.channel, now() - make_interval(hours => n), 'why ' || n,"
+            "   case when n = 3 then now() end"
+            " from (select gen_random_uuid() as id from generate_series(1, 2)) t, generate_series(1, 3) n,"
+            "   (values ('sms'), ('call'), (null)) c(channel)"
+        )
+    migrate.upgrade(owner_url)
+    with psycopg.connect(owner_url) as owner:
+        engaged = owner.execute(
+            "select tenant_id, channel, array_agg(reason) from kill_switch where released_at is null group by 1, 2"
+        ).fetchall()
+    assert [reasons for _, _, reasons in engaged] == [["why 1"]] * 6
 
 
 def test_a_second_upgrade_changes_nothing(database_urls: DatabaseUrls) -> None:

@@ -134,6 +134,13 @@ def _switches() -> None:
     )
     op.execute("grant select, insert, update on agency_kill_switch to modori_app")
     op.add_column("kill_switch", sa.Column("released_by", sa.Uuid(), nullable=True))
+    op.execute(  # more than one could be engaged by hand until now: the newest stays
+        """
+        update kill_switch w set released_at = now() where released_at is null and exists (select 1 from kill_switch o
+          where o.tenant_id = w.tenant_id and o.channel is not distinct from w.channel and o.released_at is null
+            and (o.engaged_at, o.switch_id) > (w.engaged_at, w.switch_id))
+        """
+    )
     op.create_index(
         "kill_switch_engaged",
         "kill_switch",

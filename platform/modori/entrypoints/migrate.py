@@ -18,15 +18,15 @@ def _config() -> Config:
     return config
 
 
-def upgrade(owner_url: str) -> None:
-    """Run every migration that has not run yet."""
+def upgrade(owner_url: str, *, to: str = "head") -> None:
+    """Run every migration that has not run yet, up to and with `to`."""
     engine = create_engine(owner_url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=pool.NullPool)
     with engine.connect() as connection:
         connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": LOCK})
         connection.commit()
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
         connection.commit()
     engine.dispose()
 
