@@ -4,9 +4,6 @@
  * else be taken for another, since every page that has a form loads every byte.
  */
 
-const either = (...sources: (string | RegExp)[]) =>
-  new RegExp(sources.map((source) => (source as RegExp).source || source).join("|"));
-
 /** Fields whose value must not even be read, by the reason that is reported. */
 export const CARD =
   /card| cc|credit| cv[cv]|expir|payment|bank|titular|karte|カード|セキュリティ|有効期|[^約]名義|口座/;
@@ -31,31 +28,17 @@ export const PARTS: [string, RegExp][] = [
   ["line1", /(addr\w*|line|住所) ?0?1\b|street|straß|ban[ct]hi|番地|丁目/],
   ["line2", / ap(ar)?t|suite| unit |建物|マンション|ビル|building|部屋/],
 ];
-export const ADDRESS = either(
-  ...PARTS.map(([, part]) => part),
-  /addr| adr |adres|ju+s[hy]o|住所|所在地|direcc/,
-);
+const ADDRESS = /addr| adr |adres|ju+s[hy]o|住所|所在地|direcc/;
 const NOT_ADDRESS = /country| ip |web|url|messag/;
 export const ORG = /company|organi[sz]a|firma|business|[会貴]社|屋号|法人|企業/;
 
-/** Words of two kana, which must not be parts of longer ones. */
-const SEI = "[^ぁ-ん]せい[^ぁ-ん]|[^ァ-ー]セイ[^ァ-ー]";
-const MEI = SEI.replace("せ", "め").replace("セ", "メ");
-export const FAMILY = either(
-  / last ?(name| $)|famil(y|ien) ?na| nom( et| $)|sur ?name| l ?name|apel+ido|[an]ch(ter)?na|cognome|sobrenome|soyad|\bsei(\b| ?kana)|姓(?!名)/,
-  SEI,
-);
-export const GIVEN = either(
-  / first|given ?name| f ?name| vo+r|prenom| nom(bre|e) (?!com)|\bmei(\b| ?kana)|[^一-龠々ァ-ー]名(?![前称義字入])/,
-  MEI,
-);
-export const KANA = either("[kg]ana|[かが]な|[カガ]ナ|仮名|ruby|よみ|ヨミ", SEI, MEI);
-const NAME = either(
-  /name|contact pers|氏名|名前|ナマエ|姓名|者(名|様|さま)|担当者|約名義|namae|sh?imei| nom(e|bre)? /,
-  FAMILY,
-  GIVEN,
-  KANA,
-);
+// せい, めい, セイ and メイ must not be parts of longer words.
+export const FAMILY =
+  / last ?(name| $)|famil(y|ien) ?na| nom( et| $)|sur ?name| l ?name|apel+ido|[an]ch(ter)?na|cognome|sobrenome|soyad|\bsei(\b| ?kana)|姓(?!名)|[^ぁ-ん]せい[^ぁ-ん]|[^ァ-ー]セイ[^ァ-ー]/;
+export const GIVEN =
+  / first|given ?name| f ?name| vo+r|prenom| nom(bre|e) (?!com)|\bmei(\b| ?kana)|[^一-龠々ァ-ー]名(?![前称義字入])|[^ぁ-ん]めい[^ぁ-ん]|[^ァ-ー]メイ[^ァ-ー]/;
+export const KANA = /[kg]ana|[かが]な|[カガ]ナ|仮名|ruby|よみ|ヨミ|[^ぁ-ん][せめ]い[^ぁ-ん]|[^ァ-ー][セメ]イ[^ァ-ー]/;
+const NAME = /name|contact pers|氏名|名前|ナマエ|姓名|者(名|様|さま)|担当者|約名義|namae|sh?imei| nom(e|bre)? /;
 const NOT_NAME =
   /(user|nick|display|(log|sign) ?[io]n|product|domain|middle|school|pet|shop|store|country|house|event|previous|preferred|maiden)( \w+)? name|name (to|on) |ペ[ンッ]|紹介|同.者|子[供様どさ]|(?![姓氏者本宛])[一-龠ァ-ー]名 |掲載/;
 /** A caption that says so makes no name of the field, whatever its name attribute says. */
@@ -65,11 +48,11 @@ export const CONFIRM = /confirm|確認|再|もう一| re ?[et]|verif| 2 $/;
 export const THEIRS = /shipping|deliver|recipient|student|child|[付送け届]先|贈|代表/;
 
 /** In this order; the second expression refuses what the first one found. */
-export const KINDS: [kind: string, yes: RegExp, not?: RegExp][] = [
-  ["email", EMAIL, /code\b|コード/],
-  ["tel", TEL, NOT_TEL],
-  ["postal-code", POSTAL],
-  ["address", ADDRESS, NOT_ADDRESS],
-  ["organization", ORG],
-  ["name", NAME, NOT_NAME],
+export const KINDS: [kind: string, yes: RegExp[], not?: RegExp][] = [
+  ["email", [EMAIL], /code\b|コード/],
+  ["tel", [TEL], NOT_TEL],
+  ["postal-code", [POSTAL]],
+  ["address", [ADDRESS, ...PARTS.map(([, part]) => part)], NOT_ADDRESS],
+  ["organization", [ORG]],
+  ["name", [NAME, FAMILY, GIVEN, KANA], NOT_NAME],
 ];
