@@ -125,9 +125,7 @@ def test_g13_the_scan_role_sees_no_personal_column(catalogue: psycopg.Connection
     assert {"tenant_id", "due_at", "state"} <= seen
 
 
-@pytest.mark.parametrize(
-    "table", ["consent", "stop", "erasure", "audit_entry", "receipt", "delivery_report", "ledger_entry"]
-)
+@pytest.mark.parametrize("table", ["stop", "erasure", "audit_entry", "receipt", "delivery_report", "ledger_entry"])
 def test_what_is_evidence_never_changes(catalogue: psycopg.Connection[tuple[object, ...]], table: str) -> None:
     """Neither the app, by its grants, nor the owner, by the trigger."""
     may = _column(
@@ -138,3 +136,19 @@ def test_what_is_evidence_never_changes(catalogue: psycopg.Connection[tuple[obje
     assert may == {"SELECT", "INSERT"}
     with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
         catalogue.execute(f"delete from {table}")
+
+
+@pytest.mark.parametrize("table", ["consent", "capture_choice"])
+def test_evidence_that_goes_in_its_time_never_changes_before(
+    catalogue: psycopg.Connection[tuple[object, ...]], table: str
+) -> None:
+    """What is too young to be deleted is in tests/actions/test_retention.py."""
+    may = _column(
+        catalogue,
+        "select privilege_type from information_schema.role_table_grants"
+        f" where grantee = 'modori_app' and table_name = '{table}'",
+    )
+    assert may == {"SELECT", "INSERT", "DELETE"}
+    for change in (f"update {table} set text = ''", f"truncate {table}"):
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+            catalogue.execute(change)

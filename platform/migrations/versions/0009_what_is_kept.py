@@ -64,14 +64,29 @@ def upgrade() -> None:
 
 
 def _strip_tokens() -> None:
-    """A link's token in a page's address was kept as it came: whoever read the table could follow the link."""
-    stripped = r"regexp_replace(regexp_replace(page_url, '([?&])modori_t=[^&#]*&?', '\1', 'g'), '[?&]+$', '')"
+    """A link's token in a page's or a cart's address was kept as it came: whoever read the table could follow it."""
     for table in ("consent", "capture_choice"):
         op.execute(f"alter table {table} disable trigger never_changes")
-    for table in ("event", "consent", "capture_choice"):
-        op.execute(f"update {table} set page_url = {stripped} where page_url like '%modori_t=%'")  # noqa: S608  # our names
+    for table, column in (
+        ("event", "page_url"),
+        ("consent", "page_url"),
+        ("capture_choice", "page_url"),
+        ("episode", "cart_url"),
+    ):
+        op.execute(
+            f"update {table} set {column} = {_stripped(column)} where {column} like '%modori_t=%'"  # noqa: S608  # our names
+        )
+    led_to = _stripped("body ->> 'url'")
+    op.execute(
+        f"update event set body = jsonb_set(body, '{{url}}', to_jsonb({led_to}))"  # noqa: S608  # our names
+        " where type = 'cart' and body ->> 'url' like '%modori_t=%'"
+    )
     for table in ("consent", "capture_choice"):
         op.execute(f"alter table {table} enable trigger never_changes")
+
+
+def _stripped(address: str) -> str:
+    return rf"regexp_replace(regexp_replace({address}, '([?&])modori_t=[^&#]*&?', '\1', 'g'), '[?&]+$', '')"
 
 
 def downgrade() -> None:

@@ -7,3 +7,4 @@ SCANS = Counter("modori_scans", "Runs of the scheduler's scans, by how they ende
 SCAN_SECONDS = Histogram("modori_scan_seconds", "How long a scan took", ["scan"])
 HINTS = Counter("modori_hints", "Messages handed to Valkey; a lost one waits for the sweep", ["outcome"])
 LIVE = Counter("modori_live_hints", "Hints for live pages handed to Valkey", ["outcome"])
+FORGOTTEN = Counter("modori_forgotten", "Rows that retention emptied or deleted", ["what"])

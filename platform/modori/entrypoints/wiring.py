@@ -33,6 +33,7 @@ from modori.leads import scans as leads_scans
 from modori.outcomes import jobs as outcomes
 from modori.outreach import jobs as outreach
 from modori.outreach.dispatch import Dispatcher
+from modori.outreach.retention.scans import forget_past_retention
 from modori.sending import scans as sending_scans
 from modori.tenants import scans as tenants_scans
 
@@ -90,6 +91,7 @@ def scans(settings: Settings) -> list[Scan]:
         Scan("seen events", hour_s, capture_scans.forget_seen_events, is_eager=True),
         Scan("contact velocity", hour_s, capture_scans.forget_contact_velocity),
         Scan("old sightings", hour_s, sightings_scans.forget_old_sightings),
+        Scan("past retention", hour_s, lambda: forget_past_retention(settings.event_retention_days), is_eager=True),
         Scan("platform counts", hour_s, sending_scans.forget_platform_counts),
         Scan("finished work", hour_s, lambda: relay.forget_finished(older_than_days=settings.work_retention_days)),
         Scan("expired logins", hour_s, tenants_scans.forget_expired_logins),
