@@ -9,6 +9,7 @@ from modori.channels.model import LinkKind
 from modori.channels.wire import Prepared, Wording
 from modori.people.model import Channel
 from modori.sending import actions as sending
+from modori.sending.deliveries import actions as deliveries
 from modori.sending.ports import Accepted, Permit
 from modori.storage.db import read_transaction, tenant_transaction
 from tests.leadworld import LeadWorld, make_lead
@@ -65,7 +66,7 @@ def send(tenant: TenantWorld, *, channel: Channel = Channel.EMAIL, now: datetime
         assert isinstance(permit, Permit), permit
         channels.store_links(session, permit=permit, links=prepared.links, now=now)
     with tenant_transaction(tenant.tenant_id) as session:
-        sending.record(
+        deliveries.record(
             session, tenant_id=tenant.tenant_id, delivery_id=permit.delivery_id, answer=Accepted("ref"), now=now
         )
     return SentWorld(made, permit, prepared)

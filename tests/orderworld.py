@@ -30,6 +30,7 @@ from modori.outcomes.queries import find_result_of_order, get_order
 from modori.outcomes.wire import OrderIn, ReversalIn
 from modori.people.model import Channel
 from modori.sending import actions as sending
+from modori.sending.deliveries import actions as deliveries
 from modori.sending.model import ReportStatus, TouchState
 from modori.sending.ports import Accepted, Answer, Permit
 from modori.storage.db import tenant_transaction
@@ -63,7 +64,7 @@ def send(lead: LeadWorld, *, now: datetime = NOW, answer: Answer | None = None) 
         channels.store_links(session, permit=permit, links=links, now=now)
     with tenant_transaction(lead.tenant.tenant_id) as session:
         answer = answer or Accepted(new_token())
-        sending.record(session, tenant_id=permit.tenant_id, delivery_id=permit.delivery_id, answer=answer, now=now)
+        deliveries.record(session, tenant_id=permit.tenant_id, delivery_id=permit.delivery_id, answer=answer, now=now)
     return token
 
 

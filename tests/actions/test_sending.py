@@ -21,6 +21,9 @@ from modori.people import actions as people
 from modori.people.model import Channel, ContactKind, EvidenceSource, StopReason
 from modori.people.values import value_index
 from modori.sending import actions, queries, scans
+from modori.sending.claims import queries as claims
+from modori.sending.deliveries import actions as deliveries
+from modori.sending.deliveries import queries as delivery_queries
 from modori.sending.model import ReportStatus, TouchState
 from modori.sending.ports import Accepted, ForgedPermit, NotSent, Permit, Rejected, Unknown
 from modori.sending.rules import Reason
@@ -43,7 +46,7 @@ def begin(lead: LeadWorld, now: datetime = NOW, content: actions.Content = CONTE
 
 def record(permit: Permit, answer: Any, now: datetime = NOW) -> None:
     with tenant_transaction(permit.tenant_id) as session:
-        actions.record(session, tenant_id=permit.tenant_id, delivery_id=permit.delivery_id, answer=answer, now=now)
+        deliveries.record(session, tenant_id=permit.tenant_id, delivery_id=permit.delivery_id, answer=answer, now=now)
 
 
 def look(lead: LeadWorld, table: str) -> list[dict[str, Any]]:
@@ -284,7 +287,7 @@ def test_g3_an_unknown_one_counts_against_caps_and_is_never_due_again(world: Wor
     lead = make_lead(world.acme)
     record(begin(lead), Unknown("reset after the request was written"))
     with scan_transaction() as session:
-        due = queries.claim_due_touches(session, per_tenant=100, most_claimed=1000)
+        due = claims.claim_due_touches(session, per_tenant=100, most_claimed=1000)
     assert UUID(str(lead.touch_id)) not in {one.touch_id for one in due}
     second = make_lead(world.acme, value=close(lead).value)
     outcome = begin(second)
@@ -297,7 +300,9 @@ def test_a_delivery_whose_answer_never_came_is_unknown_after_its_deadline(world:
     long_ago = datetime.now(NOW.tzinfo) - timedelta(minutes=5)
     permit = begin(lead, now=NOW)
     with tenant_transaction(permit.tenant_id) as session:
-        queries.set_delivery(session, tenant_id=permit.tenant_id, delivery_id=permit.delivery_id, deadline_at=long_ago)
+        delivery_queries.set_delivery(
+            session, tenant_id=permit.tenant_id, delivery_id=permit.delivery_id, deadline_at=long_ago
+        )
     scans.expire_deliveries()
     assert look(lead, "delivery")[0]["state"] == "unknown"
     assert state_of(lead) == "unknown"
@@ -308,7 +313,7 @@ def test_g3_a_status_callback_proves_an_unknown_one(world: World) -> None:
     permit = begin(lead)
     record(permit, Unknown("500"))
     with tenant_transaction(permit.tenant_id) as session:
-        moved = actions.apply_report(
+        moved = deliveries.apply_report(
             session,
             tenant_id=permit.tenant_id,
             delivery_id=permit.delivery_id,
@@ -331,7 +336,7 @@ def test_reports_that_come_doubled_and_shuffled_end_where_they_should(world: Wor
     for status in ("delivered", "sent", "queued", "delivered", "failed"):
         with tenant_transaction(permit.tenant_id) as session:
             moves.append(
-                actions.apply_report(
+                deliveries.apply_report(
                     session,
                     tenant_id=permit.tenant_id,
                     delivery_id=permit.delivery_id,
@@ -420,12 +425,12 @@ def test_g7_a_stranger_can_neither_begin_nor_report(world: World) -> None:
         )
     permit = begin(lead)
     with pytest.raises(NotFound), tenant_transaction(stranger) as session:
-        actions.apply_report(
+        deliveries.apply_report(
             session, tenant_id=stranger, delivery_id=permit.delivery_id, status=ReportStatus.SENT, now=NOW
         )
     with pytest.raises(NotFound), tenant_transaction(stranger) as session:
         # even with the right tenant in the words: the transaction is bound to another
-        actions.record(
+        deliveries.record(
             session, tenant_id=lead.tenant.tenant_id, delivery_id=permit.delivery_id, answer=Accepted("x"), now=NOW
         )
     assert look(lead, "delivery")[0]["state"] == "sending"
@@ -437,7 +442,7 @@ def test_g12_one_tenants_backlog_does_not_keep_anothers_touch_waiting(world: Wor
     small = make_lead(world.stranger, touch_state=TouchState.PLANNED, now=datetime.now(NOW.tzinfo))
     with scan_transaction() as session:
         claimed = session.connection().execute(text("select count(*) from touch where state = 'claimed'")).scalar_one()
-        due = queries.claim_due_touches(session, per_tenant=2, most_claimed=claimed + 200)
+        due = claims.claim_due_touches(session, per_tenant=2, most_claimed=claimed + 200)
     ours = [one for one in due if one.tenant_id == world.acme.tenant_id]
     assert len(ours) == 2
     assert small.touch_id in {one.touch_id for one in due}
@@ -448,8 +453,8 @@ def test_what_is_claimed_is_bounded(world: World) -> None:
         make_lead(world.acme, touch_state=TouchState.PLANNED, now=datetime.now(NOW.tzinfo) - timedelta(hours=2))
     with scan_transaction() as session:
         claimed = session.connection().execute(text("select count(*) from touch where state = 'claimed'")).scalar_one()
-        due = queries.claim_due_touches(session, per_tenant=100, most_claimed=claimed + 1)
-        none_left = queries.claim_due_touches(session, per_tenant=100, most_claimed=claimed + 1)
+        due = claims.claim_due_touches(session, per_tenant=100, most_claimed=claimed + 1)
+        none_left = claims.claim_due_touches(session, per_tenant=100, most_claimed=claimed + 1)
     assert (len(due), none_left) == (1, [])
 
 
@@ -462,4 +467,4 @@ def test_the_scan_role_reads_no_message(database_urls: DatabaseUrls, world: Worl
 def test_ids_are_typed_and_unknown_ones_are_not_found(world: World) -> None:
     tenant_id = world.acme.tenant_id
     with pytest.raises(NotFound), tenant_transaction(tenant_id) as session:
-        actions.record(session, tenant_id=tenant_id, delivery_id=DeliveryId(new_id()), answer=Accepted("x"), now=NOW)
+        deliveries.record(session, tenant_id=tenant_id, delivery_id=DeliveryId(new_id()), answer=Accepted("x"), now=NOW)

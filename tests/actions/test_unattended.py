@@ -14,7 +14,9 @@ from modori.outreach.dispatch import Dispatcher
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind, EvidenceSource, StopReason
 from modori.people.values import value_index
-from modori.sending import actions, queries, scans
+from modori.sending import actions, scans
+from modori.sending.deliveries import actions as deliveries
+from modori.sending.deliveries import queries as delivery_queries
 from modori.sending.model import ReportStatus
 from modori.sending.ports import Permit, Unknown
 from modori.sending.rules import Reason
@@ -39,7 +41,9 @@ def follow(tenant_id: TenantId) -> None:
 def let_pass_the_deadline(permit: Permit) -> None:
     long_ago = datetime.now(UTC) - timedelta(minutes=5)
     with tenant_transaction(permit.tenant_id) as session:
-        queries.set_delivery(session, tenant_id=permit.tenant_id, delivery_id=permit.delivery_id, deadline_at=long_ago)
+        delivery_queries.set_delivery(
+            session, tenant_id=permit.tenant_id, delivery_id=permit.delivery_id, deadline_at=long_ago
+        )
 
 
 def test_g5_a_stop_of_another_address_of_the_lead_is_seen_by_the_gate_at_once(world: World) -> None:
@@ -81,7 +85,7 @@ def test_a_lead_whose_last_message_is_proven_by_a_callback_alone_ends(world: Wor
     lead = make_lead(world.acme, channel=Channel.SMS)
     permit = begin(lead)
     with tenant_transaction(permit.tenant_id) as session:
-        actions.apply_report(
+        deliveries.apply_report(
             session,
             tenant_id=permit.tenant_id,
             delivery_id=permit.delivery_id,
@@ -107,7 +111,9 @@ def test_an_unknown_message_to_somebody_erased_keeps_no_other_from_being_looked_
         record(permit, Unknown("500"))
         begun_at = datetime.now(UTC) - timedelta(seconds=age_s)
         with tenant_transaction(permit.tenant_id) as session:
-            queries.set_delivery(session, tenant_id=permit.tenant_id, delivery_id=permit.delivery_id, begun_at=begun_at)
+            delivery_queries.set_delivery(
+                session, tenant_id=permit.tenant_id, delivery_id=permit.delivery_id, begun_at=begun_at
+            )
     acme = erased.tenant.tenant_id
     with tenant_transaction(acme) as session:
         people.erase_contact(

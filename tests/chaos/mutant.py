@@ -16,8 +16,8 @@ from modori.channels.wire import Prepared
 from modori.kernel import clock
 from modori.kernel.failpoints import hit
 from modori.kernel.ids import TenantId
-from modori.sending import actions as sending
 from modori.sending import queries as sending_queries
+from modori.sending.deliveries import actions as deliveries
 from modori.sending.ports import Accepted, Answer, Permit, Unknown
 from modori.storage import queries as storage_queries
 from modori.storage.db import tenant_transaction
@@ -38,7 +38,7 @@ def record_before_send() -> None:
 
     def record_and_deliver(self: Adapters, permit: Permit, prepared: Prepared) -> Answer:
         with tenant_transaction(permit.tenant_id) as session:
-            sending.record(
+            deliveries.record(
                 session,
                 tenant_id=permit.tenant_id,
                 delivery_id=permit.delivery_id,

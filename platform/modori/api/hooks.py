@@ -25,7 +25,7 @@ from modori.kernel import clock
 from modori.kernel.errors import BadInput, BadPhone
 from modori.kernel.ids import CallId, DeliveryId, TenantId, UserId
 from modori.kernel.phone import normalise_phone
-from modori.sending import actions as sending
+from modori.sending.deliveries import actions as deliveries
 from modori.sending.model import ReportStatus
 from modori.storage.db import agency_transaction, tenant_transaction
 from modori.tenants import queries as tenants
@@ -71,7 +71,7 @@ def make_router(config: ApiConfig) -> APIRouter:
         status = MESSAGE_STATUS.get(form.get("MessageStatus", ""))
         if status is not None:
             with tenant_transaction(TenantId(tenant_id)) as session:
-                sending.apply_report(
+                deliveries.apply_report(
                     session,
                     tenant_id=TenantId(tenant_id),
                     delivery_id=DeliveryId(delivery_id),

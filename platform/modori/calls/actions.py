@@ -24,7 +24,8 @@ from modori.calls.model import Call, CallState, CallTask, CallTaskState
 from modori.kernel.ids import CallId, CallTaskId, DeliveryId, LeadId, TenantId, TouchId, UserId, new_id
 from modori.people import queries as people
 from modori.sending import actions as sending
-from modori.sending import queries as deliveries
+from modori.sending.deliveries import actions as deliveries
+from modori.sending.deliveries import queries as delivery_queries
 from modori.sending.model import ReportStatus, TouchState
 from modori.sending.ports import Accepted, Answer, NotSent, Permit, Rejected, Unknown
 from modori.storage import outbox
@@ -245,7 +246,7 @@ def start_call(
 def record_dial(session: Session, *, tenant_id: TenantId, permit: Permit, answer: Answer, now: datetime) -> Call:
     """Write down what the provider answered to a dial: on its delivery, and on the call. raises NotFound"""
     assert permit.call_id is not None
-    sending.record(session, tenant_id=tenant_id, delivery_id=permit.delivery_id, answer=answer, now=now)
+    deliveries.record(session, tenant_id=tenant_id, delivery_id=permit.delivery_id, answer=answer, now=now)
     call = queries.lock_call(session, tenant_id=tenant_id, call_id=permit.call_id)
     if call.state is CallState.PREPARING:
         match answer:
@@ -307,9 +308,9 @@ def apply_call_report(
     raises  NotFound
     """
     if leg is rules.Leg.OPERATOR:
-        delivery_id = deliveries.find_delivery_of_call(session, tenant_id=tenant_id, call_id=call_id)
+        delivery_id = delivery_queries.find_delivery_of_call(session, tenant_id=tenant_id, call_id=call_id)
         if delivery_id is not None:
-            sending.apply_report(
+            deliveries.apply_report(
                 session,
                 tenant_id=tenant_id,
                 delivery_id=DeliveryId(delivery_id),

@@ -18,7 +18,7 @@ from modori.leads.model import LeadState
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind, EvidenceSource, StopReason
 from modori.sending import actions as sending
-from modori.sending import queries as deliveries
+from modori.sending import queries as touches
 from modori.sending.model import TouchState
 from modori.storage import crypto, outbox
 
@@ -55,8 +55,8 @@ def dispose(
     """
     seen = queries.get_task(session, tenant_id=tenant_id, task_id=task_id)
     terms = queries.get_desk_terms(session, tenant_id=tenant_id, task_id=task_id)
-    ref = deliveries.get_touch_ref(session, tenant_id=tenant_id, touch_id=seen.touch_id)
-    deliveries.lock_for_begin(session, tenant_id=tenant_id, ref=ref, touch_id=seen.touch_id)
+    ref = touches.get_touch_ref(session, tenant_id=tenant_id, touch_id=seen.touch_id)
+    touches.lock_for_begin(session, tenant_id=tenant_id, ref=ref, touch_id=seen.touch_id)
     task = queries.lock_task(session, tenant_id=tenant_id, task_id=task_id)
     call = queries.lock_last_call(session, tenant_id=tenant_id, task_id=task_id)
     is_held = task.state is CallTaskState.CLAIMED and task.claimed_by == user_id
@@ -198,7 +198,7 @@ def _end_task(
             queries.insert_task(session, _callback_of(task, callback_at, now=now))
             return callback_at
         case Disposition.NO_ANSWER:
-            used = deliveries.count_contacts(session, tenant_id=tenant_id, lead_id=task.lead_id, now=now).dials_of_lead
+            used = touches.count_contacts(session, tenant_id=tenant_id, lead_id=task.lead_id, now=now).dials_of_lead
             if used >= terms.dials_per_lead:
                 _finish(session, task, disposition, state=TouchState.SENT, reason="dials_used_up", now=now)
                 return None

@@ -44,8 +44,9 @@ from modori.outcomes.queries import find_result_of_order
 from modori.outcomes.wire import OrderIn, OrderItem, ReversalIn
 from modori.outreach import actions as outreach
 from modori.outreach.dispatch import Dispatcher
-from modori.sending import actions as sending
 from modori.sending import queries as touches
+from modori.sending.deliveries import actions as deliveries
+from modori.sending.deliveries import queries as delivery_queries
 from modori.sending.model import ReportStatus
 from modori.sending.ports import Accepted
 from modori.storage.db import tenant_transaction
@@ -177,9 +178,9 @@ class History:
             self.dispatcher.dispatch_touches(str(tenant_id), [str(step.touch_id)])
             self._at = clock.now()
         with tenant_transaction(tenant_id) as session:
-            delivery_id = touches.find_delivery_of_touch(session, tenant_id=tenant_id, touch_id=step.touch_id)
+            delivery_id = delivery_queries.find_delivery_of_touch(session, tenant_id=tenant_id, touch_id=step.touch_id)
             if channel == "sms" and delivery_id is not None:
-                sending.apply_report(
+                deliveries.apply_report(
                     session,
                     tenant_id=tenant_id,
                     delivery_id=DeliveryId(delivery_id),

@@ -20,7 +20,7 @@ from modori.outreach import queries, rules
 from modori.outreach.model import Purpose, Scenario, ScenarioVersion, Step, Variant
 from modori.people.model import Channel
 from modori.sending import actions as sending
-from modori.sending import queries as deliveries
+from modori.sending.deliveries import queries as delivery_queries
 from modori.sending.model import Touch
 
 
@@ -212,7 +212,7 @@ def end_stopped_leads(
 
 def end_erased_leads(session: Session, *, tenant_id: TenantId, contact_point_id: UUID, now: datetime) -> int:
     """End every open lead that may use an erased contact point, and forget what was said to and by it (RULES 18)."""
-    deliveries.forget_content(session, tenant_id=tenant_id, contact_point_id=contact_point_id)
+    delivery_queries.forget_content(session, tenant_id=tenant_id, contact_point_id=contact_point_id)
     replies.forget_replies(session, tenant_id=tenant_id, contact_point_id=contact_point_id)
     desk.forget_notes(session, tenant_id=tenant_id, contact_point_id=contact_point_id)
     ended = 0

@@ -20,7 +20,9 @@ from modori.outreach import actions, queries
 from modori.people import queries as people
 from modori.people.model import Channel
 from modori.sending import actions as sending
-from modori.sending import queries as deliveries
+from modori.sending import queries as touches
+from modori.sending.deliveries import actions as deliveries
+from modori.sending.deliveries import queries as delivery_queries
 from modori.sending.ports import Accepted, Permit
 from modori.storage import crypto
 from modori.storage.db import read_transaction, scan_transaction, tenant_transaction
@@ -86,7 +88,9 @@ class Dispatcher:
         answer = self.adapters.deliver(permit, prepared)
         hit("call.answered")
         with tenant_transaction(tenant_id) as session:
-            sending.record(session, tenant_id=tenant_id, delivery_id=permit.delivery_id, answer=answer, now=clock.now())
+            deliveries.record(
+                session, tenant_id=tenant_id, delivery_id=permit.delivery_id, answer=answer, now=clock.now()
+            )
             actions.settle_lead(session, tenant_id=tenant_id, lead_id=permit.lead_id, now=clock.now())
         hit("record.after_commit")
 
@@ -132,7 +136,7 @@ class Dispatcher:
                     channels.store_links(session, permit=outcome, links=prepared.links, now=now)
                     return outcome
                 case sending.Denied():
-                    lead_id = deliveries.get_touch_ref(session, tenant_id=tenant_id, touch_id=touch_id).lead_id
+                    lead_id = touches.get_touch_ref(session, tenant_id=tenant_id, touch_id=touch_id).lead_id
                     actions.settle_lead(session, tenant_id=tenant_id, lead_id=LeadId(lead_id), now=now)
                 case sending.Deferred() | sending.NotClaimed():
                     pass
@@ -156,18 +160,18 @@ class Dispatcher:
     def reconcile(self) -> int:
         """Ask providers about unknown deliveries. Proof makes them accepted; without it they stay unknown (G3)."""
         with scan_transaction() as session:
-            unknown = deliveries.list_unknown_deliveries(session, recheck_s=RECHECK_S, give_up_s=GIVE_UP_S)
+            unknown = delivery_queries.list_unknown_deliveries(session, recheck_s=RECHECK_S, give_up_s=GIVE_UP_S)
         return for_each(unknown, self._reconcile_one, failing="deliveries that could not be reconciled")
 
-    def _reconcile_one(self, one: deliveries.OpenDelivery) -> None:
+    def _reconcile_one(self, one: delivery_queries.OpenDelivery) -> None:
         tenant_id, delivery_id = TenantId(one.tenant_id), DeliveryId(one.delivery_id)
         proof = self._look_for(tenant_id, delivery_id)
         hit("reconcile.before_record")
         with tenant_transaction(tenant_id) as session:
             if proof is None:
-                sending.note_checked(session, tenant_id=tenant_id, delivery_id=delivery_id, now=clock.now())
+                deliveries.note_checked(session, tenant_id=tenant_id, delivery_id=delivery_id, now=clock.now())
             else:
-                sending.prove_accepted(
+                deliveries.prove_accepted(
                     session,
                     tenant_id=tenant_id,
                     delivery_id=delivery_id,

@@ -11,7 +11,7 @@ from modori.kernel.ids import LeadId, TenantId
 from modori.leads import queries as leads
 from modori.leads.model import LeadState
 from modori.outreach.actions import end_lead
-from modori.sending import queries as deliveries
+from modori.sending.deliveries import queries as delivery_queries
 
 
 def heed_choice(session: Session, *, tenant_id: TenantId, choice: Choice, now: datetime) -> None:
@@ -64,5 +64,7 @@ def forget_visitor(
         session,
         tenant_id=tenant_id,
         contact_point_ids=emptied.contact_point_ids,
-        kept=deliveries.list_delivered_to(session, tenant_id=tenant_id, contact_point_ids=emptied.contact_point_ids),
+        kept=delivery_queries.list_delivered_to(
+            session, tenant_id=tenant_id, contact_point_ids=emptied.contact_point_ids
+        ),
     )

@@ -14,6 +14,7 @@ from modori.people import queries as people
 from modori.people.model import Channel, ContactKind
 from modori.people.rules import CHANNELS_OF, StopFact, standing_stop
 from modori.sending import queries
+from modori.sending.budgets import queries as budgets
 from modori.sending.model import TouchState
 from modori.sending.rules import Allow, Defer, Deny, GateFacts, GatePolicy, Subject, Verdict, judge
 from modori.tenants.rules import notice_permits_calls
@@ -95,10 +96,10 @@ def _read_facts(
         if in_quarantine
         else 0
     )
-    platform = queries.lock_platform_budget(
+    platform = budgets.lock_platform_budget(
         session, platform_index=bytes(row.platform_index), today_on=platform_day(now)
     )
-    spent = queries.lock_spend(session, tenant_id=tenant_id, month_on=month_of(now))
+    spent = budgets.lock_spend(session, tenant_id=tenant_id, month_on=month_of(now))
     switches = (
         ("agency", row.agency_stopped is not None),
         ("agency_channel", row.channel_stopped_everywhere),

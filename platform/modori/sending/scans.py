@@ -9,7 +9,10 @@ from modori.background.each import for_each
 from modori.kernel import clock
 from modori.kernel.failpoints import hit
 from modori.kernel.ids import DeliveryId, TenantId
-from modori.sending import actions, queries
+from modori.sending.budgets import queries as budgets
+from modori.sending.claims import queries as claims
+from modori.sending.deliveries import actions as deliveries
+from modori.sending.deliveries import queries as delivery_queries
 from modori.storage.db import scan_transaction, tenant_transaction
 
 CLAIM_LEASE_S = 20
@@ -33,7 +36,7 @@ def claim_due(tell: Callable[[str, list[str]], object]) -> int:
     tell  is called after the commit with a tenant's id and touch ids; a word that is lost costs the claim's lease
     """
     with scan_transaction() as session:
-        claimed = queries.claim_due_touches(session, per_tenant=PER_TENANT, most_claimed=MOST_CLAIMED)
+        claimed = claims.claim_due_touches(session, per_tenant=PER_TENANT, most_claimed=MOST_CLAIMED)
         hit("claim.before_commit")
     hit("claim.after_commit")
     by_tenant: dict[UUID, list[str]] = defaultdict(list)
@@ -48,29 +51,29 @@ def claim_due(tell: Callable[[str, list[str]], object]) -> int:
 def next_due_at() -> datetime | None:
     """When the next planned touch is due: how long the claiming scan may sleep."""
     with scan_transaction() as session:
-        return queries.find_next_due_at(session)
+        return claims.find_next_due_at(session)
 
 
 def release_stale_claims() -> int:
     """Give claims that lost their worker back to the plan."""
     with scan_transaction() as session:
-        return queries.release_stale_claims(session, lease_s=CLAIM_LEASE_S)
+        return claims.release_stale_claims(session, lease_s=CLAIM_LEASE_S)
 
 
 def expire_deliveries() -> int:
     """Let every delivery that is still `sending` past its deadline become unknown."""
     with scan_transaction() as session:
-        overdue = queries.list_overdue_deliveries(session)
+        overdue = delivery_queries.list_overdue_deliveries(session)
     return for_each(overdue, _expire, failing="deliveries that could not be expired")
 
 
-def _expire(one: queries.OpenDelivery) -> None:
+def _expire(one: delivery_queries.OpenDelivery) -> None:
     tenant_id, delivery_id = TenantId(one.tenant_id), DeliveryId(one.delivery_id)
     with tenant_transaction(tenant_id) as session:
-        actions.expire_delivery(session, tenant_id=tenant_id, delivery_id=delivery_id, now=clock.now())
+        deliveries.expire_delivery(session, tenant_id=tenant_id, delivery_id=delivery_id, now=clock.now())
 
 
 def forget_platform_counts() -> None:
     """Delete the counts over all tenants that no cap looks back at any more (RULES 31)."""
     with scan_transaction() as session:
-        queries.purge_platform_budget(session, keep_days=KEEP_COUNTS_DAYS)
+        budgets.purge_platform_budget(session, keep_days=KEEP_COUNTS_DAYS)
