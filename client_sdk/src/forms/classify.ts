@@ -41,7 +41,7 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   if (/^cc-/.test(hint)) return no("card");
   if (hint === "one-time-code") return no(hint);
   if (UNREADABLE.test(type)) return no("type");
-  if (/fax|pager|tel-[ce]/.test(autocomplete)) return no("unknown");
+  if (/fax|tel-[ce]/.test(autocomplete)) return no("unknown");
   // Any other word (off, username, new-password, nope) says nothing about the field.
   const given = /^tel-/.test(hint) ? "tel" : TAKEN.test(hint) && hint;
 
@@ -53,15 +53,16 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   const texts = own.concat(plain(near));
   const bare = [label, placeholder, near].map(outside);
   const outer = ends.concat(bare);
-  const firm = [plain(name), plain(id), ...bare.slice(0, label || placeholder ? 2 : 3)];
+  const heads = bare.slice(0, label || placeholder ? 2 : 3);
+  const firm = heads.concat(plain(name), plain(id));
   const say = (regexp: RegExp, among = own) => among.some((text) => regexp.test(text));
 
   const found = texts.map((text, at) =>
     words.KINDS.find(([kind, yes, not = /^$/]) => {
-      const isName = kind === "name";
+      const ofName = kind === "name";
       return (
-        yes.some((one) => one.test(isName ? outer[at]! : text)) &&
-        !(isName && say(not, bare)) &&
+        yes.some((one) => one.test(ofName ? outer[at]! : text)) &&
+        !(ofName && say(not, bare)) &&
         !(kind === "email" && /tel|number/.test(type)) &&
         !not.test(text) &&
         !(at > 3 && say(not))
@@ -73,18 +74,18 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   const mail = say(words.EMAIL, captions);
   // An attribute's "address" or "name" is doubtful beside a caption that says more.
   if ((mail || /アドレス/.test(near)) && /^(addr|name)/.test(kind)) kind = "email";
-  if (kind === "name" && say(words.ORG, bare.slice(0, 2))) kind = "organization";
+  if (kind === "name" && say(words.ORG, heads)) kind = "organization";
   if (kind === "postal-code" && type === "textarea") kind = "address";
   const isName = /name/.test(kind);
   const isAddress = /addr|post/.test(kind);
 
   // What can only hold an "@" may stand beside any word, except in its own captions.
   const sure = given ? !isName : kind === "email" && (type === kind || say(words.EMAIL));
-  if (!mail && say(words.SECRET, sure ? bare.slice(0, 2) : firm)) return no("password");
+  if (!mail && say(words.SECRET, sure ? captions : firm)) return no("password");
   if (type !== "email" && say(words.CODE, firm)) return no("one-time-code");
   if (!sure && !isAddress && say(words.CARD, isName ? firm.concat(texts) : firm)) return no("card");
   if (type === "textarea" && !isAddress) return no("type");
-  const account = say(words.ACCOUNT, label || placeholder || !isName ? captions : texts);
+  const account = say(words.ACCOUNT, label || placeholder ? heads : texts);
   const token = detail(kind, captions.concat(isName ? [] : [plain(after), texts[4]!], texts));
   const choice = /select/.test(type) && !/[@＠]$/.test(before) && !/level/.test(token);
   const refused = (isName && account) || choice || (!sure && say(words.STRANGE, firm));

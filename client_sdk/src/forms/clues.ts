@@ -69,11 +69,10 @@ function textAfter(field: Field): string {
 
 /** What stands over a field in the nearest row above that asks for nothing. */
 function columnHead(field: Field): string {
-  const cell = field.closest("td");
-  const row = cell?.parentNode as HTMLTableRowElement | undefined;
-  const rows = Array.from(row?.closest("table")?.rows || []).slice(0, row?.rowIndex);
-  const head = rows.reverse().find((each) => !holdsField(each));
-  return head?.cells[cell!.cellIndex]?.textContent || "";
+  const table = field.closest("table");
+  let row: HTMLTableRowElement | null | undefined = field.closest("tr");
+  while (row && holdsField(row)) row = table!.rows[row.rowIndex - 1];
+  return row?.cells[field.closest("td")!.cellIndex]?.textContent || "";
 }
 
 /** Read a field's clues. */
