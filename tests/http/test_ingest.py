@@ -14,8 +14,9 @@ from fastapi import FastAPI
 from httpx import Response
 from sqlalchemy import text
 
+from modori.api.admission import STRANGERS_BURST
 from modori.api.edge import ApiConfig
-from modori.api.ingest import STRANGERS_BURST, IngestApp
+from modori.api.ingest import IngestApp
 from modori.api.keys import SiteKeys
 from modori.api.rates import Rates
 from modori.api.routes import make_router
@@ -423,6 +424,7 @@ def test_a_changed_site_is_obeyed(client: Asker, world: World) -> None:
             tenant_id=world.acme.tenant_id,
             site_id=world.acme.site_id,
             change=SiteChange(origins=["https://new.acme.example"]),
+            now=NOW,
         )
     moved = event(world.acme, "page", visitor=visitor, page={"url": "https://new.acme.example/", "title": ""})
     assert problem(post(client, world.acme, [moved])) == (403, "foreign_origin")

@@ -1,4 +1,4 @@
-"""Timer-less group commit: what has queued while one transaction committed goes into the next one (decision 0030).
+"""Group commit: what has queued while one transaction committed goes into the next one (decision 0030).
 
 One task of the event loop, one connection. Each request is answered once the transaction that holds its events is on
 disk (G1). What a batch cannot take, or what makes it fail, is told to go alone: a transaction of its own then says what
@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from dataclasses import dataclass
 from threading import Lock
 from time import sleep
@@ -29,6 +30,14 @@ from modori.storage.retrying import MOST_TRIES
 
 MOST_EVENTS: Final = 500
 """Of one transaction: larger ones were not faster, and each keeps its first request waiting."""
+
+PACE_S: Final = 0.005
+"""Between the beginnings of two transactions while requests come one upon the other: what a transaction costs whatever
+it holds is then shared by more of them. A request that comes alone never waits for it."""
+SEVERAL: Final = 3
+"""Requests of a transaction that tell of such a time."""
+ENOUGH: Final = 64
+"""Waiting events that wait for no others."""
 
 NEWS_EVERY_S: Final = 0.25
 """A page that watches a site is told at most this often that there is something new."""
@@ -74,19 +83,26 @@ class _Queue:
     def __init__(self, most_events: int, news: "_News") -> None:
         self._most_events, self._news = most_events, news
         self._waiting: deque[_Waiting] = deque()
+        self._events = 0
         self._running: asyncio.Task[None] | None = None
 
     def add(self, posted: Posted, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
         waiting = _Waiting(posted, loop.create_future())
         self._waiting.append(waiting)
+        self._events += len(posted.events)
         if self._running is None:
-            self._running = loop.create_task(self._run())
+            self._running = loop.create_task(self._run(), context=Context())  # of no single request
         return waiting.kept
 
     async def _run(self) -> None:
         try:
+            loop = asyncio.get_running_loop()
             while batch := self._next():
+                began = loop.time()
                 await self._flush(batch)
+                rest = began + PACE_S - loop.time()
+                if rest > 0 and len(batch) >= SEVERAL and self._events < ENOUGH:
+                    await asyncio.sleep(rest)
         finally:
             self._running = None
 
@@ -97,6 +113,7 @@ class _Queue:
         while self._waiting and (not batch or events + len(self._waiting[0].posted.events) <= self._most_events):
             batch.append(self._waiting.popleft())
             events += len(batch[-1].posted.events)
+        self._events -= events
         return batch
 
     async def _flush(self, batch: Sequence[_Waiting]) -> None:

@@ -29,6 +29,11 @@ class Rates:
         """Answer as `take` would, and take nothing; 0 at once for a bucket that did not refuse the last that asked."""
         return 0 if key not in self._refusing else self._ask(key, cost, per_s, burst, takes=False)
 
+    @property
+    def refuses_some(self) -> bool:
+        """Say whether any bucket refused the last that asked: where none did, `look` finds nothing."""
+        return bool(self._refusing)
+
     def _ask(self, key: Hashable, cost: int, per_s: float, burst: int, *, takes: bool) -> int:
         now = self._tick()
         wanted = min(max(cost, 1), max(burst, 1))

@@ -91,6 +91,7 @@ class Reading:
     sdk          the tag's version, as the envelope says
     mark         why nobody's act is behind the request, or None
     secrets      with which the site's server may sign who a visitor is
+    is_plain     the JSON held no \\u escape, so that its texts hold neither NUL nor half of a character
     """
 
     origins: Sequence[str]
@@ -102,6 +103,7 @@ class Reading:
     sdk: str | None = None
     mark: Mark | None = None
     secrets: Sequence[bytes] = ()
+    is_plain: bool = False
 
 
 class _Refuse(Exception):
@@ -124,7 +126,7 @@ def read_event(raw: object, reading: Reading) -> ReadEvent | Refusal:
 def _read(raw: object, reading: Reading) -> ReadEvent:
     if not isinstance(raw, dict):
         raise _Refuse("bad_event")
-    _check_bounds(raw)
+    _check_value(raw, _EVENT_LEVEL, is_plain=reading.is_plain)
     try:
         event = EventShape.model_validate(raw)
     except ValidationError as error:
@@ -363,25 +365,25 @@ def _is(kind: ContactKind, value: str) -> bool:
     return True
 
 
-def _check_bounds(raw: dict[str, Any]) -> None:
-    """Refuse what is nested too deep, too long, or what PostgreSQL cannot store as text."""
-    _check_value(raw, _EVENT_LEVEL)
+def _check_value(value: dict[str, Any] | list[Any], level: int, *, is_plain: bool) -> None:
+    """Refuse what is nested too deep, too long, or what PostgreSQL cannot store as text, in a container of JSON.
 
-
-def _check_value(value: dict[str, Any] | list[Any], level: int) -> None:
-    """Check a container of JSON and all that lies in it. level: of nesting; no deeper than needed."""
+    level  of nesting of the container itself; no deeper than needed
+    """
     if level > MAX_DEPTH:
         raise _Refuse("too_deep")
     inside: Iterable[Any] = value
     if isinstance(value, dict):
         for key in value:
-            _check_string(key)
+            if len(key) > MAX_TEXT or not is_plain:
+                _check_string(key)
         inside = value.values()
     for inner in inside:
         if isinstance(inner, str):
-            _check_string(inner)
+            if len(inner) > MAX_TEXT or not is_plain:
+                _check_string(inner)
         elif isinstance(inner, dict | list):
-            _check_value(inner, level + 1)
+            _check_value(inner, level + 1, is_plain=is_plain)
 
 
 def _check_string(text: str) -> None:

@@ -61,11 +61,14 @@ class Front:
             return
         headers = _headers_of(scope)
         request_id = _request_id(headers)
-        scope["modori.request_id"] = request_id
+        scope["modori.request_id"], scope["modori.headers"] = request_id, headers
         scope["client"] = self._client_of(scope, headers)
         if self._is_https:
             scope["scheme"] = "https"
         answer = _Answer(send, request_id=request_id, path=scope["path"], is_https=self._is_https)
+        if self._ingest is not None and scope["path"] == INGEST:
+            await self._take(self._ingest, scope, receive, answer)
+            return
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._answer(scope, receive, answer, headers)
             metrics.count(scope, answer.status, answer.took_s())
@@ -78,13 +81,24 @@ class Front:
                     took_ms=round(answer.took_s() * 1000, 1),
                 )
 
+    async def _take(
+        self, ingest: Callable[[Any, Any, Any], Awaitable[None]], scope: Scope, receive: Receive, answer: "_Answer"
+    ) -> None:
+        """Hand a request to ingest, which bounds bodies itself. The server runs each in a context of its own."""
+        structlog.contextvars.bind_contextvars(request_id=answer.request_id)
+        try:
+            await ingest(scope, receive, answer)
+        except Exception as error:  # the last place: the caller learns an id, the log the rest
+            log.error("http.failed", route=INGEST, exc_info=error)
+            await answer.refuse(500, "internal_error", _FAILED)
+        metrics.count(scope, answer.status, answer.took_s())
+
     async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer", headers: Mapping[bytes, bytes]) -> None:
-        app = self._ingest if self._ingest is not None and scope["path"] == "/v1/events" else self.inner
         try:
             most = MOST_FILE_BYTES if FILES.fullmatch(scope["path"]) else MOST_BODY_BYTES
             if _is_longer_than(headers, most):
                 raise _TooLarge
-            await app(scope, _bounded(receive, most), answer)
+            await self.inner(scope, _bounded(receive, most), answer)
         except _TooLarge:
             await answer.refuse(413, "too_large", "The request is too large")
         except Exception as error:  # the last place: the caller learns an id, the log the rest
@@ -99,6 +113,7 @@ class Front:
 
 
 _FIRST_PARTS: Final = frozenset({"/console", "/console/", "/u/", "/t/", "/sdk/", "/v1/", "/assets/"})
+INGEST: Final = "/v1/events"
 _UNLOGGED: Final = ("/healthz", "/readyz", "/metrics", "/assets/", "/sdk/", "/v1/events")
 """Too many, or too little to tell: counted only."""
 
@@ -112,7 +127,7 @@ class _Answer:
 
     def __init__(self, send: Send, *, request_id: str, path: str, is_https: bool) -> None:
         self._send = send
-        self._request_id = request_id
+        self.request_id = request_id
         self._started = time.perf_counter()
         self._defaults = _defaults(path, is_https=is_https)
         self.status = 0
@@ -120,11 +135,11 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            given = list(message.get("headers", ()))
+            given = message.get("headers", ())
             present = {name.lower() for name, _ in given}
-            given += [(name, value) for name, value in self._defaults if name not in present]
-            given.append((b"x-request-id", self._request_id.encode()))
-            message = {**message, "headers": given}
+            added = [one for one in self._defaults if one[0] not in present]
+            added.append((b"x-request-id", self.request_id.encode()))
+            message = {**message, "headers": [*given, *added]}
         await self._send(message)
 
     def took_s(self) -> float:
@@ -134,7 +149,7 @@ class _Answer:
         """Answer with a problem document, unless an answer has begun."""
         if self.status:
             return
-        response = _problem(status, code, title, self._request_id)
+        response = _problem(status, code, title, self.request_id)
         await self({"type": "http.response.start", "status": status, "headers": response.raw_headers})
         await self({"type": "http.response.body", "body": response.body})
 
