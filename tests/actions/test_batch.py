@@ -12,9 +12,9 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import text
 
-from modori.capture.actions import mark_episode_ordered, mark_visitor_ordered
 from modori.capture.batch.actions import Apart, take_batch
 from modori.capture.batch.visits import Posted, may_share
+from modori.capture.episodes import mark_episode_ordered, mark_visitor_ordered
 from modori.capture.queries import list_attached
 from modori.capture.reading import Reading, read_event
 from modori.capture.rules import ReadEvent

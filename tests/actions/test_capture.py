@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from modori.capture import actions
+from modori.capture import episodes
 from modori.capture.model import Episode, EpisodeState
 from modori.capture.queries import get_episode, list_attached
 from modori.kernel.ids import TenantId
@@ -71,7 +71,7 @@ def test_a_cart_and_a_form_become_one_episode(world: World) -> None:
         assert episode.person_id is not None
         name = people.reveal_name(session, tenant_id=world.acme.tenant_id, person_id=episode.person_id)
         assert name == "山田 花子"
-        typed = actions.form_fields(session, tenant_id=world.acme.tenant_id, episode=episode)
+        typed = episodes.form_fields(session, tenant_id=world.acme.tenant_id, episode=episode)
         assert typed["email"] == email
 
 
@@ -184,10 +184,10 @@ def test_the_next_cart_after_an_order_is_a_new_episode(world: World) -> None:
     take(world.acme, [cart(world.acme, visitor=visitor, at=NOW - 60 * S)])
     first = the_episode(world.acme, visitor)
     with tenant_transaction(world.acme.tenant_id) as session:
-        actions.mark_episode_ordered(
+        episodes.mark_episode_ordered(
             session, tenant_id=world.acme.tenant_id, episode_id=first.episode_id, at=NOW - 50 * S
         )
-        actions.mark_visitor_ordered(
+        episodes.mark_visitor_ordered(
             session,
             tenant_id=world.acme.tenant_id,
             site_id=world.acme.site_id,
@@ -314,7 +314,7 @@ def test_rules_18_erasure_empties_what_was_typed(world: World) -> None:
     with tenant_transaction(tenant_id) as session:
         point = find_contact_point(session, tenant_id=tenant_id, kind=ContactKind.EMAIL, value_index=index)
         assert point is not None
-        actions.forget_contacts(session, tenant_id=tenant_id, contact_point_ids=[point.contact_point_id])
+        episodes.forget_contacts(session, tenant_id=tenant_id, contact_point_ids=[point.contact_point_id])
         people.erase_contact(
             session, tenant_id=tenant_id, kind=ContactKind.EMAIL, value_index=index, requested_by="key:x", now=NOW
         )

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from modori.capture import actions as capture
+from modori.capture import episodes
 from modori.capture.forgetting.actions import EVENTS_A_ROUND, LOOK_AGAIN_AFTER, Choice
 from modori.capture.model import Episode, EpisodeContact, EpisodeState
 from modori.kernel import clock
@@ -422,8 +422,8 @@ def test_what_was_typed_can_be_read_before_and_not_after(world: World) -> None:
         )
     episode = episode_of(lead)
     with tenant_transaction(world.acme.tenant_id) as session:
-        opened = capture.form_fields(session, tenant_id=world.acme.tenant_id, episode=episode)
+        opened = episodes.form_fields(session, tenant_id=world.acme.tenant_id, episode=episode)
     assert opened == {"email": "hanako@example.jp"}
     no_thanks(world.acme, visitor_of(lead))
     with tenant_transaction(world.acme.tenant_id) as session:
-        assert capture.form_fields(session, tenant_id=world.acme.tenant_id, episode=episode_of(lead)) == {}
+        assert episodes.form_fields(session, tenant_id=world.acme.tenant_id, episode=episode_of(lead)) == {}

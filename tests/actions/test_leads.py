@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from modori.capture import actions as capture
+from modori.capture import episodes
 from modori.capture.model import EpisodeState
 from modori.capture.queries import get_episode
 from modori.capture.rules import Verdict
@@ -346,7 +346,7 @@ def test_g2_an_order_beside_lead_making_leaves_no_live_lead(world: World, by: st
             with tenant_transaction(tenant_id) as session:
                 start.wait(10)
                 if by == "episode":
-                    capture.mark_episode_ordered(session, tenant_id=tenant_id, episode_id=episode_id, at=NOW)
+                    episodes.mark_episode_ordered(session, tenant_id=tenant_id, episode_id=episode_id, at=NOW)
                 point = people.mark_ordered(
                     session, tenant_id=tenant_id, kind=ContactKind.EMAIL, value=email, at=NOW, now=NOW
                 )

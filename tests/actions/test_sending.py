@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from modori.capture import actions as capture
+from modori.capture import episodes
 from modori.capture import queries as capture_queries
 from modori.kernel.digest import content_digest
 from modori.kernel.errors import NotFound
@@ -158,7 +158,7 @@ def test_g3_the_database_itself_refuses_a_second_delivery(world: World) -> None:
 def test_g2_no_delivery_begins_after_an_order_of_the_episode(world: World) -> None:
     lead = make_lead(world.acme)
     with tenant_transaction(lead.tenant.tenant_id) as session:
-        capture.mark_episode_ordered(session, tenant_id=lead.tenant.tenant_id, episode_id=lead.episode_id, at=NOW)
+        episodes.mark_episode_ordered(session, tenant_id=lead.tenant.tenant_id, episode_id=lead.episode_id, at=NOW)
     outcome = begin(lead)
     assert isinstance(outcome, actions.Denied)
     assert outcome.reason is Reason.CONVERTED

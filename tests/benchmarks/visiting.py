@@ -17,7 +17,7 @@ from playwright.async_api import BrowserContext, Page, async_playwright
 from sqlalchemy import func
 from sqlmodel import select
 
-from modori.capture import actions
+from modori.capture import episodes
 from modori.capture.model import Episode, Event
 from modori.sandbox.chromium import launch_options
 from modori.storage import db
@@ -299,7 +299,7 @@ def read_standing(site: TenantWorld, visitors: Sequence[Visitor]) -> Standing:
     carts: set[tuple[str, int]] = set()
     with db.tenant_transaction(site.tenant_id) as session:
         for episode in session.exec(select(Episode).where(Episode.tenant_id == site.tenant_id)):
-            fields = actions.form_fields(session, tenant_id=site.tenant_id, episode=episode)
+            fields = episodes.form_fields(session, tenant_id=site.tenant_id, episode=episode)
             typed.add((fields.get("email", ""), fields.get("name", "")))
             carts |= {(item["id"], int(item["quantity"])) for item in episode.items}
         count, distinct = session.exec(

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from modori.api.edge import ApiConfig
 from modori.api.restore import make_router
 from modori.capture import queries as capture
-from modori.capture.actions import form_field, mark_episode_ordered
+from modori.capture.episodes import form_field, mark_episode_ordered
 from modori.channels.model import LinkKind
 from modori.kernel import clock
 from modori.people import actions as people

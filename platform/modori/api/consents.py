@@ -11,7 +11,7 @@ from modori.api.auth import SecretKeySite
 from modori.api.bodies import Said, body_of, shape
 from modori.api.described import ConsentTaken, ErasureTaken, StopTaken, answers
 from modori.api.idempotency import IdempotencyKey, Reply, answer_once
-from modori.capture import actions as capture
+from modori.capture import episodes
 from modori.capture.pages import scrub_page_url
 from modori.capture.wire import At
 from modori.kernel import clock
@@ -187,7 +187,7 @@ def post_erasure(
     def record() -> Reply:
         point = people_queries.find_contact_point(session, tenant_id=site.tenant_id, kind=value.kind, value_index=index)
         if point is not None:
-            capture.forget_contacts(session, tenant_id=site.tenant_id, contact_point_ids=[point.contact_point_id])
+            episodes.forget_contacts(session, tenant_id=site.tenant_id, contact_point_ids=[point.contact_point_id])
         erasure = people.erase_contact(
             session,
             tenant_id=site.tenant_id,

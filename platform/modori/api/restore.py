@@ -16,7 +16,7 @@ from modori.api.described import OTHERWISE, refusal
 from modori.api.edge import ApiConfig, ProxyTrust
 from modori.api.problems import ProblemRoute
 from modori.api.rates import Rates
-from modori.capture.actions import form_fields
+from modori.capture.episodes import form_fields
 from modori.capture.queries import get_episode
 from modori.capture.returning import returned
 from modori.channels import actions as channels

@@ -1,38 +1,35 @@
-"""What capture does with events: take a batch in, attach contact points, mark orders, forget."""
+"""What capture does with events: take a batch in, fold it into episodes, attach contact points."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
 from sqlmodel import Session
 
-from modori.capture import contacts, queries, rules
+from modori.capture import contacts, episodes, queries, rules
 from modori.capture.bodies import event_body
 from modori.capture.context import SiteContext
 from modori.capture.forgetting.actions import Choice
 from modori.capture.forgetting.queries import find_permission
 from modori.capture.forgetting.rules import Permission
-from modori.capture.model import Episode, EpisodeState
+from modori.capture.model import Episode
 from modori.capture.reading import CAPTURE_REFUSED, Refusal
 from modori.capture.rules import (
     CaptureSeen,
     CartSeen,
     ConsentSeen,
-    Draft,
     FormSeen,
     IdentifySeen,
     OrderSeen,
     PageSeen,
     ReadEvent,
 )
-from modori.kernel.ids import TenantId, new_id
+from modori.kernel.ids import new_id
 from modori.people import actions as people
 from modori.people.model import Channel, EvidenceSource
-from modori.storage import crypto
 
 NEVER_REFUSED: Final = (OrderSeen, ConsentSeen, CaptureSeen)
 """What is heard even of a visitor who refused capture: it only stops, or is evidence (RULES 15, G11)."""
@@ -160,7 +157,7 @@ class _Folding:
             session, tenant_id=site.tenant_id, site_id=site.site_id, visitor=visitor
         )
         self._ordered_at = ordered_at
-        self._draft = _draft_of(self._episode) if self._episode is not None else None
+        self._draft = episodes.draft_of(self._episode) if self._episode is not None else None
         self._typed: list[contacts.Typed] = []
         self._name: str | None = None
         self._member_id: str | None = None
@@ -212,7 +209,7 @@ class _Folding:
         episode, draft = self._episode, self._draft
         if episode is None or draft is None:
             return
-        _apply(self._session, episode, draft)
+        episodes.apply_draft(self._session, episode, draft)
         if self._is_renewed and episode.settled_reason != LEAD_MADE:
             episode.settled_reason = None
         result = contacts.attach_typed(
@@ -224,10 +221,10 @@ class _Folding:
             now=self._received_at,
         )
         if result.ordered_at is not None:
-            _mark(episode, at=result.ordered_at)
+            episodes.mark_ordered(episode, at=result.ordered_at)
             self._taken.ordered_episode_ids.append(episode.episode_id)
         has_person = episode.person_id is not None
-        episode.due_at = _next_look(episode, has_contact=has_person, site=self._site)
+        episode.due_at = episodes.next_look(episode, has_contact=has_person, site=self._site)
         queries.save(self._session, episode)
         contacts.name_person(
             self._session, site=self._site, episode=episode, name=self._name, member_id=self._member_id
@@ -277,7 +274,7 @@ class _Folding:
         )
         if self._episode is None:  # another request opened it and an order ended it while we waited for its lock
             return False
-        self._draft = _draft_of(self._episode)
+        self._draft = episodes.draft_of(self._episode)
         return True
 
     def _order(self, event: ReadEvent, order: OrderSeen) -> UUID | None:
@@ -290,7 +287,7 @@ class _Folding:
             self._draft = rules.fold(self._draft, event)
         self.close()
         if episode is not None:
-            _mark(episode, at=event.at)
+            episodes.mark_ordered(episode, at=event.at)
             queries.save(self._session, episode)
         self._ordered_at = max(event.at, self._ordered_at or event.at)
         cart_id = episode.cart_id if episode is not None else None
@@ -326,106 +323,6 @@ class _Folding:
         )
 
 
-def mark_episode_ordered(session: Session, *, tenant_id: TenantId, episode_id: UUID, at: datetime) -> None:
-    """Mark an episode as bought, by whatever source (G11): nothing is abandoned or sent for it any more."""
-    episode = queries.lock_episode(session, tenant_id=tenant_id, episode_id=episode_id)
-    _mark(episode, at=at)
-    queries.save(session, episode)
-
-
-def mark_visitor_ordered(
-    session: Session, *, tenant_id: TenantId, site_id: UUID, visitor: str, at: datetime, now: datetime
-) -> None:
-    """Mark a browser as having ordered, known or not: its late events open no new episode."""
-    queries.mark_visitor_ordered(session, tenant_id=tenant_id, site_id=site_id, visitor=visitor, at=at, now=now)
-
-
-def forget_contacts(session: Session, *, tenant_id: TenantId, contact_point_ids: Sequence[UUID]) -> int:
-    """Erase what was typed in every episode that holds one of these contact points (RULES 18). Returns how many.
-
-    Call it before anything locks the contact points: episodes come first, by id (G2).
-    """
-    count, last = 0, None
-    while episode_ids := queries.list_episodes_of_contacts(
-        session, tenant_id=tenant_id, contact_point_ids=contact_point_ids, after=last
-    ):
-        for episode_id in episode_ids:
-            episode = queries.lock_episode(session, tenant_id=tenant_id, episode_id=episode_id)
-            episode.form_fields = None
-            queries.save(session, episode)
-        count, last = count + len(episode_ids), episode_ids[-1]
-    return count
-
-
-def form_fields(session: Session, *, tenant_id: TenantId, episode: Episode) -> dict[str, str]:
-    """Decrypt what was typed in an episode's form, by autocomplete token."""
-    if episode.form_fields is None:
-        return {}
-    opened: dict[str, str] = json.loads(
-        crypto.unseal(session, tenant_id, form_field(episode.episode_id), episode.form_fields)
-    )
-    return opened
-
-
-def episode_facts(episode: Episode, *, has_contact: bool) -> rules.EpisodeFacts:
-    """Collect what the verdict over an episode looks at."""
-    return rules.EpisodeFacts(
-        ordered_at=episode.ordered_at,
-        last_activity_at=episode.last_activity_at,
-        is_expired=episode.state in (EpisodeState.EXPIRED, EpisodeState.REFUSED),
-        is_settled=episode.settled_reason is not None,
-        has_substance=bool(episode.items) or episode.form is not None or has_contact,
-    )
-
-
-def _draft_of(episode: Episode) -> Draft:
-    """Read what events fold into. Typed fields start empty: what a batch adds is merged when it is written."""
-    return Draft(
-        started_at=episode.started_at,
-        last_activity_at=episode.last_activity_at,
-        cart_id=episode.cart_id,
-        currency=episode.currency,
-        cart_minor=episode.cart_minor,
-        items=episode.items,
-        cart_url=episode.cart_url,
-        cart_at=episode.cart_at,
-        form=episode.form,
-        form_progress=episode.form_progress,
-        last_field=episode.last_field,
-        submitted_at=episode.submitted_at,
-        form_at=episode.form_at,
-    )
-
-
-def _apply(session: Session, episode: Episode, draft: Draft) -> None:
-    if draft.cart_at != episode.cart_at:
-        episode.items = [dict(item) for item in draft.items]
-    episode.cart_id, episode.currency, episode.cart_minor = draft.cart_id, draft.currency, draft.cart_minor
-    episode.cart_url, episode.cart_at = draft.cart_url, draft.cart_at
-    episode.form, episode.form_progress, episode.form_at = draft.form, draft.form_progress, draft.form_at
-    episode.last_field, episode.submitted_at = draft.last_field, draft.submitted_at
-    episode.started_at, episode.last_activity_at = draft.started_at, draft.last_activity_at
-    if draft.form_fields:
-        tenant_id = TenantId(episode.tenant_id)
-        merged = {**form_fields(session, tenant_id=tenant_id, episode=episode), **draft.form_fields}
-        written = json.dumps(merged, ensure_ascii=False, sort_keys=True)
-        episode.form_fields = crypto.seal(session, tenant_id, form_field(episode.episode_id), written)
-
-
-def _mark(episode: Episode, *, at: datetime) -> None:
-    episode.state = EpisodeState.ORDERED
-    episode.ordered_at = at if episode.ordered_at is None else min(at, episode.ordered_at)
-    episode.due_at = None
-
-
-def _next_look(episode: Episode, *, has_contact: bool, site: SiteContext) -> datetime | None:
-    return rules.next_look(
-        episode_facts(episode, has_contact=has_contact),
-        idle_after=timedelta(seconds=site.abandon_after_s),
-        expires_after=timedelta(seconds=site.episode_expires_after_s),
-    )
-
-
 def event_row(event: ReadEvent, site: SiteContext, received_at: datetime, episode_id: UUID | None) -> dict[str, Any]:
     """Write an event as the queries that insert them want it: ids and instants as they are, to be written by orjson."""
     return {
@@ -450,7 +347,3 @@ def full_name(fields: Mapping[str, str]) -> str | None:
         return fields["name"]
     parts = [fields[part] for part in ("family-name", "given-name") if fields.get(part)]
     return " ".join(parts) or None
-
-
-def form_field(episode_id: UUID) -> crypto.Field:
-    return crypto.Field("episode", "form_fields", str(episode_id))

@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from modori.background import live
 from modori.capture import actions as capture
+from modori.capture import episodes
 from modori.capture import queries as capture_queries
 from modori.capture.contacts import SIGNED
 from modori.capture.forgetting import queries as forgetting
@@ -55,7 +56,7 @@ def settle_episode(session: Session, *, tenant_id: TenantId, episode_id: Episode
     episode = capture_queries.lock_episode(session, tenant_id=tenant_id, episode_id=episode_id)
     site = tenants.get_site(session, tenant_id=tenant_id, site_id=SiteId(episode.site_id))
     idle_after, expires_after = _thresholds(site)
-    facts = capture.episode_facts(episode, has_contact=episode.person_id is not None)
+    facts = episodes.episode_facts(episode, has_contact=episode.person_id is not None)
     verdict = judge_episode(facts, idle_after=idle_after, expires_after=expires_after, now=now)
     match verdict:
         case Verdict.ORDERED:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from modori.capture import actions as capture
+from modori.capture import episodes
 from modori.capture import queries as capture_queries
 from modori.kernel.errors import BadAmount
 from modori.kernel.ids import LeadId, OrderId, SiteId, TenantId, new_id
@@ -272,7 +272,7 @@ def _lock_everything(
     queries.lock_leads(session, tenant_id=tenant_id, lead_ids=[lead.lead_id for lead in leads])
     people.mark_all_ordered(session, tenant_id=tenant_id, values=values, known_ids=points, at=at, now=now)
     if keys.visitor is not None:
-        capture.mark_visitor_ordered(
+        episodes.mark_visitor_ordered(
             session, tenant_id=tenant_id, site_id=keys.site_id, visitor=keys.visitor, at=at, now=now
         )
     return _Found(matches, [lead.lead_id for lead in leads])
@@ -283,7 +283,7 @@ def _stop(
 ) -> int:
     """Mark the matched episodes, end their people's leads, and write down what was matched and by whose word."""
     for match in found.matches:
-        capture.mark_episode_ordered(session, tenant_id=tenant_id, episode_id=match.episode_id, at=order.placed_at)
+        episodes.mark_episode_ordered(session, tenant_id=tenant_id, episode_id=match.episode_id, at=order.placed_at)
     ended = 0
     for lead_id in found.leads:
         ended += outreach.end_lead(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from modori.capture import actions as capture
+from modori.capture import episodes
 from modori.kernel.ids import LeadId, TenantId
 from modori.outreach import queries
 from modori.people import actions as people
@@ -28,7 +28,7 @@ def erase_person(
     points = queries.list_points_of_person(session, tenant_id=tenant_id, lead_id=lead_id)
     living = [point for point in points if point.erased_at is None]
     ids = [point.contact_point_id for point in living]
-    capture.forget_contacts(session, tenant_id=tenant_id, contact_point_ids=ids)
+    episodes.forget_contacts(session, tenant_id=tenant_id, contact_point_ids=ids)
     for point in living:
         people.erase_contact(
             session,

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from psycopg.errors import ForeignKeyViolation, UniqueViolation
 
-from modori.capture.actions import event_row, form_field
+from modori.capture.actions import event_row
 from modori.capture.batch import queries
 from modori.capture.batch.meeting import KnownPoint, Meeting, PointKey, meet, wanted_points
 from modori.capture.batch.visits import (
@@ -24,6 +24,7 @@ from modori.capture.batch.visits import (
     visitor_of,
 )
 from modori.capture.context import SiteContext
+from modori.capture.episodes import form_field
 from modori.capture.queries import Attached
 from modori.people.batch import queries as people
 from modori.people.model import ContactKind
