@@ -1,11 +1,13 @@
-"""The browser SDK's scripts: the newest at `/sdk/v1/`, and each version for ever at `/sdk/<version>/`."""
+"""The browser SDK's scripts: the newest at `/sdk/v1/`, each version at `/sdk/<version>/` (decision 0020)."""
 
+import hashlib
 import json
 import re
+from base64 import b64encode
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
 from modori.console.config import SdkRelease
@@ -54,12 +56,15 @@ def make_router() -> APIRouter:
         return JSONResponse(told, headers={"Cache-Control": _A_WHILE, "Access-Control-Allow-Origin": "*"})
 
     @router.get("/sdk/{version}/{name}.js")
-    def show_script(version: str, name: str) -> Response:
+    def show_script(version: str, name: str, request: Request) -> Response:
         release = sdk_integrity()
-        path = find_script(resources.sdk(), version=version, name=name, built=release.version if release else None)
-        if path is None:
+        built = release.version if release else None
+        path = find_script(resources.sdk(), version=version, name=name, built=built)
+        asked = request.url.query
+        if path is None or (asked and asked != _digest(path)):
             raise NotFound()
-        kept = _A_WHILE if version == EVERGREEN else _FOR_EVER
+        # A version may be built anew until the next; a digest in the address, and an earlier release, stay the same.
+        kept = _FOR_EVER if asked or version not in (EVERGREEN, built) else _A_WHILE
         return FileResponse(
             path,
             media_type="text/javascript; charset=utf-8",
@@ -67,3 +72,8 @@ def make_router() -> APIRouter:
         )
 
     return router
+
+
+def _digest(path: Path) -> str:
+    """Spell a script's digest as a core names its parts."""
+    return "sha256-" + b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()
