@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from modori.background import work
 from modori.calls.model import Disposition
+from modori.capture import episodes
 from modori.capture.forgetting import actions as forgetting
 from modori.kernel.ids import LeadId, TenantId
 from modori.outreach import actions
@@ -49,6 +50,24 @@ def end_erased_leads_now(tenant_id: str, work_id: str) -> None:
             session,
             tenant_id=TenantId(UUID(tenant_id)),
             contact_point_id=UUID(payload["contact_point_id"]),
+            now=now,
+        )
+
+    work.run(tenant_id, work_id, do)
+
+
+def forget_erased_events_now(tenant_id: str, work_id: str) -> None:
+    """Blot out a round of events of an erased contact point, and what was being typed when it was erased."""
+
+    def do(session: Session, payload: dict[str, Any], now: datetime) -> None:
+        tenant, point = TenantId(UUID(tenant_id)), UUID(payload["contact_point_id"])
+        episodes.forget_contacts(session, tenant_id=tenant, contact_point_ids=[point])
+        forgetting.erase_events(
+            session,
+            tenant_id=tenant,
+            contact_point_id=point,
+            erasure=payload.get("erasure", str(point)),  # one promised before there were rounds
+            round_number=payload.get("round", 1),
             now=now,
         )
 

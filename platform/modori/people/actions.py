@@ -220,14 +220,6 @@ def erase_contact(
         session.add(point)
         session.flush()
         _forget_person(session, tenant_id=tenant_id, person_id=point.person_id, now=now)
-        outbox.promise(
-            session,
-            "contact.erased",
-            key=f"erased:{point.contact_point_id}",
-            at=now,
-            tenant_id=tenant_id,
-            contact_point_id=str(point.contact_point_id),
-        )
     erasure = Erasure(
         tenant_id=tenant_id,
         erasure_id=new_id(),
@@ -237,6 +229,17 @@ def erase_contact(
         erased_at=now,
     )
     queries.insert_erasure(session, erasure)
+    if point is not None:  # erased before, it may have been typed again since
+        outbox.promise(
+            session,
+            "contact.erased",
+            key=f"erased:{erasure.erasure_id}:1",
+            at=now,
+            tenant_id=tenant_id,
+            contact_point_id=str(point.contact_point_id),
+            erasure=str(erasure.erasure_id),
+            round=1,
+        )
     return erasure
 
 

@@ -164,6 +164,33 @@ def forget_events(
     return deleted
 
 
+def erase_events(
+    session: Session, *, tenant_id: TenantId, contact_point_id: UUID, erasure: str, round_number: int, now: datetime
+) -> int:
+    """Blot out one round of an erased contact's events, and promise the next where more is left. Returns how many.
+
+    Once more in any case, for what was just being written when the contact was erased: the second round comes when
+    that has ended.
+    erasure  tells one erasure's rounds from another's: a value that was typed again may be erased again
+    """
+    blotted = queries.blot_out_events(
+        session, tenant_id=tenant_id, contact_point_id=contact_point_id, limit=EVENTS_A_ROUND
+    )
+    if round_number == 1 or blotted == EVENTS_A_ROUND:
+        outbox.promise(
+            session,
+            "contact.erased",
+            key=f"erased:{erasure}:{round_number + 1}",
+            at=now,
+            due_at=now + LOOK_AGAIN_AFTER if round_number == 1 else None,
+            tenant_id=tenant_id,
+            contact_point_id=str(contact_point_id),
+            erasure=erasure,
+            round=round_number + 1,
+        )
+    return blotted
+
+
 def promise_forgetting(
     session: Session,
     *,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
@@ -10,6 +11,9 @@ from sqlmodel import Session, col, select
 from modori.capture.forgetting.rules import Permission
 from modori.capture.model import CaptureChoice, Episode
 from modori.kernel.ids import TenantId
+
+PERSONAL_MEMBERS: Final = ("fields", "email", "tel", "line", "name", "member_index", "proof")
+"""Of an event's body (`capture.bodies`): masks, and indexes by which somebody could be found again."""
 
 
 def insert_choice(session: Session, choice: CaptureChoice) -> None:
@@ -130,3 +134,30 @@ def delete_events(
         {"tenant_id": tenant_id, "site_id": site_id, "visitor": visitor, "until": until, "limit": limit},
     )
     return int(gone.rowcount)
+
+
+def blot_out_events(session: Session, *, tenant_id: TenantId, contact_point_id: UUID, limit: int) -> int:
+    """Blot out, in events of episodes that hold a contact point or are its person's, what might say who it is.
+
+    What was done, and when, stays. Partition by partition, along the index of an episode's events. Returns how many.
+    """
+    blotted = session.connection().execute(
+        text(
+            "with whose as (select a.episode_id from episode_contact a where a.tenant_id = :tenant_id"
+            "  and a.contact_point_id = :contact_point_id union select e.episode_id from contact_point c"
+            "  join episode e on e.tenant_id = c.tenant_id and e.person_id = c.person_id"
+            "  where c.tenant_id = :tenant_id and c.contact_point_id = :contact_point_id"
+            "), chosen as materialized (select v.received_at, v.event_id from whose w"
+            "  join event v on v.tenant_id = :tenant_id and v.episode_id = w.episode_id"
+            "  where v.page_url is not null or v.page_title is not null or v.body ?| :personal limit :limit)"
+            " update event v set page_url = null, page_title = null, body = v.body - :personal from chosen c"
+            " where v.tenant_id = :tenant_id and v.received_at = c.received_at and v.event_id = c.event_id"
+        ),
+        {
+            "tenant_id": tenant_id,
+            "contact_point_id": contact_point_id,
+            "personal": list(PERSONAL_MEMBERS),
+            "limit": limit,
+        },
+    )
+    return int(blotted.rowcount)
