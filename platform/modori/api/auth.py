@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Security
+from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from modori.api.keys import site_keys
+from modori.api.strangers import Guest, Presented, guest_of
 from modori.capture.context import SiteContext
 from modori.kernel.errors import Unauthorised
 
@@ -19,15 +20,22 @@ class UnknownKey(Unauthorised):
     title = "The key is unknown or has been revoked"
 
 
-def site_of_secret_key(
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-) -> SiteContext:
-    """Return the site of the secret key in the request. raises UnknownKey, also for a publishable key"""
+async def _guest(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+) -> Guest:
+    """Admit whoever presents a secret key, before a thread or the database hears of it. raises UnknownKey, Limited"""
     if credentials is None or not credentials.credentials.startswith("sk_"):
         raise UnknownKey("Send Authorization: Bearer sk_… with a secret key of the site.")
-    site = site_keys.find(credentials.credentials)
+    return guest_of(request, Presented.KEY, credentials.credentials)
+
+
+def site_of_secret_key(guest: Annotated[Guest, Depends(_guest)]) -> SiteContext:
+    """Return the site of the secret key in the request. raises UnknownKey, also for a publishable key; Limited"""
+    site = site_keys.find(guest.presented)
     if site is None:
+        guest.is_unknown()
         raise UnknownKey()
+    guest.is_known()
     return site
 
 

@@ -1,13 +1,14 @@
 """`GET /v1/sites/{pk}/config`: what the SDK must know before it reads anything."""
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from modori.api.described import OTHERWISE, refusal
 from modori.api.keys import site_keys
 from modori.api.problems import ProblemRoute
+from modori.api.strangers import Guest, Presented, guest_of
 from modori.capture.sightings.counts import POLICY_ASKED, counts
 from modori.kernel import clock
 from modori.kernel.errors import NotFound
@@ -38,18 +39,30 @@ def heartbeat_s(abandon_after_s: int) -> int:
     return max(1, min(LONGEST_HEARTBEAT_S, abandon_after_s // 3))
 
 
+async def _guest(publishable_key: str, request: Request) -> Guest:
+    return guest_of(request, Presented.KEY, publishable_key)
+
+
 def make_router() -> APIRouter:
     router = APIRouter(route_class=ProblemRoute, tags=["sites"])
 
     @router.get(
         "/v1/sites/{publishable_key}/config",
         summary="What the SDK must know of a site",
-        responses={404: refusal("The key is unknown or has been revoked.")} | OTHERWISE,
+        responses={
+            404: refusal("The key is unknown or has been revoked."),
+            429: refusal("Too many unknown keys from this network; Retry-After says when."),
+        }
+        | OTHERWISE,
     )
-    def show_site_config(publishable_key: str, response: Response) -> SiteConfig:
+    def show_site_config(
+        publishable_key: str, response: Response, guest: Annotated[Guest, Depends(_guest)]
+    ) -> SiteConfig:
         site = site_keys.find(publishable_key)
         if site is None or site.is_secret:
+            guest.is_unknown()
             raise UnknownSite()
+        guest.is_known()
         counts.note(site.tenant_id, site.site_id, POLICY_ASKED, now=clock.now())
         counts.write_if_due()
         response.headers["Cache-Control"] = f"public, max-age={MAX_AGE_S}"

@@ -44,10 +44,13 @@ class SiteKeys:
     asks which have changed, so that no request waits.
     """
 
-    def __init__(self, *, kept_s: float = KEPT_S, tick: Callable[[], float] = monotonic) -> None:
-        self._kept_s, self._tick = kept_s, tick
+    def __init__(
+        self, *, kept_s: float = KEPT_S, most_kept: int = MOST_KEPT, tick: Callable[[], float] = monotonic
+    ) -> None:
+        self._kept_s, self._most_kept, self._tick = kept_s, most_kept, tick
         self._lock = Lock()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._unknown: OrderedDict[str, _Kept] = OrderedDict()
         self._used: set[str] = set()
         self._refreshed_at = tick()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="site-keys")
@@ -57,7 +60,7 @@ class SiteKeys:
         named = _named(key)
         if named is None:
             return True, None
-        kept, now = self._kept.get(named), self._tick()
+        kept, now = self._kept.get(named) or self._unknown.get(named), self._tick()
         if kept is None or kept.until <= now:
             return False, None
         if kept.site is not None:
@@ -79,10 +82,12 @@ class SiteKeys:
         until = self._tick() + self._kept_s
         site, version = _look_up(hashlib.sha256(key.encode()).digest(), is_secret=key.startswith("sk_"))
         with self._lock:
-            self._kept[named] = _Kept(until, site, version)
-            self._kept.move_to_end(named)
-            while len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
+            self._kept.pop(named, None)
+            self._unknown.pop(named, None)
+            kept = self._unknown if site is None else self._kept  # guesses push no live site out
+            kept[named] = _Kept(until, site, version)
+            while len(kept) > self._most_kept:
+                kept.popitem(last=False)
         return site
 
     def refresh(self) -> None:

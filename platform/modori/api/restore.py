@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from modori.api.admission import network_of
 from modori.api.bodies import MalformedBody
 from modori.api.described import OTHERWISE, refusal
 from modori.api.edge import ApiConfig, ProxyTrust
@@ -92,10 +93,10 @@ def make_router(config: ApiConfig) -> APIRouter:
     router = APIRouter(route_class=RestoreRoute, tags=["restore"])
     proxies, rates = ProxyTrust(config.trusted_proxies), Rates()
 
-    def limit(request: Request) -> None:
+    async def limit(request: Request) -> None:
         peer = request.client.host if request.client else ""
         caller = proxies.client_ip(peer, request.headers.get("x-forwarded-for"))
-        wait_s = rates.take(caller, 1, per_s=PER_S, burst=BURST)
+        wait_s = rates.take(network_of(caller), 1, per_s=PER_S, burst=BURST)
         if wait_s:
             raise Limited(retry_after_s=wait_s)
 

@@ -16,7 +16,9 @@ import modori
 from modori.api import problems
 from modori.api.edge import ApiConfig
 from modori.api.ingest import IngestApp
+from modori.api.rates import Rates
 from modori.api.routes import make_router as make_api_router
+from modori.api.strangers import Strangers
 from modori.console.config import ConsoleConfig
 from modori.console.routes import make_router as make_console_router
 from modori.entrypoints import health, metrics, resources, runtime, sdk, wiring
@@ -39,6 +41,8 @@ def make_app(settings: Settings) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
     )
+    rates = Rates()
+    app.state.strangers = Strangers(rates)
     config = ApiConfig(
         public_url=settings.public_url,
         twilio_auth_tokens=wiring.twilio_auth_tokens(settings),
@@ -65,9 +69,8 @@ def make_app(settings: Settings) -> ASGIApp:
     app.add_exception_handler(HTTPException, _plain_refusal)
     app.add_exception_handler(Exception, answer_failure)
     metrics.register_waiting()
-    return Front(
-        app, ingest=IngestApp(config), public_url=settings.public_url, trusted_proxies=settings.trusted_proxies
-    )
+    ingest = IngestApp(config, rates=rates)
+    return Front(app, ingest=ingest, public_url=settings.public_url, trusted_proxies=settings.trusted_proxies)
 
 
 def _add_own_routes(app: FastAPI, settings: Settings) -> None:

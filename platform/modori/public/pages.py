@@ -40,10 +40,10 @@ def missing_page(*, lang: str | None, accepted: str | None) -> HTMLResponse:
     return _page("missing", "missing_title", lang, first_language(accepted), status=404)
 
 
-def busy_page(*, lang: str | None, accepted: str | None) -> HTMLResponse:
+def busy_page(*, lang: str | None, accepted: str | None, status: int = 503, retry_after_s: int = 5) -> HTMLResponse:
     """Say that nothing was done. A mail server that sent a one-click tries again later."""
-    page = _page("busy", "busy_title", lang, first_language(accepted), status=503)
-    page.headers["Retry-After"] = "5"
+    page = _page("busy", "busy_title", lang, first_language(accepted), status=status)
+    page.headers["Retry-After"] = str(retry_after_s)
     return page
 
 

@@ -13,11 +13,12 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from modori.api.strangers import Guest, Presented, guest_of
 from modori.channels import actions
-from modori.channels.links import with_token
+from modori.channels.links import is_token, with_token
 from modori.channels.wire import LinkRef, Visit
 from modori.kernel import clock
-from modori.kernel.errors import NotFound, Unavailable
+from modori.kernel.errors import Limited, NotFound, Unavailable
 from modori.public.pages import HEADERS, busy_page, missing_page, opt_out_page, stopped_page
 from modori.storage.db import agency_transaction, tenant_transaction
 
@@ -43,6 +44,8 @@ class PublicRoute(APIRoute):
                 return await inner(request)
             except NotFound:
                 return missing_page(lang=lang, accepted=accepted)
+            except Limited as error:
+                return busy_page(lang=lang, accepted=accepted, status=429, retry_after_s=error.retry_after_s)
             except (OperationalError, PoolTimeout, Unavailable):
                 return busy_page(lang=lang, accepted=accepted)
 
@@ -67,9 +70,19 @@ def make_router() -> APIRouter:
     return router
 
 
-def open_restore_link(token: str, request: Request) -> Response:
+async def _guest(token: str, request: Request) -> Guest:
+    """Admit whoever presents a token, before a thread or the database hears of it. raises NotFound, Limited"""
+    if not is_token(token):
+        raise NotFound()
+    return guest_of(request, Presented.LINK, token)
+
+
+Opener = Annotated[Guest, Depends(_guest)]
+
+
+def open_restore_link(token: str, request: Request, guest: Opener) -> Response:
     """Send the person back to the cart, and count the click unless the request only looks."""
-    link = _resolve(token)
+    link = _resolve(guest)
     visit = None if request.method == "HEAD" else _visit(request)
     with tenant_transaction(link.tenant_id) as session:
         found = actions.open_restore_link(
@@ -81,9 +94,9 @@ def open_restore_link(token: str, request: Request) -> Response:
     return RedirectResponse(url, status_code=302, headers=HEADERS)
 
 
-def ask_to_stop(token: str, lang: Lang = None) -> Response:
+def ask_to_stop(guest: Opener, lang: Lang = None) -> Response:
     """Say who sends, and offer one button."""
-    link = _resolve(token)
+    link = _resolve(guest)
     with tenant_transaction(link.tenant_id) as session:
         page = actions.show_opt_out(session, tenant_id=link.tenant_id, link_id=link.link_id)
     if page is None:
@@ -91,9 +104,9 @@ def ask_to_stop(token: str, lang: Lang = None) -> Response:
     return opt_out_page(page, lang=lang)
 
 
-def stop(token: str, one_click: Annotated[bool, Depends(_is_one_click)], lang: Lang = None) -> Response:
+def stop(guest: Opener, one_click: Annotated[bool, Depends(_is_one_click)], lang: Lang = None) -> Response:
     """Stop at once, without cookie, session or token of a form (RULES 28). A second time changes nothing."""
-    link = _resolve(token)
+    link = _resolve(guest)
     with tenant_transaction(link.tenant_id) as session:
         actions.opt_out(
             session, tenant_id=link.tenant_id, link_id=link.link_id, is_one_click=one_click, now=clock.now()
@@ -104,12 +117,14 @@ def stop(token: str, one_click: Annotated[bool, Depends(_is_one_click)], lang: L
     return stopped_page(page, lang=lang)
 
 
-def _resolve(token: str) -> LinkRef:
-    """Find whose link it is, before any client's rows can be seen. raises NotFound"""
+def _resolve(guest: Guest) -> LinkRef:
+    """Find whose link it is, before any client's rows can be seen. raises NotFound; Limited"""
     with agency_transaction() as session:
-        link = actions.resolve_link(session, token=token)
+        link = actions.resolve_link(session, token=guest.presented)
     if link is None:
+        guest.is_unknown()
         raise NotFound()
+    guest.is_known()
     return link
 
 
