@@ -1,7 +1,7 @@
 """From an order to a line on a statement, on real PostgreSQL: attribution, approval, ledger, closing (G9–G11)."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -25,7 +25,10 @@ from modori.outcomes.model import OrderSource, Result, ResultState
 from modori.sending.ports import Unknown
 from modori.storage.db import tenant_transaction
 from modori.storage.roles import DatabaseUrls
-from modori.tenants.model import Role
+from modori.tenants.actions import change_site
+from modori.tenants.model import CaptureMode, Role
+from modori.tenants.queries import list_notice_versions
+from modori.tenants.wire import SiteChange
 from tests.leadworld import LeadWorld, make_lead
 from tests.orderworld import (
     DAY,
@@ -138,6 +141,32 @@ def test_g9_a_click_makes_a_result_with_its_whole_proof(world: World) -> None:
     assert (proof["contract"]["number"], proof["contract"]["fee_bp"]) == (contract.number, 1500)
     assert lead.value not in str(proof)  # nothing personal in what stays for seven years
     assert attribution_of(world.acme, order) == "result"
+
+
+def test_g9_the_proof_names_the_notice_that_was_in_force_when_the_try_began(world: World) -> None:
+    """A text that is published between the cart and the order was not what the person saw."""
+    make_contract(world.acme)
+    lead = clicked_lead(world.acme)
+    with tenant_transaction(world.acme.tenant_id) as session:
+        [shown] = list_notice_versions(session, tenant_id=world.acme.tenant_id, site_id=world.acme.site_id)
+        change_site(
+            session,
+            tenant_id=world.acme.tenant_id,
+            site_id=world.acme.site_id,
+            change=SiteChange(notice_text="あとから公開した文", capture_mode=CaptureMode.AFTER_CONSENT),
+            now=ORDERED_AT - HOUR / 2,
+        )
+    result = result_of(world.acme, place(world.acme, now=ORDERED_AT, email=lead.value))
+    assert result is not None
+    assert shown.text_hash is not None
+    assert result.proof["notice"] == {
+        "site_id": str(world.acme.site_id),
+        "version_id": str(shown.notice_version_id),
+        "capture_mode": "notice",
+        "text_sha256": shown.text_hash.hex(),
+        "in_force_from_at": shown.from_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "recorded_at": shown.recorded_at.astimezone(UTC).isoformat(timespec="microseconds"),
+    }
 
 
 def test_attribution_asked_again_changes_nothing(world: World) -> None:

@@ -1,7 +1,8 @@
 """Clients, sites, keys, users and roles are made, changed and taken away."""
 
+import hashlib
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -45,7 +46,32 @@ def test_rules15_capture_wants_a_notice(world: World, mode: CaptureMode) -> None
     acme = world.acme
     change = SiteChange(capture_mode=mode, notice_text=None)
     with db.tenant_transaction(acme.tenant_id) as session, pytest.raises(BadInput):
-        actions.change_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id, change=change)
+        actions.change_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id, change=change, now=world.now)
+
+
+def test_each_notice_of_a_site_is_kept_with_its_beginning(world: World) -> None:
+    acme = world.acme
+
+    def change(at: datetime, **said: Any) -> None:
+        with db.tenant_transaction(acme.tenant_id) as session:
+            wanted = SiteChange.model_validate(said)
+            actions.change_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id, change=wanted, now=at)
+
+    hour = timedelta(hours=1)
+    change(world.now + hour, notice_text="second")
+    change(world.now + 2 * hour, name="another name", notice_text="second")
+    change(world.now + 3 * hour, capture_mode="after-consent")
+    with db.tenant_transaction(acme.tenant_id) as session:
+        kept = queries.list_notice_versions(session, tenant_id=acme.tenant_id, site_id=acme.site_id)
+    assert [(one.from_at - world.now, one.capture_mode.value) for one in kept] == [
+        (3 * hour, "after-consent"),
+        (hour, "notice"),
+        (timedelta(0), "notice"),
+    ]
+    assert [one.text for one in kept][:2] == ["second", "second"]
+    assert kept[0].text_hash == hashlib.sha256(b"second").digest()
+    with db.tenant_transaction(world.stranger.tenant_id) as session:
+        assert queries.list_notice_versions(session, tenant_id=acme.tenant_id, site_id=acme.site_id) == []
 
 
 def test_a_change_leaves_alone_what_it_does_not_name(world: World) -> None:
@@ -54,7 +80,11 @@ def test_a_change_leaves_alone_what_it_does_not_name(world: World) -> None:
         before = queries.get_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id).model_dump()
     with db.tenant_transaction(acme.tenant_id) as session:
         actions.change_site(
-            session, tenant_id=acme.tenant_id, site_id=acme.site_id, change=SiteChange(abandon_after_s=600)
+            session,
+            tenant_id=acme.tenant_id,
+            site_id=acme.site_id,
+            change=SiteChange(abandon_after_s=600),
+            now=world.now,
         )
     with db.tenant_transaction(acme.tenant_id) as session:
         after = queries.get_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id).model_dump()
@@ -237,7 +267,9 @@ def test_rules31_a_site_may_tighten_and_not_loosen(world: World, limits: Callabl
     def change(**figures: int) -> dict[str, Any]:
         with db.tenant_transaction(acme.tenant_id) as session:
             wanted = SiteChange.model_validate(figures)
-            return actions.change_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id, change=wanted)
+            return actions.change_site(
+                session, tenant_id=acme.tenant_id, site_id=acme.site_id, change=wanted, now=world.now
+            )
 
     assert change(message_gap_s=86_400, dials_per_day=1) == {
         "fields": ["dials_per_day", "message_gap_s"],

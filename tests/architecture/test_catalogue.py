@@ -125,7 +125,9 @@ def test_g13_the_scan_role_sees_no_personal_column(catalogue: psycopg.Connection
     assert {"tenant_id", "due_at", "state"} <= seen
 
 
-@pytest.mark.parametrize("table", ["stop", "erasure", "audit_entry", "receipt", "delivery_report", "ledger_entry"])
+@pytest.mark.parametrize(
+    "table", ["stop", "erasure", "audit_entry", "receipt", "delivery_report", "ledger_entry", "notice_version"]
+)
 def test_what_is_evidence_never_changes(catalogue: psycopg.Connection[tuple[object, ...]], table: str) -> None:
     """Neither the app, by its grants, nor the owner, by the trigger."""
     may = _column(

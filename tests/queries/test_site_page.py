@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from modori.capture.sightings.counts import POLICY_ASKED, Counts
-from modori.capture.sightings.scans import forget_old_sightings
+from modori.capture.sightings.scans import forget_old_sightings, note_what_sites_send
 from modori.kernel import clock
 from modori.kernel.ids import SiteId, new_id
 from modori.leads.actions import settle_episode
@@ -65,6 +65,27 @@ def filled(
     told = {"survey": survey, "times": times, "last_field": last}
     made["data"] |= {name: value for name, value in told.items() if value is not None}
     return made
+
+
+def test_what_a_site_once_sent_its_notice_goes_on_listing(world: World) -> None:
+    """A checkout that nobody used this week is used next week: of a stranger's and of a bot's nothing is listed."""
+    acme = world.acme
+    survey = [*SURVEY, {"field": "tel", "token": "tel", "why": "taken"}]
+    take(acme, [filled(acme, survey=survey, name="山田 花子"), cart(acme, visitor=new_visitor())])
+    take(acme, [event(acme, "identify", {"line": "U" + "0" * 32}, visitor=new_visitor())])
+    take(world.stranger, [filled(world.stranger, **{"postal-code": "1000001"})])
+    take(acme, [filled(acme, organization="bot")])
+    change(acme.tenant_id, "update event set mark = 'bot' where body -> 'fields' ? 'organization'")
+    with clock.moved_to(NOW):
+        assert note_what_sites_send() > 0
+        assert note_what_sites_send() == 0, "noted already"
+    change(acme.tenant_id, "delete from event")
+    assert kinds(acme) == queries.SeenKinds(
+        types=frozenset({"form", "identify", "cart"}),
+        identity=frozenset({"line"}),
+        fields=frozenset({"email", "tel", "name"}),
+    )
+    assert kinds(world.stranger).fields == {"postal-code"}
 
 
 def test_of_a_site_that_was_never_heard_of_nothing_is_known(world: World) -> None:
@@ -202,9 +223,9 @@ def test_what_is_not_listed_of_many_forms_and_inputs_is_counted(world: World) ->
 
 def test_the_kinds_of_events_and_what_is_told_of_members_are_of_this_site_and_of_people(world: World) -> None:
     acme = world.acme
-    nobody = queries.SeenKinds(frozenset(), frozenset())
+    nobody = queries.SeenKinds(frozenset(), frozenset(), frozenset())
     take(acme, [page(acme), event(acme, "identify", {"member_id": "M-1"}, visitor=new_visitor())])
-    assert kinds(acme) == queries.SeenKinds(frozenset({"page", "identify"}), frozenset({"member_index"}))
+    assert kinds(acme) == queries.SeenKinds(frozenset({"page", "identify"}), frozenset({"member_index"}), frozenset())
     assert kinds(world.stranger) == nobody
     change(acme.tenant_id, "update event set mark = 'bot'")
     assert kinds(acme) == nobody

@@ -3,7 +3,6 @@
 Retention and erasure may take the rows away later; the copy stands, and a replay needs nothing else.
 """
 
-import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +14,8 @@ from modori.kernel.ids import TenantId
 from modori.outcomes.model import Order, Reversal
 from modori.outcomes.rules import Basis, ContactKind
 
-VERSION = 1
-"""Of the shape below. A replay years later reads the version first."""
+VERSION = 2
+"""Of the shape below. A replay years later reads the version first. 1: the notice was the site's at the order."""
 
 
 def copy_chain(
@@ -29,8 +28,11 @@ def copy_chain(
         "version": VERSION,
         "notice": {
             "site_id": str(lead.site_id),
+            "version_id": None if lead.notice_version_id is None else str(lead.notice_version_id),
             "capture_mode": lead.capture_mode,
-            "text_sha256": None if lead.notice_text is None else _sha256(lead.notice_text.encode()),
+            "text_sha256": None if lead.notice_hash is None else bytes(lead.notice_hash).hex(),
+            "in_force_from_at": _at(lead.notice_from_at),
+            "recorded_at": _at(lead.notice_recorded_at),
         },
         "episode": {
             "id": str(lead.episode_id),
@@ -141,7 +143,3 @@ def _order(order: Order) -> dict[str, Any]:
 
 def _at(instant: datetime | None) -> str | None:
     return None if instant is None else instant.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -176,15 +176,23 @@ def get_terms_of_tenant(session: Session, *, tenant_id: TenantId) -> Row[Any]:
 
 
 def get_lead_for_proof(session: Session, *, tenant_id: TenantId, lead_id: UUID) -> Row[Any]:
-    """Read what a proof copies of a lead, its episode and its site's notice."""
+    """Read what a proof copies of a lead, its episode and the site's notice as it stood when the episode began.
+
+    Of a site whose first notice is younger, that one: `notice_from_at` says so.
+    """
     return (
         session.connection()
         .execute(
             text(
                 "select l.lead_id, l.made_at, l.arm, l.arm_draw::text as arm_draw, l.holdout_pct, l.site_id,"
-                " e.episode_id, e.started_at, e.abandoned_at, e.cart_minor, s.capture_mode, s.notice_text"
+                " e.episode_id, e.started_at, e.abandoned_at, e.cart_minor, v.notice_version_id,"
+                " coalesce(v.capture_mode, s.capture_mode) as capture_mode, v.text_hash as notice_hash,"
+                " v.from_at as notice_from_at, v.recorded_at as notice_recorded_at"
                 " from lead l join episode e on e.tenant_id = l.tenant_id and e.episode_id = l.episode_id"
                 " join site s on s.tenant_id = l.tenant_id and s.site_id = l.site_id"
+                " left join lateral (select * from notice_version n where n.tenant_id = l.tenant_id"
+                "   and n.site_id = l.site_id order by (n.from_at <= e.started_at) desc,"
+                "   abs(extract(epoch from e.started_at - n.from_at)), n.notice_version_id desc limit 1) v on true"
                 " where l.tenant_id = :tenant_id and l.lead_id = :lead_id"
             ),
             {"tenant_id": tenant_id, "lead_id": lead_id},

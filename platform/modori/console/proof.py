@@ -45,6 +45,8 @@ def _notice(proof: Mapping[str, Any], speaker: Speaker) -> ProofLink:
         speaker.word(say("The try began: %(at)s"), at=speaker.moment(episode["started_at"])),
         speaker.word(say("Left: %(at)s"), at=speaker.moment(episode["abandoned_at"])),
     ]
+    if notice.get("in_force_from_at"):  # a proof of the first shape names the notice of the order's day
+        lines.insert(1, speaker.word(say("This text since: %(at)s"), at=speaker.moment(notice["in_force_from_at"])))
     return ProofLink(speaker.word(say("Notice")), lines, [_hash(notice["text_sha256"])])
 
 

@@ -73,7 +73,7 @@ def seed_demo(database: db.Database, *, urls: DemoUrls, now: datetime, known: De
         tenant_id, site_id = site_of_key(known.site_key)
         _hurry()
         with db.tenant_transaction(tenant_id) as session:
-            tenants.change_site(session, tenant_id=tenant_id, site_id=site_id, change=_where_and_when(urls, now))
+            tenants.change_site(session, tenant_id=tenant_id, site_id=site_id, change=_where_and_when(urls, now), now=now)
         return known
     with db.agency_transaction() as session:
         tenants.make_agency(

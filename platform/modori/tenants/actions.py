@@ -20,6 +20,7 @@ from modori.tenants.model import (
     CaptureMode,
     KeyKind,
     Membership,
+    NoticeVersion,
     Role,
     Site,
     SiteKey,
@@ -121,10 +122,13 @@ def make_site(
     _apply(site, change, limits_of(queries.get_agency(session)))
     session.add(site)
     session.flush()
+    _note_notice(session, site, now=now)
     return site
 
 
-def change_site(session: Session, *, tenant_id: TenantId, site_id: SiteId, change: SiteChange) -> dict[str, Any]:
+def change_site(
+    session: Session, *, tenant_id: TenantId, site_id: SiteId, change: SiteChange, now: datetime
+) -> dict[str, Any]:
     """Change a site's policy; what is not given stays. Returns what changed, for the audit.
 
     Another country brings its own permitted hours, unless hours are given with it (RULES 12, 33).
@@ -135,9 +139,30 @@ def change_site(session: Session, *, tenant_id: TenantId, site_id: SiteId, chang
     if change.country not in (None, site.country) and change.hours is None:
         change = change.model_copy(update={"hours": policy.hours_of(change.country or site.country)})
     before = site.model_dump(include=change.model_fields_set)
+    stood = (site.capture_mode, site.notice_text)
     _apply(site, change, limits_of(queries.get_agency(session)))
     session.flush()
+    if (site.capture_mode, site.notice_text) != stood:
+        _note_notice(session, site, now=now)
     return rules.changes_of(before, site.model_dump(include=change.model_fields_set))
+
+
+def _note_notice(session: Session, site: Site, *, now: datetime) -> None:
+    """Keep what the site's capture says of itself from now on, for the proofs of results (G9)."""
+    text = site.notice_text
+    session.add(
+        NoticeVersion(
+            tenant_id=site.tenant_id,
+            notice_version_id=new_id(),
+            site_id=site.site_id,
+            capture_mode=site.capture_mode,
+            text=text,
+            text_hash=None if text is None else hashlib.sha256(text.encode()).digest(),
+            from_at=now,
+            recorded_at=now,
+        )
+    )
+    session.flush()
 
 
 def limits_of(agency: Agency) -> dict[str, int]:

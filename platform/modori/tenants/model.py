@@ -135,6 +135,29 @@ class Site(TenantRow, table=True):
     )
 
 
+class NoticeVersion(TenantRow, table=True):
+    """What a site's capture said of itself from an instant on: its mode, and the notice's text. Append-only.
+
+    A result's proof names the one that was in force when the person's try began (G9).
+    """
+
+    __tablename__ = "notice_version"
+    notice_version_id: UUID = Field(primary_key=True)
+    site_id: UUID
+    capture_mode: CaptureMode = Field(sa_type=choice(CaptureMode))
+    text: str | None = None
+    text_hash: bytes | None = None
+    """SHA-256 of the text in UTF-8."""
+    from_at: datetime = Field(sa_type=Instant)
+    recorded_at: datetime = Field(sa_type=Instant)
+    """Later than `from_at` for what stood before versions were kept."""
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]),
+        Index("notice_version_of_site", "tenant_id", "site_id", "from_at"),
+    )
+
+
 class KeyKind(StrEnum):
     """publishable stands in the page (pk_…) · secret stays on a server (sk_…)."""
 

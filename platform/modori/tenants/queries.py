@@ -21,6 +21,7 @@ from modori.tenants.model import (
     KeyKind,
     LoginThrottle,
     Membership,
+    NoticeVersion,
     PasswordToken,
     Role,
     Site,
@@ -168,6 +169,17 @@ def list_site_keys(session: Session, *, tenant_id: TenantId, site_id: SiteId) ->
         .where(SiteKey.tenant_id == tenant_id, SiteKey.site_id == site_id)
         .order_by(col(SiteKey.made_at).desc(), col(SiteKey.key_id).desc())
         .limit(100)
+    )
+    return list(session.exec(wanted))
+
+
+def list_notice_versions(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> list[NoticeVersion]:
+    """Return what a site's capture has said of itself, newest first; at most 50."""
+    wanted = (
+        select(NoticeVersion)
+        .where(NoticeVersion.tenant_id == tenant_id, NoticeVersion.site_id == site_id)
+        .order_by(col(NoticeVersion.from_at).desc(), col(NoticeVersion.notice_version_id).desc())
+        .limit(50)
     )
     return list(session.exec(wanted))
 

@@ -184,7 +184,7 @@ def adopt_notice(visit: Visiting, tenant_id: UUID, site_id: UUID, locale: str = 
         raise BadInput("a notice is written in ja or en", fields=["locale"])
     text = notices.write_notice(facts, locale).text()
     with tenant_transaction(tenant) as session:
-        actions.change_site(session, tenant_id=tenant, site_id=site, change=SiteChange(notice_text=text))
+        actions.change_site(session, tenant_id=tenant, site_id=site, change=SiteChange(notice_text=text), now=visit.now)
         audit(session, visit, tenant, site, "site.changed", {"fields": ["notice_text"]})
     return visit.go(f"{here(stored)}/notice", done="saved")
 
@@ -302,7 +302,7 @@ def _notice_facts(visit: Visit, session: ReadSession, site: Site) -> tuple[notic
         session, tenant_id=tenant_id, site_id=site_id, since=visit.now - LOOKED_BACK, now=visit.now
     )
     taken = {one.token for one in seen.fields if one.token and one.why == "taken"}
-    taken |= {token for form in seen.forms for token in form.taken}
+    taken |= {token for form in seen.forms for token in form.taken} | kinds.fields
     told = [one for one in notices.IDENTITIES if one in kinds.identity]
     facts = notices.NoticeFacts(
         client=tenant.name,

@@ -69,7 +69,7 @@ def change(visit: Visiting, tenant_id: UUID, site_id: UUID, posted: Posted) -> R
         with tenant_transaction(tenant) as session:
             stored = queries.lock_site(session, tenant_id=tenant, site_id=site)
             wanted = _read(unchanged.changed(posted, _values(stored)), stored)
-            changed = actions.change_site(session, tenant_id=tenant, site_id=site, change=wanted)
+            changed = actions.change_site(session, tenant_id=tenant, site_id=site, change=wanted, now=visit.now)
             audit(session, visit, tenant, site, "site.changed", changed)
     except (ValidationError, BadInput) as error:
         return _form(visit, tenant, site_id=site, values=posted, problem=FormProblem.of(error, visit))
@@ -128,7 +128,8 @@ def signed_mode(visit: Visiting, tenant_id: UUID, site_id: UUID, wanted: str = F
         stored = queries.lock_site(session, tenant_id=tenant, site_id=site)
         is_possible = wanted != "on" or stored.signing_secret is not None
         if is_possible:
-            actions.change_site(session, tenant_id=tenant, site_id=site, change=SiteChange(signed_mode=wanted == "on"))
+            change = SiteChange(signed_mode=wanted == "on")
+            actions.change_site(session, tenant_id=tenant, site_id=site, change=change, now=visit.now)
             audit(session, visit, tenant, site, "site.changed", {"fields": ["signed_mode"]})
     if not is_possible:
         return _settings(visit, tenant, site, issued=None, problem=visit.word(say("Make a signing secret first.")))

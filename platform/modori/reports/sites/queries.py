@@ -257,16 +257,23 @@ def find_walk_end(
 
 @dataclass(frozen=True, slots=True)
 class SeenKinds:
-    """The types of a site's newest events, and what its `identify` events told of members, by key."""
+    """The types of a site's events, what its `identify` events told of members (keys), its forms' fields (tokens).
+
+    Of the newest events, and of all that was noted before.
+    """
 
     types: frozenset[str]
     identity: frozenset[str]
+    fields: frozenset[str]
 
 
 def look_at_kinds(
     session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: datetime, now: datetime
 ) -> SeenKinds:
-    """Read which types of events a site reported lately, those of people alone."""
+    """Read which kinds of things a site reported lately or ever before, those of people alone.
+
+    What a notice has listed once it lists from then on: a form that nobody used this week is used next week.
+    """
     row = (
         session.connection()
         .execute(
@@ -278,7 +285,9 @@ def look_at_kinds(
                 "   where w.site_id = :site_id and w.mark is null)"
                 " select (select coalesce(jsonb_agg(distinct type), '[]') from mine) as types,"
                 "   (select coalesce(jsonb_agg(distinct k.name), '[]')"
-                "     from mine cross join lateral jsonb_object_keys(mine.body) as k(name)) as identity"
+                "     from mine cross join lateral jsonb_object_keys(mine.body) as k(name)) as identity,"
+                "   (select coalesce(jsonb_agg(jsonb_build_array(s.kind, s.name)), '[]') from (select * from site_sent"
+                "     where tenant_id = :tenant_id and site_id = :site_id order by kind, name limit 200) s) as before"
             ),
             {
                 "tenant_id": tenant_id,
@@ -290,7 +299,14 @@ def look_at_kinds(
         )
         .one()
     )
-    return SeenKinds(frozenset(row.types), frozenset(row.identity))
+    before: dict[str, set[str]] = {}
+    for kind, name in row.before:
+        before.setdefault(kind, set()).add(name)
+    return SeenKinds(
+        types=frozenset(row.types) | before.get("event", set()),
+        identity=frozenset(row.identity) | before.get("identity", set()),
+        fields=frozenset(before.get("field", set())),
+    )
 
 
 def list_leaks(session: ReadSession, *, tenant_id: TenantId, site_id: SiteId, since: date) -> list[Leak]:
