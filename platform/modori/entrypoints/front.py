@@ -12,10 +12,10 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
 
 from modori.api.edge import ProxyTrust
 from modori.entrypoints import metrics
-from modori.kernel.ids import new_id
 
 MOST_BODY_BYTES: Final = 1024 * 1024
 """Ingest has a tighter limit of its own."""
@@ -212,7 +212,7 @@ def _headers_of(scope: Scope) -> dict[bytes, bytes]:
 def _request_id(headers: Mapping[bytes, bytes]) -> str:
     """Take the id that a proxy gave the request, where it is one; else make one."""
     given = headers.get(b"x-request-id", b"").decode("latin-1")
-    return given if REQUEST_ID.fullmatch(given) else new_id().hex
+    return given if REQUEST_ID.fullmatch(given) else uuid7().hex
 
 
 def _is_longer_than(headers: Mapping[bytes, bytes], most: int) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from babel.core import get_global
 
@@ -27,6 +28,7 @@ class Money:
         return Decimal(self.minor).scaleb(-minor_digits(self.currency))
 
 
+@lru_cache(maxsize=500)
 def minor_digits(currency: str) -> int:
     """Say how many decimals a currency has: 0 for JPY, 2 for USD.
 
@@ -50,6 +52,11 @@ def from_major(amount: int | float | str | Decimal, currency: str) -> Money:
     if isinstance(amount, bool):
         raise BadAmount(str(amount))
     digits = minor_digits(currency)
+    if isinstance(amount, int):
+        minor_units = amount * 10**digits
+        if not 0 <= minor_units <= MAX_MINOR:
+            raise BadAmount(str(amount))
+        return Money(minor_units, currency)
     try:
         value = Decimal(str(amount))
     except InvalidOperation as error:
