@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import psycopg
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, pool
@@ -58,3 +59,48 @@ def test_switches_engaged_twice_by_hand_do_not_hold_an_upgrade_up(engines: Clust
 
 def test_a_second_upgrade_changes_nothing(database_urls: DatabaseUrls) -> None:
     migrate.upgrade(database_urls.owner)
+
+
+def test_g13_tokens_of_links_that_were_stored_are_stripped(engines: Cluster) -> None:
+    """Until 0009 a page's address was stored with the token of the link that had led to it."""
+    name = f"tokens_{uuid4().hex[:12]}"
+    owner_url = provision(engines.superuser_url, database=name, passwords=engines.passwords).owner
+    migrate.upgrade(owner_url, to="0008")
+    addresses = [
+        "https://s.example/cart?modori_t=AAAAAAAAAAAAAAAAAAAAAA",
+        "https://s.example/cart?utm_source=x&modori_t=AAAAAAAAAAAAAAAAAAAAAA",
+        "https://s.example/cart?modori_t=AAAAAAAAAAAAAAAAAAAAAA&utm_source=x",
+        "https://s.example/cart?utm_source=x",
+    ]
+    with psycopg.connect(owner_url) as owner:
+        for address in addresses:
+            owner.execute(
+                "insert into event (tenant_id, received_at, event_id, site_id, type, at, page_url, body) values"
+                " (gen_random_uuid(), now(), gen_random_uuid(), gen_random_uuid(), 'cart', now(), %(url)s,"
+                " jsonb_build_object('url', %(url)s::text, 'items', '[]'::jsonb))",
+                {"url": address},
+            )
+            owner.execute(
+                "insert into consent (tenant_id, consent_id, channel, granted, text, text_hash, page_url, source,"
+                " given_at, recorded_at) values (gen_random_uuid(), gen_random_uuid(), 'email', true, '', '', %s,"
+                " 'browser', now(), now())",
+                (address,),
+            )
+            owner.execute(
+                "insert into capture_choice (tenant_id, choice_id, site_id, visitor, granted, text, text_hash,"
+                " page_url, given_at, recorded_at) values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),"
+                " 'v', true, '', '', %s, now(), now())",
+                (address,),
+            )
+    migrate.upgrade(owner_url)
+    bare, with_source = "https://s.example/cart", "https://s.example/cart?utm_source=x"
+    with psycopg.connect(owner_url) as owner:
+        for question in (
+            "select page_url from event",
+            "select body ->> 'url' from event",
+            "select page_url from consent",
+            "select page_url from capture_choice",
+        ):
+            assert sorted(row[0] for row in owner.execute(question)) == [bare, *[with_source] * 3]
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+            owner.execute("delete from consent")
