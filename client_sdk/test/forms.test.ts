@@ -131,6 +131,10 @@ const MEANINGS: [string, string, string][] = [
     "name!unknown search_city!unknown b!unknown"],
   ["no birthday", `<p>生年月日</p><input name=birth_year><input type=date name=bday>`, "birth_year!unknown bday!type"],
   ["no free text", `<p>お名前</p><textarea name=name></textarea><p>ご住所</p><textarea name=b></textarea>`, "name!type b=street-address"],
+  ["kanji set wide", `<p>氏　名</p><input name=a><p>住　所</p><input name=b><p>電 話</p><input name=c><p>必須 名</p><input name=d>`,
+    "a=name b=street-address c=tel d=given-name"],
+  ["whose name", `<p>お客様名</p><input name=a><p>ご芳名</p><input name=b><p>おなまえ</p><input name=c><p>宛名</p><input name=d>`,
+    "a=name b=name c=name d=name"],
   ["in katakana only", `<p>ナマエ</p><input name=a><p>ケータイ</p><input name=c><p>メアド</p><input name=d>`, "a=name c=tel d=email"],
   ["who asks", `<p>ご相談者さま</p><input name=a><p>担当者氏名</p><input name=b><p>ご契約者名</p><input name=c>`, "a=name b=name c=name"],
   ["what else has a name", `<p>マンション名</p><input name=bukken_name><p>車名</p><input name=car_name><p>掲載するお名前</p><input name=c>

@@ -18,10 +18,11 @@ const UNREADABLE = /^(date|month|week|time|url)/;
 const BETWEEN_WORDS = /[\0-/:-@[-`{-¿\u2000-〄〈-】〓-〿・]+/g;
 const TAKEN =
   /^(email|tel|(family|given)-name(-kana)?|postal-code|address-l(evel|ine)[12]|street-address|organization)$/;
-/** Lower case, accents off, words and numbers apart: "shippingAddress[line1]" is " shipping address line 1 ". */
+/** Lower case, accents off, words and numbers apart, kanji set wide together: "Address[line1]" is " address line 1 ". */
 export function plain(text: string): string {
   const split = text.replace(/([a-z])(?=[A-Z\d])/g, "$1 ").normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
-  return " " + split.normalize("NFKC").toLowerCase().replace(BETWEEN_WORDS, " ").trim() + " ";
+  const words = split.normalize("NFKC").toLowerCase().replace(BETWEEN_WORDS, " ").trim();
+  return ` ${words} `.replace(/ ([一-龠]) (?=[一-龠] )/g, " $1");
 }
 
 /** The same without what stands in brackets, unless all of it does. */

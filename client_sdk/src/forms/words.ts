@@ -38,9 +38,9 @@ export const FAMILY =
 export const GIVEN =
   / first|given ?name| f ?name| vo+r|prenom| nom(bre|e) (?!com)|\bmei(\b| ?kana)|[^一-龠々ァ-ー]名(?![前称義字入])|[^ぁ-ん]めい[^ぁ-ん]|[^ァ-ー]メイ[^ァ-ー]/;
 export const KANA = /[kg]ana|[かが]な|[カガ]ナ|仮名|ruby|よみ|ヨミ|[^ぁ-ん][せめ]い[^ぁ-ん]|[^ァ-ー][セメ]イ[^ァ-ー]/;
-const NAME = /name|contact pers|氏名|名前|ナマエ|姓名|者(名|様|さま)|担当者|約名義|namae|sh?imei| nom(e|bre)? /;
+const NAME = /name|contact pers|[姓氏芳者様人本宛]名|名前|[なナ][まマ][えエ]|者(様|さま)|担当者|約名義|namae|sh?imei| nom(e|bre)? /;
 const NOT_NAME =
-  /(display|middle|school|shop|store|house|event|venue|project|team|trading|previous|preferred|maiden)( \w+)? name|name (to|on) |ペ[ンッ]|紹介|同.者|子[供様どさ]|(?![姓氏者本宛])[一-龠ァ-ー]名 |掲載/;
+  /(display|middle|school|shop|store|house|event|venue|project|team|trading|previous|preferred|maiden)( \w+)? name|name (to|on) |ペ[ンッ]|紹介|同.者|子[供様どさ]|(?![姓氏芳者様人本宛])[一-龠ァ-ー]名 |掲載/;
 /** A caption that says so makes no name of the field, whatever its name attribute says. */
 export const ACCOUNT = /user|(log|sign) ?[io]n\b|nick|usuario|benutz|ユーザ|\bid\b|ニック/;
 
