@@ -20,6 +20,7 @@ from psycopg import sql
 from twilio.request_validator import RequestValidator
 
 from modori.capture.context import context_of
+from modori.capture.pages import LINK_PARAMETER
 from modori.entrypoints import logging, wiring
 from modori.entrypoints.demo_story import DemoStory, DemoUrls
 from modori.entrypoints.front import Front
@@ -233,7 +234,7 @@ def test_g13_after_whole_stories_nothing_personal_stands_in_clear(house: House) 
     with psycopg.connect(house.urls.owner) as owner:
         counts = [owner.execute(f"select count(*) from {table}").fetchone() for table in LIVED]
     assert all(row is not None and row[0] > 0 for row in counts), dict(zip(LIVED, counts, strict=True))
-    assert columns_with(house.urls, [*PERSONAL, *USERS]) == {}
+    assert columns_with(house.urls, [*PERSONAL, *USERS, LINK_PARAMETER]) == {}
     assert len(house.log.lines) > 50
     said = "\n".join(house.log.lines)
     assert [value for value in (*PERSONAL, *USERS) if value in said] == []
@@ -336,11 +337,19 @@ def browsers(house: House) -> None:
         told(house, visitor, "form", {"form": "checkout", "fields": {"email": "mistyped-@", "tel": "1001000"}}),
         told(house, visitor, "identify", {"email": "mistyped-@"}),  # refused
         told(house, visitor, "page", {}, url=f"{house.history.shop}/x?email=browser-side@example.jp#tel=090-1001-0008"),
+        told(
+            house,
+            visitor,
+            "page",
+            {},
+            url=f"{house.history.shop}/u/browser-side%40example.jp/090-1001-0008?utm_term=browser-side@example.jp",
+            title="四方木田 保様のカート browser-side@example.jp（09010010008）",
+        ),
         told(house, visitor, "zap", {"email": "browser-side@example.jp"}),
         told(house, visitor, "order", {"id": "B-1", "currency": "JPY", "value": 1, "email": "browser-side@example.jp"}),
     ]
     answer = post_events(house, events)
-    assert (answer.status_code, answer.json()["accepted"]) == (202, 5), answer.text
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 6), answer.text
     assert post_events(house, events, site="pk_none").status_code == 403
 
 
