@@ -1,5 +1,6 @@
 """A site's page over HTTP: what its engineer reads on each tab, without a personal value."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,7 +13,7 @@ from modori.tenants.model import Role
 from tests.captureworld import cart, consent, event, form, new_visitor, site_context, somebody, take
 from tests.consoleworld import Console, log_in
 from tests.questions import ask_one, change
-from tests.world import NOW, TenantWorld, World
+from tests.world import NOTICE, NOW, TenantWorld, World
 
 
 @pytest.fixture(autouse=True)
@@ -182,7 +183,7 @@ def test_the_notice_of_a_form_without_a_shop_lists_no_cart_and_names_what_is_tol
     acme, visitor = world.acme, new_visitor()
     take(acme, [form(acme, visitor=visitor, email=somebody())])
     page = console.get(path(acme, "/notice")).text
-    assert "フォームに入力したメールアドレス" in page
+    assert "フォームのメールアドレス" in page
     for absent in ("カートの内容", "ご注文・お申し込みの完了", "会員番号", "member number", "The contents of the cart"):
         assert absent not in page
     take(acme, [event(acme, "identify", {"member_id": "M-1"}, visitor=visitor), cart(acme, visitor=visitor)])
@@ -200,14 +201,17 @@ def test_the_notice_lists_what_this_site_sends_and_is_stored_by_a_button(world: 
     assert "It does not say everything that it must." in page
     assert "ご入力内容の取得と外部送信について" in page
     assert "What this site captures and sends" in page
-    assert "フォームに入力した氏名とフリガナ" in page
-    assert "フォームに入力した会社名" not in page, "no form gave one"
+    assert "フォームの氏名とフリガナ" in page
+    assert "フォームの会社名" not in page, "no form gave one"
     refusing = 'modori("consent", {channel: "capture", granted: false})'
     assert refusing in page.replace("&#34;", '"')
     assert console.act(path(acme, "/notice"), locale="ja").status_code == 303
     stored = str(ask_one(acme.tenant_id, "select notice_text from site where site_id = :id", id=acme.site_id))
     assert stored.startswith("ご入力内容の取得と外部送信について")
-    assert "It names everything that this site sends." in console.get(path(acme, "/notice")).text
+    page = console.get(path(acme, "/notice")).text
+    assert "It names everything that this site sends." in page
+    in_force = page[page.index("What was in force, and since when") :]
+    assert in_force.index(hashlib.sha256(stored.encode()).hexdigest()) < in_force.index(NOTICE)
 
 
 def test_a_leak_is_an_alert_on_every_tab(world: World, console: Console) -> None:

@@ -1,6 +1,7 @@
 """The notice of a site lists exactly what the site sends, and a stored one that forgets something is told so."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,14 +102,43 @@ def test_a_notice_names_the_recipients_of_the_channels_in_use(locale: str, chann
 def test_only_after_consent_a_notice_promises_that_nothing_is_sent_before() -> None:
     before = write_notice(FACTS, "en").text()
     after = write_notice(replace(FACTS, mode="after-consent"), "en").text()
-    assert "Until you consent, nothing is captured" not in before
-    assert "Until you consent, nothing is captured" in after
+    assert "Until you consent" not in before
+    assert "Until you consent, none of it is captured or sent: your browser only fetches the program" in after
+    assert "IP address" in after.split("\n")[1], "the program and its settings are fetched before"
     assert "If you do not consent, you need do nothing" in after
 
 
 def test_what_a_browser_keeps_is_promised_no_sooner_than_a_visit_can_remove_it() -> None:
     assert "7日を過ぎて最初にこのサイトを開いた時に削除" in write_notice(FACTS, "ja").text()
     assert "removed at the first visit after 7 days" in write_notice(FACTS, "en").text()
+
+
+def test_a_notice_promises_no_end_to_what_has_none_in_the_browser() -> None:
+    """The cookie is made again from its copy, which stays; what could not be sent stays until it is."""
+    text = write_notice(FACTS, "en").text()
+    assert (
+        "as a copy in the browser’s storage, from which the cookie is made again, until you press “No thanks”" in text
+    )
+    assert "what could not be sent yet (the newest 100 records at most), until it is sent" in text
+
+
+@pytest.mark.parametrize("locale", notices.LOCALES)
+@pytest.mark.parametrize("channels", [[], ["email"], ["sms", "call"], ["line"]])
+def test_a_notice_promises_only_ways_to_stop_that_there_are(locale: str, channels: list[str]) -> None:
+    """A reply to a mail, or to a sender that is no number, reaches nobody (RULES 24)."""
+    text, said = write_notice(replace(FACTS, channels=channels), locale).text(), WORDS[locale]
+    for one in notices.CHANNELS:
+        assert (said[f"refuse_{one}"] in text) == (one in channels), one
+    assert said["refuse_contact"] in text
+    assert not re.search("返信|repl", text)
+
+
+@pytest.mark.parametrize("locale", notices.LOCALES)
+@pytest.mark.parametrize(("mode", "is_told"), [("notice", True), ("after-consent", False)])
+def test_calls_that_nobody_asked_for_are_told_of(locale: str, mode: str, is_told: bool) -> None:
+    text = write_notice(replace(FACTS, mode=mode, channels=["call"]), locale).text()
+    assert (WORDS[locale]["why_remind_call"] in text) == is_told
+    assert (WORDS[locale]["why_remind"] in text) != is_told
 
 
 def test_both_languages_say_the_same_sentences() -> None:

@@ -18,9 +18,11 @@ LOCALES: Final = ("ja", "en")
 _FOLDER: Final = Path(__file__).parent / "notice_words"
 COOKIE: Final = "modori_v"
 COOKIE_DAYS: Final = 400
-"""The longest that browsers keep a cookie; the SDK asks for it."""
+"""The longest that browsers keep a cookie; the SDK asks for it at every visit. Its copy in storage has no end."""
 BROWSER_DAYS: Final = 7
-"""The longest that the SDK's own storage keeps a cart, a form, or what could not be sent."""
+"""After which the SDK's next visit removes a cart or a form from its own storage. What could not be sent has no age."""
+CHANNELS: Final = ("email", "sms", "call", "line")
+"""In the order in which a notice names them."""
 CONSENT_YEARS: Final = 3
 """RULES 9."""
 
@@ -150,12 +152,13 @@ def write_notice(facts: NoticeFacts, locale: str) -> Notice:
     def say(name: str) -> str:
         return words[name].format(**values)
 
-    who = [say("to_agency")] + [
-        say(f"to_{channel}") for channel in ("email", "sms", "call", "line") if channel in facts.channels
-    ]
-    refusing = [say("refuse_button"), say("refuse_message")]
+    who = [say("to_agency")] + [say(f"to_{channel}") for channel in CHANNELS if channel in facts.channels]
+    refusing = [say("refuse_button"), *(say(f"refuse_{one}") for one in CHANNELS if one in facts.channels)]
+    refusing.append(say("refuse_contact"))
     if facts.mode == "after-consent":
         refusing.insert(0, say("refuse_by_silence"))
+    calls_unasked = "call" in facts.channels and facts.mode == "notice"
+    remind = "why_remind_call" if calls_unasked else "why_remind"
     return Notice(
         locale=locale,
         title=say("title"),
@@ -164,10 +167,11 @@ def write_notice(facts: NoticeFacts, locale: str) -> Notice:
             Section(say("sent_title"), tuple(say(f"sent_{one.value}") for one in Sent if one in facts.sent)),
             Section(say("never_title"), (say("never"),)),
             Section(say("to_title"), tuple(who)),
-            Section(say("why_title"), (say("why_remind"), say("why_prove"))),
+            Section(say("why_title"), (say(remind), say("why_prove"))),
             Section(say("refuse_title"), tuple(refusing)),
             Section(
-                say("kept_title"), (say("kept_cookie"), say("kept_events"), say("kept_contacts"), say("kept_consent"))
+                say("kept_title"),
+                tuple(say(f"kept_{what}") for what in ("cookie", "browser", "events", "contacts", "consent")),
             ),
             Section(say("contact_title"), (say("contact_line"),)),
         ),

@@ -65,7 +65,7 @@ class SiteChange(BaseModel):
     locale: Annotated[str, Field(pattern="^(ja|en)$")] | None = None
     capture_mode: CaptureMode | None = None
     notice_selector: Annotated[str, Field(max_length=200)] | None = None
-    notice_text: Annotated[str, Field(max_length=5000)] | None = None
+    notice_text: Annotated[str, Field(max_length=8000)] | None = None
     abandon_after_s: Seconds | None = None
     episode_expires_after_s: Seconds | None = None
     holdout_pct: Annotated[int, Field(ge=0, le=100)] | None = None

@@ -157,6 +157,7 @@ def notice(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
     with read_transaction([tenant]) as session:
         stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
         facts, is_measured = _notice_facts(visit, session, stored)
+        versions = tenants.list_notice_versions(session, tenant_id=tenant, site_id=site)
         leaks = leaks_of(visit, session, tenant, site)
     not_listed, unsaid = notices.what_is_unsaid(stored.notice_text or "", facts)
     return tab(
@@ -167,6 +168,7 @@ def notice(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
         leaks=leaks,
         written=[notices.write_notice(facts, locale) for locale in notices.LOCALES],
         is_measured=is_measured,
+        versions=versions,
         not_listed=[visit.word(words.SENT[one]) for one in not_listed],
         unsaid=[visit.word(words.UNSAID[one]) for one in unsaid],
         element=_element(stored),
