@@ -12,6 +12,8 @@ from modori.kernel.ids import TenantId
 from modori.reports.paging import Cursor
 from modori.storage.db import ReadSession
 
+CLIENTS = 500
+
 
 @dataclass(frozen=True, slots=True)
 class ClientSite:
@@ -50,7 +52,7 @@ class AuditRow:
 
 
 def list_clients(session: ReadSession, *, tenant_ids: Sequence[TenantId], now: datetime) -> list[ClientRow]:
-    """List clients with their sites by name, at most 500."""
+    """List clients with their sites by name, at most CLIENTS."""
     rows = session.connection().execute(
         text(
             "select t.tenant_id, t.name, t.sending_stopped_at is not null as is_stopped, coalesce((select jsonb_agg("
@@ -58,9 +60,9 @@ def list_clients(session: ReadSession, *, tenant_ids: Sequence[TenantId], now: d
             "     'capture_mode', s.capture_mode, 'is_stopped', s.sending_stopped_at is not null,"
             "     'in_quarantine', coalesce(s.quarantine_until > :now, false)) order by s.name)"
             "   from site s where s.tenant_id = t.tenant_id), '[]'::jsonb) as sites"
-            " from tenant t where t.tenant_id = any(cast(:tenants as uuid[])) order by t.name, t.tenant_id limit 500"
+            " from tenant t where t.tenant_id = any(cast(:tenants as uuid[])) order by t.name, t.tenant_id limit :most"
         ),
-        {"tenants": list(tenant_ids), "now": now},
+        {"tenants": list(tenant_ids), "now": now, "most": CLIENTS},
     )
     return [
         ClientRow(
@@ -76,21 +78,19 @@ def list_clients(session: ReadSession, *, tenant_ids: Sequence[TenantId], now: d
 def list_audit(
     session: ReadSession, *, tenant_ids: Sequence[TenantId], after: Cursor | None, limit: int
 ) -> list[AuditRow]:
-    """List the audit of several clients, newest first, those after `after`."""
+    """List the audit of several clients, newest first, those after `after`: by id, whose order is that of time."""
     rows = session.connection().execute(
         text(
             "select a.tenant_id, a.audit_id, a.at, u.name, a.action, a.subject_kind, a.subject_id, a.detail"
             " from unnest(cast(:tenants as uuid[])) as mine(tenant_id)"
             " cross join lateral (select * from audit_entry x where x.tenant_id = mine.tenant_id"
-            "   and (cast(:after_at as timestamptz) is null"
-            "     or (x.at, x.audit_id) < (:after_at, cast(:after_id as uuid)))"
-            "   order by x.at desc, x.audit_id desc limit :limit) a"
+            "   and (cast(:after_id as uuid) is null or x.audit_id < cast(:after_id as uuid))"
+            "   order by x.audit_id desc limit :limit) a"
             " left join user_account u on u.user_id = a.user_id"
-            " order by a.at desc, a.audit_id desc limit :limit"
+            " order by a.audit_id desc limit :limit"
         ),
         {
             "tenants": list(tenant_ids),
-            "after_at": after.at if after else None,
             "after_id": after.row_id if after else None,
             "limit": limit,
         },

@@ -19,12 +19,16 @@ COUNTED_UP_TO = 500
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """Somebody who waits for a call, or whom the reader has claimed."""
+    """Somebody who waits for a call, or whom the reader has claimed.
+
+    is_stopped  the site or its client has been stopped: a dial would be refused
+    """
 
     tenant_id: TenantId
     call_task_id: UUID
     lead_id: LeadId
     site_name: str
+    is_stopped: bool
     person: str | None
     masked: str
     value_minor: int | None
@@ -67,8 +71,12 @@ class CallPanel:
     dials: int
 
 
+# The page is cut first, and `offset 0` keeps each look-up behind it whole: over thousands of clients the planner takes
+# one client's rows for a single one, and would read all its leads, people and episodes for each line of the page.
 _QUEUE = """
-select k.*, s.name as site_name, cp.masked, p.person_id, p.name as sealed_name,
+select k.*, s.name as site_name,
+  s.sending_stopped_at is not null or tn.sending_stopped_at is not null as is_stopped,
+  cp.masked, p.person_id, p.name as sealed_name,
   e.items -> 0 ->> 'name' as first_item, jsonb_array_length(e.items) as items,
   (select count(*) from call c where c.tenant_id = k.tenant_id and c.call_task_id = k.call_task_id) as dials
 from (
@@ -86,11 +94,17 @@ from (
   join call_task t on t.tenant_id = mine.tenant_id and t.state = 'claimed' and t.claimed_by = :user_id
   order by is_mine desc, is_callback desc, value_minor desc nulls last, made_at, call_task_id limit :limit
 ) k
-join site s on s.tenant_id = k.tenant_id and s.site_id = k.site_id
-join contact_point cp on cp.tenant_id = k.tenant_id and cp.contact_point_id = k.contact_point_id
-join lead l on l.tenant_id = k.tenant_id and l.lead_id = k.lead_id
-join person p on p.tenant_id = l.tenant_id and p.person_id = l.person_id
-join episode e on e.tenant_id = l.tenant_id and e.episode_id = l.episode_id
+join lateral (select name, sending_stopped_at from site
+  where tenant_id = k.tenant_id and site_id = k.site_id offset 0) s on true
+join lateral (select sending_stopped_at from tenant where tenant_id = k.tenant_id offset 0) tn on true
+join lateral (select masked from contact_point
+  where tenant_id = k.tenant_id and contact_point_id = k.contact_point_id offset 0) cp on true
+join lateral (select person_id, episode_id from lead
+  where tenant_id = k.tenant_id and lead_id = k.lead_id offset 0) l on true
+join lateral (select person_id, name from person
+  where tenant_id = k.tenant_id and person_id = l.person_id offset 0) p on true
+join lateral (select items from episode
+  where tenant_id = k.tenant_id and episode_id = l.episode_id offset 0) e on true
 order by k.is_mine desc, k.is_callback desc, k.value_minor desc nulls last, k.made_at, k.call_task_id
 """
 
@@ -108,6 +122,7 @@ def list_queue(
             call_task_id=row.call_task_id,
             lead_id=row.lead_id,
             site_name=row.site_name,
+            is_stopped=row.is_stopped,
             person=masked_name(session, tenant_id=row.tenant_id, person_id=row.person_id, sealed=row.sealed_name),
             masked=row.masked,
             value_minor=row.value_minor,
