@@ -141,6 +141,7 @@ def make_tenant(name: str, *, now: datetime = NOW, **policy: object) -> TenantWo
         mail_from=f"shop@{name}.example",
         sms_from=sms_from,
         voice_from=sms_from,
+        order_feed_max_age_s=None,
     )
     usual: dict[str, object] = {
         "name": f"{name} online",

@@ -291,6 +291,21 @@ def test_what_nobody_touched_of_a_client_is_not_written(world: World, admin: Con
     assert ask_one(tenant_id, "select order_feed_max_age_s is null from tenant") is True
 
 
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [({}, 86_400), ({"order_feed_max_age_min": "90"}, 5_400), ({"order_feed_max_age_min": ""}, None)],
+)
+def test_g14_a_new_client_s_sends_wait_for_orders_until_somebody_says_otherwise(
+    admin: Console, typed: dict[str, str], stored: int | None
+) -> None:
+    assert _shown_form(admin.get("/console/tenants/new").text)["order_feed_max_age_min"] == "1440"
+    client = admin.act("/console/tenants", **(CLIENT | typed)).headers["location"].split("?")[0]
+    tenant_id = TenantId(UUID(client.rpartition("/")[2]))
+    assert ask_one(tenant_id, "select order_feed_max_age_s from tenant") == stored
+    is_held = "Messages and calls are held until orders are heard of again." in admin.get(client).text
+    assert is_held == (stored is not None)
+
+
 def test_another_country_brings_its_hours_and_must_be_one(world: World, admin: Console) -> None:
     tenant = world.acme
     path = f"/console/tenants/{tenant.tenant_id}/sites/{tenant.site_id}"

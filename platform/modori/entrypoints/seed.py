@@ -46,6 +46,7 @@ TENANT = TenantChange(
     mail_from="shop@minato-dougu.example",
     sms_from="+815031234567",
     voice_from="+815031234567",
+    order_feed_max_age_s=None,  # nobody buys in the demo for days
 )
 STRANGER = TenantChange(
     name="やまと書房",
@@ -58,6 +59,7 @@ STRANGER = TenantChange(
     mail_from="shop@yamato-books.example",
     sms_from="+815037654321",
     voice_from="+815037654321",
+    order_feed_max_age_s=None,  # nobody buys in the demo for days
 )
 PEOPLE = {
     Role.AGENCY_ADMIN: ("佐藤 美咲", "admin@agency.example"),
@@ -73,7 +75,9 @@ def seed_demo(database: db.Database, *, urls: DemoUrls, now: datetime, known: De
         tenant_id, site_id = site_of_key(known.site_key)
         _hurry()
         with db.tenant_transaction(tenant_id) as session:
-            tenants.change_site(session, tenant_id=tenant_id, site_id=site_id, change=_where_and_when(urls, now), now=now)
+            tenants.change_site(
+                session, tenant_id=tenant_id, site_id=site_id, change=_where_and_when(urls, now), now=now
+            )
         return known
     with db.agency_transaction() as session:
         tenants.make_agency(

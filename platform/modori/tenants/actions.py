@@ -32,6 +32,10 @@ from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 QUARANTINE: Final = timedelta(days=7)
 """RULES 36: a new site sends little, and an agency user approves its first leads."""
 
+NEW_FEED_MAX_AGE_S: Final = 86_400
+"""A new client's orders are to be heard of every day, until somebody says otherwise: an unanswerable check sends
+nothing (G14)."""
+
 KEY_BYTES: Final = 24
 _SENDERS: Final = ("mail_from", "sms_from", "voice_from")
 _PREFIX: Final = {KeyKind.PUBLISHABLE: "pk_", KeyKind.SECRET: "sk_"}
@@ -70,6 +74,9 @@ def make_agency(
 def make_tenant(session: Session, *, tenant_id: TenantId, particulars: TenantChange, now: datetime) -> Tenant:
     """Take a client on, with a data key of its own. The transaction is bound to the new id.
 
+    Its sends wait for word of orders not older than a day, unless the particulars say another age or that none is
+    expected (None, given).
+
     raises  BadInput where a particular that the law wants in messages is missing (RULES 4, 8, 10)
     """
     given = particulars.model_dump(exclude_none=True)
@@ -77,6 +84,8 @@ def make_tenant(session: Session, *, tenant_id: TenantId, particulars: TenantCha
     missing = [field for field in wanted if not given.get(field)]
     if missing:
         raise BadInput(f"a client needs {', '.join(missing)}", fields=missing)
+    if "order_feed_max_age_s" not in particulars.model_fields_set:
+        given["order_feed_max_age_s"] = NEW_FEED_MAX_AGE_S
     given.setdefault("sender_name_en", given["sender_name"])
     given.setdefault("goods_kind_en", given["goods_kind"])
     tenant = Tenant(tenant_id=tenant_id, made_at=now, **given)

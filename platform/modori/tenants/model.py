@@ -62,7 +62,8 @@ class Tenant(TenantRow, table=True):
     tax_rate_bp: int = 1000
     """Consumption tax on the agency's fee, in basis points: 1000 is 10 %."""
     order_feed_max_age_s: int | None = None
-    """How old the newest word of the order feed may be before sends are held; None: no feed is expected."""
+    """How old the newest word of the order feed may be before sends are held; None: somebody said that no feed is to be
+    expected. A new client starts with a day."""
     order_feed_seen_at: datetime | None = Field(default=None, sa_type=Instant)
     monthly_spend_limit_minor: int | None = Field(default=None, sa_type=BigInteger)
     """Most that deliveries may cost in a calendar month, minor units; None: no limit."""

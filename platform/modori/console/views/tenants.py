@@ -26,6 +26,7 @@ from modori.reports.feeds import queries as feeds
 from modori.reports.switches import queries as switches
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import actions, queries
+from modori.tenants.actions import NEW_FEED_MAX_AGE_S
 from modori.tenants.model import Tenant
 from modori.tenants.wire import TenantChange
 
@@ -51,7 +52,8 @@ def index(visit: Visiting) -> Response:
 
 @router.get("/tenants/new", name="tenants.new")
 def new(visit: Visiting) -> Response:
-    return _form(visit, tenant_id=None, values={"currency": "JPY", "tax_rate_pct": "10"}, problem=None)
+    values = {"currency": "JPY", "tax_rate_pct": "10", "order_feed_max_age_min": str(NEW_FEED_MAX_AGE_S // 60)}
+    return _form(visit, tenant_id=None, values=values, problem=None)
 
 
 @router.post("/tenants", name="tenants.make")
