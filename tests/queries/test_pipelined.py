@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import psycopg
@@ -10,7 +10,7 @@ import pytest
 from psycopg.errors import AdminShutdown, DivisionByZero
 
 from modori.storage.db import Plain, database, plain_transaction
-from modori.storage.pipelined import has_ended
+from modori.storage.pipelined import LATEST_REPLAN, Kept, has_ended
 from tests.conftest import Cluster
 from tests.world import TenantWorld, World
 
@@ -168,3 +168,17 @@ async def backend(plain: Plain) -> int:
     pid = plain.execute("select pg_backend_pid()")
     await plain.answered()
     return int(pid.rows()[0][0])
+
+
+def test_plans_are_made_anew_as_a_connection_is_used() -> None:
+    kept = Kept(cast("psycopg.Connection[Any]", None))
+    made_anew = [number for number in range(1, 3 * LATEST_REPLAN) if kept.is_stale()]
+    assert made_anew[:5] == [8, 16, 32, 64, 128]
+    assert made_anew[-2:] == [LATEST_REPLAN, 2 * LATEST_REPLAN]
+
+
+def test_statements_outlive_their_plans(world: World) -> None:
+    """More transactions than two makings of plans are apart, whichever of the kept connections has them."""
+    assert [ask(world.acme, ("select %s::int", (str(number),))) for number in range(80)] == [
+        [[(number,)]] for number in range(80)
+    ]
