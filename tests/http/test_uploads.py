@@ -92,7 +92,7 @@ def test_the_report_is_a_spreadsheets_and_names_no_person(console: Console, worl
         (b"id,value,at\nA\x00,1,2\n", "This is not a CSV file"),
         (b"\x81\xff\xff,\xa0\xff\n", "The characters cannot be read."),
         (b"id,value\nA,1\n", "A column is missing: Date and time (at)."),
-        (b"id,value,at,id\nA,1,2,3\n", "Two columns mean the same: Number (id)."),
+        (b"id,value,at,id\nA,1,2,3\n", "Two columns mean the same: id / id – Number (id)."),
         (b"id,value,at\n", "The file has a header and no rows."),
     ],
     ids=["empty", "large", "spreadsheet", "binary", "encoding", "column", "twice", "no rows"],
@@ -171,3 +171,25 @@ def test_a_silent_feed_is_said_wherever_somebody_waits_for_it(console: Console, 
     assert "Fresh enough" in console.get(client).text
     audit = "select count(*) from audit_entry where action = 'feed.confirmed' and user_id is not null"
     assert ask_one(world.acme.tenant_id, audit) == 1
+
+
+def test_the_dry_run_says_whose_export_it_is_and_what_it_did_not_use(console: Console, world: World) -> None:
+    head = "注文ID,注文番号,合計,支払合計,受注日,メールアドレス"
+    content = f"{head}\r\n12,20261118-12,5000,4980,2026-11-18 10:30:00,a@example.jp\r\n"
+    place = send(console, world, content.encode("cp932")).headers["location"]
+    page = console.get(place).text
+    assert "Export of</dt><dd>EC-CUBE 4</dd>" in page
+    assert "Not used</dt><dd>注文ID, 合計</dd>" in page
+    assert "Number ← 注文番号" in page
+    assert "Amount ← 支払合計" in page
+    settle(world)
+    checked = console.get(place).text
+    assert "Read as an export of EC-CUBE 4." in checked
+    assert "These columns were not used: 注文ID, 合計." in checked
+
+
+def test_two_columns_that_mean_the_same_are_named(console: Console, world: World) -> None:
+    content = "注文番号,合計,請求金額,注文日時\nA-1,5000,4980,2026/11/18 10:30\n"
+    refused = send(console, world, content.encode())
+    assert refused.status_code == 422
+    assert "Two columns mean the same: 合計 / 請求金額 – Amount (value)." in refused.text

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from modori.connectors.csv.columns import COLUMNS
 from modori.connectors.csv.rules import (
     ANSWERS,
     CHANNELS,
-    COLUMNS,
     MOST_BYTES,
     MOST_ROWS,
     OVERFLOW,
@@ -81,8 +81,11 @@ HEADER = "id,value,at\n"
         (HEADER.encode(), Fault(FileFault.NO_ROWS)),
         (b"id,at\nA-1,2026\n", Fault(FileFault.MISSING_COLUMN, ("value",), 1)),
         (b"A-1,4980,2026-11-22 9:05\n", Fault(FileFault.MISSING_COLUMN, ("id", "value", "at"), 1)),  # no header
-        (b"id,value,at,value\nA,1,2,3\n", Fault(FileFault.DUPLICATE_HEADER, ("value",), 1)),
-        ("注文番号,order_id,金額,注文日時\nA,A,1,2\n".encode(), Fault(FileFault.DUPLICATE_HEADER, ("id",), 1)),
+        (b"id,value,at,value\nA,1,2,3\n", Fault(FileFault.DUPLICATE_HEADER, ("value",), 1, ("value", "value"))),
+        (
+            "注文番号,order_id,金額,注文日時\nA,A,1,2\n".encode(),
+            Fault(FileFault.DUPLICATE_HEADER, ("id",), 1, ("注文番号", "order_id")),
+        ),
         ((HEADER + "A,1,2\n" * (MOST_ROWS + 1)).encode(), Fault(FileFault.TOO_MANY_ROWS, row_number=MOST_ROWS + 2)),
     ],
 )  # fmt: skip
@@ -214,6 +217,11 @@ def test_answers_are_read_by_their_words(cell: str, meant: str | None) -> None:
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\t=1", "'\t=1"),
         ("\r=1", "'\r=1"),
+        ("\n=1", "'\n=1"),
+        (" =1", "' =1"),
+        ("＝１＋１", "'＝１＋１"),  # what a Japanese spreadsheet takes for a formula
+        ("＋81", "'＋81"),
+        ("−1", "−1"),  # a minus sign of typesetters is none
         ("plain = text", "plain = text"),
         ("", ""),
     ],

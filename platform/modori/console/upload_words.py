@@ -7,10 +7,14 @@ from modori.connectors.csv.model import UploadKind
 from modori.connectors.csv.rules import CellFault, Fault, FileFault
 from modori.console.words import say
 
+COMMA: Final = say(", ")
 FIELDS: Final[Mapping[str, str]] = {
     "id": say("Number"),
     "order": say("Order number"),
     "value": say("Amount"),
+    "time": say("Time of day"),
+    "state": say("State"),
+    "cancelled_at": say("Cancelled"),
     "at": say("Date and time"),
     "currency": say("Currency"),
     "email": say("E-mail address"),
@@ -49,6 +53,10 @@ REASONS: Final[Mapping[str, str]] = {
     CellFault.OTHER_CURRENCY_SIGN: say("The sign is that of another currency."),
     CellFault.BAD_INSTANT: say("Write dates as 2026/11/22 9:05 or 2026-11-22T09:05:00+09:00."),
     CellFault.TIME_MISSING: say("The time of day is missing: it decides which messages came before the order."),
+    CellFault.NOT_AN_ORDER: say(
+        "The file calls it cancelled, returned or never finished. What was recorded of it goes by a file of returns."
+    ),
+    CellFault.FURTHER_LINE: say("A further item of the order above, which has the amount."),
     CellFault.BAD_REASON: say("Write cancel, refusal, return or unpaid."),
     CellFault.BAD_CHANNEL: say("Write email, sms, line or call."),
     CellFault.BAD_ANSWER: say("Write yes or no."),
@@ -88,7 +96,9 @@ class Words:
 
     def fault(self, fault: Fault, *, kind: UploadKind) -> str:
         """Say what is wrong with a file, and where. Missing columns are named as the sample has them."""
-        columns = "、".join(f"{self.field(name)} ({name})" for name in fault.fields)
+        columns = self._word(COMMA).join(f"{self.field(name)} ({name})" for name in fault.fields)
+        if fault.headers:
+            columns = f"{' / '.join(fault.headers)} – {columns}"
         said = self._word(FAULTS[fault.code], columns=columns) if columns else self._word(FAULTS[fault.code])
         at_row = fault.row_number is not None and fault.code is FileFault.NOT_CSV
         return f"{said} {self._word(IN_ROW, row=fault.row_number)}" if at_row else said
@@ -98,6 +108,6 @@ class Words:
         if code is None:
             return ""
         said = self._word(REASONS.get(code, OTHER))
-        if outcome == "kept" and code in ("bad_email", "bad_phone"):
+        if outcome == "kept" and code in ("bad_email", "bad_phone", CellFault.TIME_MISSING):
             return f"{said} {self._word(KEPT_ORDER)}"
         return said

@@ -70,17 +70,25 @@ class RecordedReversal:
 
 
 def record_order(
-    session: Session, *, tenant_id: TenantId, site_id: SiteId, order: OrderIn, source: OrderSource, now: datetime
+    session: Session,
+    *,
+    tenant_id: TenantId,
+    site_id: SiteId,
+    order: OrderIn,
+    source: OrderSource,
+    now: datetime,
+    is_exact: bool = True,
 ) -> RecordedOrder:
     """Record one order and, in the same transaction, end everything pending for the person who placed it (G2).
 
+    is_exact  the source knows the minute; else the order stops and does not bill (decision 0032)
     A repeated id answers the same; what a browser claimed becomes proven when a source that bills says the same id.
     raises  NotFound for a site that is not the tenant's; OrderDiffers where a source that bills contradicts itself;
             AtInFuture, AtTooOld, BadAmount, UnknownCurrency
     """
     country = tenants.get_site(session, tenant_id=tenant_id, site_id=site_id).country
     read = read_order(order, tenant_id=tenant_id, site_id=site_id, country=country, now=now)
-    proves = source is not OrderSource.BROWSER and not read.unreadable
+    proves = source is not OrderSource.BROWSER and is_exact and not read.unreadable
     found = _lock_everything(
         session, tenant_id=tenant_id, keys=read.keys, values=read.values, at=read.placed_at, now=now
     )

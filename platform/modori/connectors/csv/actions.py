@@ -15,8 +15,8 @@ from modori.connectors.csv import queries
 from modori.connectors.csv.errors import UploadNotReady
 from modori.connectors.csv.judging import Judged, consent_key, sign_fault
 from modori.connectors.csv.model import RowOutcome, Upload, UploadKind, UploadPart, UploadRow, UploadState
-from modori.connectors.csv.reading import ConsentRow, OrderRow, ReturnRow, RowContext, read_row
-from modori.connectors.csv.rules import Table, Wrong
+from modori.connectors.csv.reading import ConsentRow, FurtherLine, OrderRow, ReturnRow, RowContext, read_row
+from modori.connectors.csv.rules import CellFault, Table, Wrong
 from modori.kernel.ids import SiteId, TenantId, UserId, new_id
 from modori.kernel.money import from_major
 from modori.outcomes import actions as outcomes
@@ -72,6 +72,8 @@ def keep_upload(
         encoding=file.table.encoding,
         delimiter=file.table.delimiter,
         headers=dict(file.table.headers),
+        layout=file.table.layout,
+        passed_over="\n".join(file.table.passed_over) or None,
         timezone=site.timezone,
         rows_count=len(rows),
         parts_count=len(parts),
@@ -193,6 +195,8 @@ def apply_row(
     match read:
         case Wrong():
             came_to = _Came(RowOutcome.REFUSED, wrong=read)
+        case FurtherLine():  # of an order that stands above, else the check has refused it
+            came_to = _Came(RowOutcome.KNOWN, wrong=Wrong(CellFault.FURTHER_LINE, "value"))
         case OrderRow():
             came_to = _apply_order(session, read, context)
         case ReturnRow():
@@ -277,8 +281,7 @@ def _apply_order(session: Session, row: OrderRow, context: RowContext) -> _Came:
         value = from_major(row.order.value, row.order.currency)
         if (found[0].value_minor, found[0].currency) != (value.minor, value.currency):
             raise OrderDiffers()
-        if row.order.at is not None:
-            outcomes.hear_feed(session, tenant_id=context.tenant_id, until=row.order.at, now=context.now)
+        outcomes.hear_feed(session, tenant_id=context.tenant_id, until=row.heard_until, now=context.now)
         return _Came(RowOutcome.KNOWN)
     done = outcomes.record_order(
         session,
@@ -286,11 +289,15 @@ def _apply_order(session: Session, row: OrderRow, context: RowContext) -> _Came:
         site_id=context.site_id,
         order=row.order,
         source=OrderSource.CSV,
+        is_exact=row.is_exact,
         now=context.now,
     )
     if done.unreadable:
         field, code = done.unreadable[0]
         return _Came(RowOutcome.KEPT, done.order.order_id, Wrong(code, field))
+    if not row.is_exact:
+        outcomes.hear_feed(session, tenant_id=context.tenant_id, until=row.heard_until, now=context.now)
+        return _Came(RowOutcome.KEPT, done.order.order_id, Wrong(CellFault.TIME_MISSING, "at"))
     return _Came(RowOutcome.NEW, done.order.order_id)
 
 

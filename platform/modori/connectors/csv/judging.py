@@ -16,7 +16,16 @@ from sqlmodel import Session
 
 from modori.connectors.csv import queries
 from modori.connectors.csv.model import RowOutcome, UploadKind
-from modori.connectors.csv.reading import ConsentRow, OrderRow, ReadRow, ReturnRow, RowContext, read_row, wrong_of
+from modori.connectors.csv.reading import (
+    ConsentRow,
+    FurtherLine,
+    OrderRow,
+    ReadRow,
+    ReturnRow,
+    RowContext,
+    read_row,
+    wrong_of,
+)
 from modori.connectors.csv.rules import CellFault, Wrong, read_amount
 from modori.kernel.errors import BadAmount, ModoriError
 from modori.kernel.money import from_major
@@ -82,6 +91,10 @@ def _judge(
     before = further_up.get(looked.identity)
     if looked.outcome is RowOutcome.REFUSED:
         return Judged(number, RowOutcome.REFUSED, looked.wrong, looked.identity, looked.contents)
+    if isinstance(row, FurtherLine):
+        code = CellFault.MISSING_VALUE if before is None else CellFault.FURTHER_LINE
+        outcome = RowOutcome.REFUSED if before is None else RowOutcome.KNOWN
+        return Judged(number, outcome, Wrong(code, "value"))
     if before is None:
         further_up[looked.identity] = looked.contents
         return Judged(number, looked.outcome, looked.wrong, looked.identity, looked.contents)
@@ -118,6 +131,8 @@ def _looker(
 
 
 def _look_at_order(row: ReadRow, orders: Mapping[str, queries.KnownOrder], context: RowContext) -> Looked | Wrong:
+    if isinstance(row, FurtherLine):
+        return Looked(order_identity(row.order_external_id), b"", RowOutcome.KNOWN)
     assert isinstance(row, OrderRow)
     try:
         read = read_order(
@@ -129,7 +144,7 @@ def _look_at_order(row: ReadRow, orders: Mapping[str, queries.KnownOrder], conte
         )
     except ModoriError as error:
         return wrong_of(error)
-    identity, contents = _digest("order", row.order.id), _digest(read.value.minor, read.value.currency)
+    identity, contents = order_identity(row.order.id), _digest(read.value.minor, read.value.currency)
     known = orders.get(row.order.id)
     if known is not None and known.is_proven:
         if (known.value_minor, known.currency) == (read.value.minor, read.value.currency):
@@ -138,7 +153,14 @@ def _look_at_order(row: ReadRow, orders: Mapping[str, queries.KnownOrder], conte
     if read.unreadable:
         field, code = read.unreadable[0]
         return Looked(identity, contents, RowOutcome.KEPT, Wrong(code, field))
+    if not row.is_exact:
+        return Looked(identity, contents, RowOutcome.KEPT, Wrong(CellFault.TIME_MISSING, "at"))
     return Looked(identity, contents, RowOutcome.NEW)
+
+
+def order_identity(external_id: str) -> bytes:
+    """What makes rows of a file speak of one order."""
+    return _digest("order", external_id)
 
 
 def _look_at_return(

@@ -68,6 +68,10 @@ class Upload(TenantRow, table=True):
     delimiter: str
     headers: dict[str, Any] = Field(sa_type=Json)
     """Field → the header under which the file has it."""
+    layout: str | None = None
+    """The system whose export it was recognised as (`layouts.LAYOUTS`)."""
+    passed_over: str | None = None
+    """Headers that would have done for a field, too, and were not taken; one a line."""
     timezone: str
     """The zone in which times without one are read: the site's, when the file came."""
     rows_count: int

@@ -65,6 +65,8 @@ class UploadListed:
     encoding: str
     delimiter: str
     headers: Mapping[str, str]
+    layout: str | None
+    passed_over: Sequence[str]
     timezone: str
     bytes_count: int
     rows_count: int
@@ -376,6 +378,8 @@ def _listed(row: Any) -> UploadListed:
         encoding=row.encoding,
         delimiter=row.delimiter,
         headers=row.headers,
+        layout=row.layout,
+        passed_over=(row.passed_over or "").splitlines(),
         timezone=row.timezone,
         bytes_count=row.bytes_count,
         rows_count=row.rows_count,

@@ -9,19 +9,22 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from modori.capture.pages import scrub_page_url
+from modori.connectors.csv.columns import COLUMNS
 from modori.connectors.csv.model import UploadKind
 from modori.connectors.csv.rules import (
     ANSWERS,
     CHANNELS,
-    COLUMNS,
     LONGEST_CELL,
     OVERFLOW,
     REASONS,
     CellFault,
     Wrong,
+    is_called_off,
+    last_instant,
     narrow,
     read_amount,
     read_instant,
+    read_time_of_day,
     read_word,
 )
 from modori.kernel.errors import BadInput, ModoriError
@@ -66,7 +69,23 @@ class RowContext:
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
+    """An order.
+
+    is_exact     its minute is known. Of a day alone the last instant is taken: it stops what the order may have come
+                 after, and does not bill, since nobody can say which messages it came after
+    heard_until  up to when it is word of the order feed: of a day alone its first instant
+    """
+
     order: OrderIn
+    is_exact: bool
+    heard_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherLine:
+    """A row of a further item of an order: it has the order's id and no amount."""
+
+    order_external_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +109,7 @@ class ConsentRow:
     screen: str | None
 
 
-ReadRow = OrderRow | ReturnRow | ConsentRow
+ReadRow = OrderRow | FurtherLine | ReturnRow | ConsentRow
 
 
 def read_row(kind: UploadKind, cells: Mapping[str, str], context: RowContext) -> ReadRow | Wrong:
@@ -98,6 +117,8 @@ def read_row(kind: UploadKind, cells: Mapping[str, str], context: RowContext) ->
     if OVERFLOW in cells:
         return Wrong(CellFault.EXTRA_CELLS, None)
     said = {field: cell.strip() for field, cell in cells.items()}
+    if kind is UploadKind.ORDERS and said.get("id") and not said.get("value") and len(said["id"]) <= LONGEST_CELL:
+        return FurtherLine(said["id"])
     for column in COLUMNS[kind.value]:
         if column.required and not said.get(column.field) and column.field not in ("text", "screen"):
             return Wrong(CellFault.MISSING_VALUE, column.field)
@@ -113,16 +134,41 @@ def read_row(kind: UploadKind, cells: Mapping[str, str], context: RowContext) ->
 
 
 def _read_order(said: Mapping[str, str], context: RowContext) -> OrderRow | Wrong:
+    if said.get("cancelled_at"):
+        return Wrong(CellFault.NOT_AN_ORDER, "cancelled_at")
+    if is_called_off(said.get("state", "")):
+        return Wrong(CellFault.NOT_AN_ORDER, "state")
     currency = narrow(said.get("currency", "")).upper() or context.currency
     value = read_amount(said["value"], currency=currency)
     if isinstance(value, CellFault):
         return Wrong(value, "value")
-    at = read_instant(said["at"], zone=context.zone, needs_time=True)
-    if isinstance(at, CellFault):
-        return Wrong(at, "at")
+    placed = _read_placed_at(said, context)
+    if isinstance(placed, Wrong):
+        return placed
+    at, is_exact, heard_until = placed
     named = {name: said.get(name) or None for name in ("email", "tel", "visitor", "cart", "member_id")}
     order = _shaped(OrderIn, {"id": said["id"], "currency": currency, "value": value, "at": at, **named})
-    return order if isinstance(order, Wrong) else OrderRow(order)
+    return order if isinstance(order, Wrong) else OrderRow(order, is_exact, heard_until)
+
+
+def _read_placed_at(said: Mapping[str, str], context: RowContext) -> tuple[datetime, bool, datetime] | Wrong:
+    """Read when an order was placed.
+
+    returns  its instant, whether its minute is known, and up to when it is word of the feed (as OrderRow has them)
+    """
+    said_at = said["at"]
+    at = read_instant(said_at, zone=context.zone, needs_time=True)
+    if at is CellFault.TIME_MISSING and said.get("time"):
+        time = read_time_of_day(said["time"])
+        if time is None:
+            return Wrong(CellFault.BAD_INSTANT, "time")
+        at = read_instant(f"{said_at} {time}", zone=context.zone, needs_time=True)
+    if at is CellFault.TIME_MISSING:
+        day = read_instant(said_at, zone=context.zone, needs_time=False)
+        if isinstance(day, CellFault):
+            return Wrong(day, "at")
+        return max(day, min(last_instant(day, zone=context.zone), context.now)), False, day
+    return Wrong(at, "at") if isinstance(at, CellFault) else (at, True, at)
 
 
 def _read_return(said: Mapping[str, str], context: RowContext) -> ReturnRow | Wrong:

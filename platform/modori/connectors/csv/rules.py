@@ -9,11 +9,14 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from modori.connectors.csv.columns import COLUMNS, CONTACT_FIELDS, plain
+from modori.connectors.csv.layouts import find_layout, place_fields
 
 MOST_BYTES: Final = 10 * 1024 * 1024
 MOST_ROWS: Final = 50_000
@@ -37,104 +40,39 @@ class FileFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a file. `fields`: which columns it is about. `row_number`: where, as a spreadsheet counts."""
+    """What is wrong with a file.
+
+    fields      which columns it is about
+    row_number  where, as a spreadsheet counts
+    headers     the headers that mean the same
+    """
 
     code: FileFault
     fields: tuple[str, ...] = ()
     row_number: int | None = None
+    headers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A file as rows of named cells.
 
-    headers  field → the header under which the file has it
-    rows     (row number as a spreadsheet counts, {field: cell}); a row with more cells than headers has OVERFLOW
+    headers      field → the header under which the file has it
+    rows         (row number as a spreadsheet counts, {field: cell}); a row with more cells than headers has OVERFLOW
+    layout       the system whose export it was recognised as
+    passed_over  headers that would have done for a field, too
     """
 
     encoding: str
     delimiter: str
     headers: Mapping[str, str]
     rows: Sequence[tuple[int, Mapping[str, str]]]
+    layout: str | None = None
+    passed_over: tuple[str, ...] = ()
 
 
 OVERFLOW: Final = "+"
 """The name under which a row carries the cell that has no header: it is refused, since its cells may have moved."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A field of a kind of file. `names`: headers under which it is known, as `_plain` writes them."""
-
-    field: str
-    required: bool
-    names: frozenset[str]
-
-
-def _column(field: str, *names: str, required: bool = False) -> Column:
-    """Make a column. `names`: other headers, several in one text with spaces between them, none within one."""
-    return Column(field, required, frozenset(_plain(name) for name in (field, *" ".join(names).split())))
-
-
-def _plain(header: str) -> str:
-    """Write a header without what differs between shops: width, case, spaces, punctuation, a note in brackets."""
-    narrow = unicodedata.normalize("NFKC", header).strip().lower()
-    return re.sub(r"[\s_\-・./:]+", "", re.sub(r"[(\[【<].*?[)\]】>]", "", narrow))
-
-
-COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
-    "orders": (
-        _column("id", "注文番号 注文id 受注番号 受注id 申込番号 order_id order_number order_no order", required=True),
-        _column(
-            "value",
-            "金額 合計金額 合計 総額 注文金額 購入金額 お支払い合計 請求金額 税込合計",
-            "total amount order_total grand_total",
-            required=True,
-        ),
-        _column(
-            "at",
-            "注文日時 注文日 受注日時 受注日 購入日時 申込日時 申込日 日時",
-            "ordered_at order_date placed_at created_at date",
-            required=True,
-        ),
-        _column("currency", "通貨 通貨コード currency_code"),
-        _column("email", "メールアドレス メール eメール e-mail mail email_address mail_address"),
-        _column("tel", "電話番号 電話 携帯電話番号 連絡先電話番号 phone telephone phone_number mobile"),
-        _column("visitor", "ビジター 訪問者id modori_v visitor_id"),
-        _column("cart", "カートid cart_id"),
-        _column("member_id", "会員番号 会員id 顧客番号 顧客id customer_id member"),
-    ),
-    "returns": (
-        _column("order", "注文番号 注文id 受注番号 受注id 申込番号 order_id order_number order_no", required=True),
-        _column(
-            "id",
-            "返品番号 返品id 取消番号 キャンセル番号 return_id return_number reversal_id refund_id",
-            required=True,
-        ),
-        _column("reason", "理由 事由 区分 種別 返品理由 return_reason type", required=True),
-        _column(
-            "at",
-            "返品日時 返品日 取消日時 取消日 キャンセル日時 キャンセル日 処理日時 処理日 日時 日付",
-            "returned_at reversed_at cancelled_at date",
-            required=True,
-        ),
-        _column("value", "金額 返品金額 返金額 取消金額 amount refund_amount returned_value"),
-    ),
-    "consents": (
-        _column("channel", "チャネル チャンネル 連絡方法 媒体", required=True),
-        _column("contact", "連絡先 宛先 contact_point"),
-        _column("email", "メールアドレス email_address mail_address"),
-        _column("tel", "電話番号 携帯電話番号 連絡先電話番号 phone_number"),
-        _column("granted", "同意 同意有無 許諾 可否 consent opt-in agreed", required=True),
-        _column("text", "同意文 同意文言 文言 表示文言 consent_text wording", required=True),
-        _column("given_at", "同意日時 同意日 取得日時 取得日 日時 at consented_at date", required=True),
-        _column("screen", "画面 取得画面 取得場所 ページ page url form", required=True),
-    ),
-}
-"""Kind of file → its columns."""
-
-CONTACT_FIELDS: Final = ("contact", "email", "tel")
-"""A file of consents must have one of these columns; a row's channel says which of them it wants."""
 
 
 def read_table(raw: bytes, *, kind: str) -> Table | Fault:
@@ -174,7 +112,7 @@ def _decode(raw: bytes) -> tuple[str | None, str]:
 
 def _read_rows(text: str, *, encoding: str, delimiter: str, kind: str) -> Table | Fault:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    fields: list[str | None] | None = None
+    header: _Header | None = None
     headers: dict[str, str] = {}
     rows: list[tuple[int, Mapping[str, str]]] = []
     number = 0
@@ -182,40 +120,62 @@ def _read_rows(text: str, *, encoding: str, delimiter: str, kind: str) -> Table 
         for number, cells in enumerate(reader, 1):
             if not any(cell.strip() for cell in cells):
                 continue
-            if fields is None:
+            if header is None:
                 read = _read_header(cells, kind=kind, row_number=number)
                 if isinstance(read, Fault):
                     return read
-                fields = read
-                headers = {field: cell.strip() for field, cell in zip(fields, cells, strict=True) if field}
+                header = read
+                headers = {field: cell.strip() for field, cell in zip(header.fields, cells, strict=True) if field}
                 continue
             if len(rows) >= MOST_ROWS:
                 return Fault(FileFault.TOO_MANY_ROWS, row_number=number)
-            row = {field: cell for field, cell in zip(fields, cells, strict=False) if field}
-            if any(cell.strip() for cell in cells[len(fields) :]):
+            row = {field: cell for field, cell in zip(header.fields, cells, strict=False) if field}
+            if any(cell.strip() for cell in cells[len(header.fields) :]):
                 row[OVERFLOW] = ""
             rows.append((number, row))
     except csv.Error:
         return Fault(FileFault.NOT_CSV, row_number=number + 1)
     if not rows:
         return Fault(FileFault.NO_ROWS)
-    return Table(encoding, delimiter, headers, rows)
+    assert header is not None
+    return Table(encoding, delimiter, headers, rows, header.layout, header.passed_over)
 
 
-def _read_header(cells: Sequence[str], *, kind: str, row_number: int) -> list[str | None] | Fault:
-    """Say which field each cell of the header names; None for a column that we do not need."""
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """Which field each cell of the header names; None for a column that we do not need."""
+
+    fields: list[str | None]
+    layout: str | None
+    passed_over: tuple[str, ...]
+
+
+def _read_header(cells: Sequence[str], *, kind: str, row_number: int) -> _Header | Fault:
     columns = COLUMNS[kind]
     if len(cells) > MOST_COLUMNS:
         return Fault(FileFault.NOT_CSV, row_number=row_number)
     by_name = {name: column.field for column in reversed(columns) for name in column.names}
-    fields = [by_name.get(_plain(cell)) for cell in cells]
+    fields = [by_name.get(plain(cell)) for cell in cells]
+    layout = find_layout(cells) if kind == "orders" else None
+    passed_over: list[str] = []
+    if layout is not None:
+        placed = place_fields(layout, cells)
+        passed_over = [
+            cell.strip() for at, cell in enumerate(cells) if fields[at] in placed and at not in placed.values()
+        ]
+        fields = [None if field in placed else field for field in fields]
+        for name, at in placed.items():
+            fields[at] = name
     twice = [field for field in dict.fromkeys(fields) if field and fields.count(field) > 1]
     if twice:
-        return Fault(FileFault.DUPLICATE_HEADER, tuple(twice), row_number)
+        alike = tuple(cell.strip() for field, cell in zip(fields, cells, strict=True) if field in twice)
+        return Fault(FileFault.DUPLICATE_HEADER, tuple(twice), row_number, alike)
     missing = tuple(column.field for column in columns if column.required and column.field not in fields)
     if kind == "consents" and not any(field in fields for field in CONTACT_FIELDS):
         missing = ("contact", *missing)
-    return Fault(FileFault.MISSING_COLUMN, missing, row_number) if missing else fields
+    if missing:
+        return Fault(FileFault.MISSING_COLUMN, missing, row_number)
+    return _Header(fields, None if layout is None else layout.name, tuple(passed_over))
 
 
 class CellFault(StrEnum):
@@ -231,6 +191,8 @@ class CellFault(StrEnum):
     BAD_REASON = "bad_reason"
     BAD_CHANNEL = "bad_channel"
     BAD_ANSWER = "bad_answer"
+    NOT_AN_ORDER = "not_an_order"
+    FURTHER_LINE = "further_line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +274,22 @@ def read_instant(cell: str, *, zone: str, needs_time: bool) -> datetime | CellFa
         return CellFault.BAD_INSTANT
 
 
+def last_instant(day: datetime, *, zone: str) -> datetime:
+    """Return the last second of the day that begins at `day` in `zone`, in UTC."""
+    local = day.astimezone(ZoneInfo(zone))
+    next_day = datetime.combine(local.date() + timedelta(days=1), time.min, ZoneInfo(zone))
+    return next_day.astimezone(UTC) - timedelta(seconds=1)
+
+
+def read_time_of_day(cell: str) -> str | None:
+    """Read a time of day of a column of its own, as `read_instant` wants it: 103309, 10:33, 10:33:09. None for none."""
+    found = re.fullmatch(r"(\d{1,2})(?::(\d{2})(?::(\d{2}))?|(\d{2})(\d{2}))", narrow(cell))
+    if found is None:
+        return None
+    hour, minute, second = found[1], found[2] or found[4], found[3] or found[5] or "00"
+    return f"{hour}:{minute}:{second}"
+
+
 def _words(**words: str) -> Mapping[str, frozenset[str]]:
     return {ours: frozenset(theirs.split()) for ours, theirs in words.items()}
 
@@ -338,6 +316,14 @@ ANSWERS: Final = _words(
 )
 
 
+_CALLED_OFF: Final = re.compile(r"キャンセル|取り?消し?|返品|返送|(?:決済|購入)処理中|cancell?ed|void", re.IGNORECASE)
+
+
+def is_called_off(state: str) -> bool:
+    """Say whether a file's word for an order's state means that there is none: cancelled, returned, never finished."""
+    return _CALLED_OFF.search(narrow(state)) is not None
+
+
 def read_word(cell: str, words: Mapping[str, frozenset[str]]) -> str | None:
     """Say which of our words a cell means; None for none."""
     said = narrow(cell).lower()
@@ -345,5 +331,9 @@ def read_word(cell: str, words: Mapping[str, frozenset[str]]) -> str | None:
 
 
 def guard_cell(text: str) -> str:
-    """Keep a spreadsheet from reading a cell as a formula. source: RULES 38; OWASP, CSV injection"""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """Keep a spreadsheet from reading a cell as a formula: Japanese ones take full-width signs for it, too.
+
+    source  RULES 38; OWASP, CSV injection
+    """
+    is_formula = text.startswith(("\t", "\r", "\n")) or narrow(text[:40]).startswith(("=", "+", "-", "@"))
+    return f"'{text}" if is_formula else text
