@@ -49,6 +49,7 @@ def test_an_example_signs_what_ingest_takes(language: str) -> None:
             at=proof["at"],
             mac=proof["mac"],
             event_at=signed_at + after,
+            received_at=signed_at + after,
         )
         for visitor, after in ((VISITOR, GOOD_FOR), (VISITOR[::-1], GOOD_FOR), (VISITOR, 2 * GOOD_FOR))
     ]

@@ -123,13 +123,43 @@ def sign(secret: bytes = NEW, *, visitor: str = "visitor-1", contact: str = "han
 )
 def test_what_a_proof_is_worth(mac: str, at: str, event_after: timedelta, verdict: ProofVerdict) -> None:
     judged = judge_proof(
-        [NEW, OLD], visitor="visitor-1", contact="hanako@example.jp", at=at, mac=mac, event_at=NOW + event_after
+        [NEW, OLD],
+        visitor="visitor-1",
+        contact="hanako@example.jp",
+        at=at,
+        mac=mac,
+        event_at=NOW + event_after,
+        received_at=NOW + max(event_after, timedelta(0)),
+    )
+    assert judged is verdict
+
+
+@pytest.mark.parametrize(
+    ("received_after", "verdict"),
+    [
+        (timedelta(hours=1), ProofVerdict.VALID),  # a queue on a bad network
+        (timedelta(hours=1, seconds=1), ProofVerdict.STALE),
+        (timedelta(days=29), ProofVerdict.STALE),  # whatever time the browser gives the event
+        (timedelta(minutes=-10), ProofVerdict.VALID),  # the shop's clock is ahead
+        (timedelta(minutes=-10, seconds=-1), ProofVerdict.STALE),
+    ],
+)
+def test_the_browsers_word_does_not_keep_a_proof_fresh(received_after: timedelta, verdict: ProofVerdict) -> None:
+    judged = judge_proof(
+        [NEW],
+        visitor="visitor-1",
+        contact="hanako@example.jp",
+        at=AT,
+        mac=sign(),
+        event_at=NOW,
+        received_at=NOW + received_after,
     )
     assert judged is verdict
 
 
 def test_without_a_secret_nothing_is_proven() -> None:
-    judged = judge_proof([], visitor="v", contact="c", at=AT, mac=sign(b"", visitor="v", contact="c"), event_at=NOW)
+    mac = sign(b"", visitor="v", contact="c")
+    judged = judge_proof([], visitor="v", contact="c", at=AT, mac=mac, event_at=NOW, received_at=NOW)
     assert judged is ProofVerdict.WRONG
 
 

@@ -299,7 +299,13 @@ def _identify(who: IdentifyShape, reading: Reading, *, visitor: str, at: datetim
         member, contact = next(iter(keys.items()))
         signed = who.proof
         verdict = judge_proof(
-            reading.secrets, visitor=visitor, contact=contact, at=signed.at, mac=signed.mac, event_at=at
+            reading.secrets,
+            visitor=visitor,
+            contact=contact,
+            at=signed.at,
+            mac=signed.mac,
+            event_at=at,
+            received_at=reading.received_at,
         )
         proof = Proof(verdict, member)
     return IdentifySeen(

@@ -10,6 +10,9 @@ from modori.capture.rules import ProofVerdict
 
 GOOD_FOR: Final = timedelta(minutes=10)
 """Between the instant that was signed and the event, either way: a page's life, and two clocks apart."""
+WAITS_AT_MOST: Final = timedelta(hours=1)
+"""Between the instant that was signed and the arrival: the event's own time is the browser's word, which could make a
+proof of last month fresh. The next page signs anew what an offline queue kept for longer."""
 
 
 def proof_mac(secret: bytes, *, visitor: str, contact: str, at: str) -> str:
@@ -22,7 +25,14 @@ def proof_mac(secret: bytes, *, visitor: str, contact: str, at: str) -> str:
 
 
 def judge_proof(
-    secrets: Sequence[bytes], *, visitor: str, contact: str, at: str, mac: str, event_at: datetime
+    secrets: Sequence[bytes],
+    *,
+    visitor: str,
+    contact: str,
+    at: str,
+    mac: str,
+    event_at: datetime,
+    received_at: datetime,
 ) -> ProofVerdict:
     """Say what a proof is worth. Compared in constant time, with every secret that may sign now (RULES 37).
 
@@ -39,5 +49,7 @@ def judge_proof(
     except ValueError:
         return ProofVerdict.STALE
     if signed_at.tzinfo is None or abs(event_at - signed_at) > GOOD_FOR:
+        return ProofVerdict.STALE
+    if not -GOOD_FOR <= received_at - signed_at <= WAITS_AT_MOST:
         return ProofVerdict.STALE
     return ProofVerdict.VALID
