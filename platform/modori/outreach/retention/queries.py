@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
 from sqlalchemy import text
 from sqlmodel import Session
 
@@ -39,8 +38,8 @@ def empty_past_episodes(
             "with past as materialized (select e.tenant_id, e.episode_id from episode e where e.tenant_id = :tenant_id"
             "  and e.state in ('ordered', 'expired', 'refused') and e.forgotten_at is null"
             "  and e.last_activity_at < :since and (e.ordered_at is null or e.ordered_at < :since)"
-            "  and not exists (select from lead l where l.tenant_id = e.tenant_id and l.episode_id = e.episode_id"
-            "   and l.state in ('held', 'active'))"
+            "  and (select l.state in ('held', 'active') from lead l where l.tenant_id = e.tenant_id"
+            "   and l.episode_id = e.episode_id) is not true"
             "  order by e.last_activity_at limit :limit for no key update of e skip locked"
             "), detached as (delete from episode_contact c using past p"
             "  where c.tenant_id = p.tenant_id and c.episode_id = p.episode_id"
@@ -70,7 +69,10 @@ def lock_points_to_look_at(session: Session, *, tenant_id: TenantId, now: dateti
 
 
 def list_held(session: Session, *, tenant_id: TenantId, contact_point_ids: Sequence[UUID]) -> list[HeldPoint]:
-    """Read what holds on to some contact points. Read it under their locks: leads and episodes take them, too (G2)."""
+    """Read what holds on to some contact points. Read it under their locks: leads and episodes take them, too (G2).
+
+    Each is reached by its whole keys (`limit 1`), whatever the planner knows of a table that has just grown.
+    """
     rows = session.connection().execute(
         text(
             "select c.contact_point_id, c.made_at, greatest(c.last_ordered_at, runs.last_at),"
@@ -78,14 +80,17 @@ def list_held(session: Session, *, tenant_id: TenantId, contact_point_ids: Seque
             "   where s.tenant_id = c.tenant_id and s.contact_point_id = c.contact_point_id),"
             "  (select max(d.begun_at) from delivery d where d.tenant_id = c.tenant_id"
             "   and d.contact_point_id = c.contact_point_id and d.state <> 'not_sent')),"
-            " runs.some or exists (select from lead_contact x join lead l on l.tenant_id = x.tenant_id"
-            "  and l.lead_id = x.lead_id and l.state in ('held', 'active')"
-            "  where x.tenant_id = c.tenant_id and x.contact_point_id = c.contact_point_id)"
-            " from contact_point c cross join lateral (select count(*) > 0 as some,"
-            "  max(greatest(e.last_activity_at, e.ordered_at)) as last_at from episode_contact a join episode e"
-            "  on e.tenant_id = a.tenant_id and e.episode_id = a.episode_id"
+            " runs.some or exists (select from lead_contact x cross join lateral (select l.state from lead l"
+            "   where l.tenant_id = x.tenant_id and l.lead_id = x.lead_id limit 1) l"
+            "  where x.tenant_id = c.tenant_id and x.contact_point_id = c.contact_point_id"
+            "   and l.state in ('held', 'active'))"
+            " from unnest(cast(:ids as uuid[])) as n(id) cross join lateral (select * from contact_point p"
+            "  where p.tenant_id = :tenant_id and p.contact_point_id = n.id limit 1) c"
+            " cross join lateral (select count(*) > 0 as some, max(e.last_at) as last_at from episode_contact a"
+            "  cross join lateral (select greatest(e.last_activity_at, e.ordered_at) as last_at from episode e"
+            "   where e.tenant_id = a.tenant_id and e.episode_id = a.episode_id limit 1) e"
             "  where a.tenant_id = c.tenant_id and a.contact_point_id = c.contact_point_id) runs"
-            " where c.tenant_id = :tenant_id and c.contact_point_id = any(:ids) order by c.contact_point_id"
+            " order by c.contact_point_id"
         ),
         {"tenant_id": tenant_id, "ids": list(contact_point_ids)},
     )
@@ -94,26 +99,24 @@ def list_held(session: Session, *, tenant_id: TenantId, contact_point_ids: Seque
 
 def note_kept(session: Session, *, tenant_id: TenantId, until: Mapping[UUID, datetime]) -> None:
     """Note until when locked contact points are kept at least."""
-    session.connection().execute(
-        text(
-            "update contact_point c set kept_until = n.until from jsonb_to_recordset(:rows) as n(id uuid,"
-            " until timestamptz) where c.tenant_id = :tenant_id and c.contact_point_id = n.id"
-        ),
-        {
-            "tenant_id": tenant_id,
-            "rows": Jsonb([{"id": str(one), "until": end.isoformat()} for one, end in until.items()]),
-        },
-    )
+    if until:
+        session.connection().execute(
+            text(
+                "update contact_point set kept_until = :until"
+                " where tenant_id = :tenant_id and contact_point_id = :contact_point_id"
+            ),
+            [{"tenant_id": tenant_id, "contact_point_id": one, "until": end} for one, end in until.items()],
+        )
 
 
 def forget_texts(session: Session, *, tenant_id: TenantId, evidence_since: datetime, limit: int) -> int:
     """Drop the words of old deliveries; that they were made, when, and how they went stays. Returns how many."""
     forgotten = session.connection().execute(
         text(
-            "update delivery set subject = null, content = null where tenant_id = :tenant_id and delivery_id in ("
-            " select delivery_id from delivery where tenant_id = :tenant_id and begun_at < :since"
+            "update delivery set subject = null, content = null where tenant_id = :tenant_id and ctid = any(array("
+            " select ctid from delivery where tenant_id = :tenant_id and begun_at < :since"
             "  and (content is not null or subject is not null) order by begun_at limit :limit"
-            "  for no key update skip locked)"
+            "  for no key update skip locked))"
         ),
         {"tenant_id": tenant_id, "since": evidence_since, "limit": limit},
     )
@@ -124,9 +127,9 @@ def forget_replies(session: Session, *, tenant_id: TenantId, captured_since: dat
     """Drop what people wrote to us; that they did, and what it set off, stays. Returns how many."""
     forgotten = session.connection().execute(
         text(
-            "update reply set content = '' where tenant_id = :tenant_id and reply_id in ("
-            " select reply_id from reply where tenant_id = :tenant_id and received_at < :since and content <> ''"
-            "  order by received_at limit :limit for no key update skip locked)"
+            "update reply set content = '' where tenant_id = :tenant_id and ctid = any(array("
+            " select ctid from reply where tenant_id = :tenant_id and received_at < :since and content <> ''"
+            "  order by received_at limit :limit for no key update skip locked))"
         ),
         {"tenant_id": tenant_id, "since": captured_since, "limit": limit},
     )
@@ -137,9 +140,9 @@ def forget_notes(session: Session, *, tenant_id: TenantId, captured_since: datet
     """Drop what operators noted; the calls stay. Returns how many."""
     forgotten = session.connection().execute(
         text(
-            "update call set note = null where tenant_id = :tenant_id and call_id in ("
-            " select call_id from call where tenant_id = :tenant_id and dialled_at < :since and note is not null"
-            "  order by dialled_at limit :limit for no key update skip locked)"
+            "update call set note = null where tenant_id = :tenant_id and ctid = any(array("
+            " select ctid from call where tenant_id = :tenant_id and dialled_at < :since and note is not null"
+            "  order by dialled_at limit :limit for no key update skip locked))"
         ),
         {"tenant_id": tenant_id, "since": captured_since, "limit": limit},
     )
@@ -153,15 +156,15 @@ def delete_old_visitors(session: Session, *, tenant_id: TenantId, captured_since
     """
     gone = session.connection().execute(
         text(
-            "delete from visitor v using (select o.site_id, o.visitor from visitor o where o.tenant_id = :tenant_id"
+            "delete from visitor where tenant_id = :tenant_id and ctid = any(array("
+            " select o.ctid from visitor o where o.tenant_id = :tenant_id"
             "  and o.made_at < :since and (o.capture_refused_at is null or o.capture_granted_at > o.capture_refused_at)"
             "  and coalesce(o.last_ordered_at, '-infinity') < :since"
             "  and coalesce(o.capture_granted_at, '-infinity') < :since"
             "  and coalesce(o.contact_points_on, '-infinity') < cast(:since as date)"
             "  and not exists (select from episode e where e.tenant_id = o.tenant_id and e.site_id = o.site_id"
             "   and e.visitor = o.visitor and e.state in ('open', 'abandoned'))"
-            "  order by o.made_at limit :limit for update skip locked) past"
-            " where v.tenant_id = :tenant_id and v.site_id = past.site_id and v.visitor = past.visitor"
+            "  order by o.made_at limit :limit for update skip locked))"
         ),
         {"tenant_id": tenant_id, "since": captured_since, "limit": limit},
     )
@@ -172,9 +175,9 @@ def delete_old_choices(session: Session, *, tenant_id: TenantId, evidence_since:
     """Delete old evidence of words about capture; a refusal's mark stays with its visitor. Returns how many."""
     gone = session.connection().execute(
         text(
-            "delete from capture_choice where tenant_id = :tenant_id and choice_id in (select choice_id"
+            "delete from capture_choice where tenant_id = :tenant_id and ctid = any(array(select ctid"
             " from capture_choice where tenant_id = :tenant_id and recorded_at < :since order by recorded_at"
-            " limit :limit)"
+            " limit :limit))"
         ),
         {"tenant_id": tenant_id, "since": evidence_since, "limit": limit},
     )
@@ -185,14 +188,14 @@ def delete_old_consents(session: Session, *, tenant_id: TenantId, evidence_since
     """Delete old grants under which nothing has been sent since. Withdrawals stay for good. Returns how many."""
     gone = session.connection().execute(
         text(
-            "delete from consent where tenant_id = :tenant_id and consent_id in (select s.consent_id from consent s"
+            "delete from consent where tenant_id = :tenant_id and ctid = any(array(select s.ctid from consent s"
             "  where s.tenant_id = :tenant_id and s.granted and s.recorded_at < :since"
             "  and not exists (select from delivery d where d.tenant_id = s.tenant_id"
             "   and d.contact_point_id = s.contact_point_id and d.begun_at >= :since and d.state <> 'not_sent')"
             "  and not exists (select from lead l join delivery d on d.tenant_id = l.tenant_id"
             "   and d.lead_id = l.lead_id and d.begun_at >= :since and d.state <> 'not_sent'"
             "   where l.tenant_id = s.tenant_id and l.episode_id = s.episode_id)"
-            "  order by s.recorded_at limit :limit)"
+            "  order by s.recorded_at limit :limit))"
         ),
         {"tenant_id": tenant_id, "since": evidence_since, "limit": limit},
     )
