@@ -115,7 +115,6 @@ const MEANINGS: [string, string, string][] = [
   ["Spanish", `<p>Correo</p><input name=a><p>Teléfono móvil</p><input name=b><p>Apellidos</p><input name=c>`, "a=email b=tel c=family-name"],
   ["German", `<p>Vorname</p><input name=a><p>Nachname</p><input name=b><p>PLZ</p><input name=c>`, "a=given-name b=family-name c=postal-code"],
   ["French", `<p>Prénom</p><input name=a><p>Nom</p><input name=b><p>Code postal</p><input name=c>`, "a=given-name b=family-name c=postal-code"],
-  ["Russian", `<p>Почта</p><input name=b>`, "b=email"],
   ["Dutch", `<p>Voornaam</p><input name=a><p>Achternaam</p><input name=b>`, "a=given-name b=family-name"],
   ["Italian", `<p>Cognome</p><input name=a><p>CAP</p><input name=b><p>Indirizzo e-mail</p><input name=c>`, "a=family-name b=postal-code c=email"],
   ["both halves of a name", `<p>Nom et prénom</p><input name=a><p>Vor- und Nachname</p><input name=b>`, "a=name b=name"],

@@ -25,11 +25,8 @@ export function plain(text: string): string {
   return ` ${words} `.replace(/ ([一-龠]) (?=[一-龠] )/g, " $1");
 }
 
-/** The same without what stands in brackets, unless all of it does. */
-function outside(text: string): string {
-  const bare = plain(text.replace(/[(（].*?([)）]|$)/g, " "));
-  return bare.trim() ? bare : plain(text);
-}
+/** The same without what stands behind it in brackets. */
+const outside = (text: string) => plain(text.replace(/(\S) ?[(（].*?([)）]|$)/g, "$1 "));
 
 /** The last words of a long name: "shipping_address_fields_last_name" is a name. */
 const ending = (text: string) => /( \S+){0,3} $/.exec(plain(text))![0];
@@ -86,28 +83,28 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   if (type !== "email" && say(words.CODE, firm)) return no("one-time-code");
   if (!sure && !isAddress && say(words.CARD, isName ? firm.concat(texts) : firm)) return no("card");
   if (type === "textarea" && !isAddress) return no("type");
+  const again = say(words.CONFIRM, texts);
   const account = say(words.ACCOUNT, label || placeholder ? heads : texts);
-  const token = detail(kind, captions.concat(isName ? [] : [plain(after), texts[4]!], texts));
+  const token = detail(kind, captions.concat(plain(after), texts[4]!, texts));
   const choice = /select/.test(type) && !/[@＠]$/.test(before) && !/level/.test(token);
   const refused = (isName && account) || choice || (!sure && say(words.STRANGE, firm));
-  if (!kind || (type === "search" && !sure) || (!given && refused)) return no("unknown", say(words.CONFIRM, texts));
+  if (!kind || (type === "search" && !sure) || (!given && refused)) return no("unknown", again);
 
   const kana = isName && !/kana/.test(kind) && say(words.KANA, texts) ? "-kana" : "";
-  const again = /^(email|tel)/.test(token) && say(words.CONFIRM);
   const theirs = account || say(words.THEIRS, texts.concat(autocomplete));
-  return { token: token + kana, why: "taken", again, theirs };
+  return { token: token + kana, why: "taken", again: again && /^(email|tel)/.test(token), theirs };
 }
 
 /** Which part of a name or an address, by the first text that says. */
 function detail(kind: string, texts: string[]): string {
-  let token = kind.replace(/^addr.*s$/, "street-address");
+  const whole = kind.replace(/^addr.*s$/, "street-address");
+  let token = whole;
   texts.some((text) => {
     const part = kind === "address" && words.PARTS.find(([, regexp]) => regexp.test(text));
-    const family = kind === "name" && words.FAMILY.test(text);
-    const given = kind === "name" && words.GIVEN.test(text);
+    const family = words.FAMILY.test(text);
     if (part) token = "address-" + part[0];
-    if (family !== given) token = (family ? "family-" : "given-") + kind;
-    return part || family !== given;
+    if (kind === "name" && family !== words.GIVEN.test(text)) token = (family ? "family-" : "given-") + kind;
+    return token !== whole;
   });
   return token;
 }

@@ -23,8 +23,7 @@ export type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
 /** What a person types or chooses in. Says nothing yet about reading it. */
 export const FIELDS =
-  "select,textarea,input:not([type=hidden],[type=button],[type=submit],[type=reset],[type=file]," +
-  "[type=range],[type=checkbox],[type=radio])";
+  "select,textarea,input:not([type=hidden],[type=button],[type=submit],[type=reset],[type=file],[type=checkbox],[type^=ra])";
 
 const NEAR_LIMIT = 60;
 const LETTER = /[\p{L}℡〒]/u;
