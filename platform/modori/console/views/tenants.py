@@ -47,7 +47,9 @@ def index(visit: Visiting) -> Response:
         clients = agency.list_clients(session, tenant_ids=tenant_ids, now=visit.now)
         stale = feeds.list_stale_feeds(session, tenant_ids=tenant_ids, now=visit.now)
         engaged = switches.list_engaged(session, tenant_ids=tenant_ids)
-    return visit.page("tenants/index.html", section="tenants", clients=clients, feeds=stale, engaged=engaged)
+    return visit.page(
+        "tenants/index.html", section="tenants", clients=clients, feeds=stale, engaged=engaged, most=agency.CLIENTS
+    )
 
 
 @router.get("/tenants/new", name="tenants.new")
