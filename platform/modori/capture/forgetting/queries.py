@@ -115,7 +115,8 @@ def delete_events(
 ) -> int:
     """Delete events that a visitor caused by an instant, but for the words about capture. Returns how many.
 
-    By two indexes: a partial one has the events that belong to no episode, the other the events of each episode.
+    By two indexes: a partial one has the events that belong to no episode, the other the events of each episode. Lists,
+    and not joins: those of a large table would read every partition from end to end.
     """
     gone = session.connection().execute(
         text(
@@ -123,13 +124,14 @@ def delete_events(
             " select received_at, event_id, type, body from event where tenant_id = :tenant_id and visitor = :visitor"
             "  and site_id = :site_id and episode_id is null and at <= :until"
             " union all"
-            " select v.received_at, v.event_id, v.type, v.body from episode e"
-            "  join event v on v.tenant_id = e.tenant_id and v.episode_id = e.episode_id and v.at <= :until"
-            "  where e.tenant_id = :tenant_id and e.site_id = :site_id and e.visitor = :visitor"
-            "), chosen as (select received_at, event_id from found"
+            " select v.received_at, v.event_id, v.type, v.body from event v where v.tenant_id = :tenant_id"
+            "  and v.at <= :until and v.episode_id = any(array(select e.episode_id from episode e"
+            "   where e.tenant_id = :tenant_id and e.site_id = :site_id and e.visitor = :visitor))"
+            "), chosen as materialized (select received_at, event_id from found"
             "  where type <> 'consent' or body ->> 'channel' is distinct from 'capture' limit :limit)"
-            " delete from event v using chosen c where v.tenant_id = :tenant_id and v.received_at = c.received_at"
-            "  and v.event_id = c.event_id"
+            " delete from event v where v.tenant_id = :tenant_id"
+            "  and v.received_at = any(array(select received_at from chosen))"
+            "  and v.event_id = any(array(select event_id from chosen))"
         ),
         {"tenant_id": tenant_id, "site_id": site_id, "visitor": visitor, "until": until, "limit": limit},
     )
@@ -139,19 +141,20 @@ def delete_events(
 def blot_out_events(session: Session, *, tenant_id: TenantId, contact_point_id: UUID, limit: int) -> int:
     """Blot out, in events of episodes that hold a contact point or are its person's, what might say who it is.
 
-    What was done, and when, stays. Partition by partition, along the index of an episode's events. Returns how many.
+    What was done, and when, stays. Partition by partition, along the index of an episode's events, as `delete_events`.
+    Returns how many.
     """
     blotted = session.connection().execute(
         text(
-            "with whose as (select a.episode_id from episode_contact a where a.tenant_id = :tenant_id"
-            "  and a.contact_point_id = :contact_point_id union select e.episode_id from contact_point c"
-            "  join episode e on e.tenant_id = c.tenant_id and e.person_id = c.person_id"
-            "  where c.tenant_id = :tenant_id and c.contact_point_id = :contact_point_id"
-            "), chosen as materialized (select v.received_at, v.event_id from whose w"
-            "  join event v on v.tenant_id = :tenant_id and v.episode_id = w.episode_id"
-            "  where v.page_url is not null or v.page_title is not null or v.body ?| :personal limit :limit)"
-            " update event v set page_url = null, page_title = null, body = v.body - :personal from chosen c"
-            " where v.tenant_id = :tenant_id and v.received_at = c.received_at and v.event_id = c.event_id"
+            "with chosen as materialized (select v.received_at, v.event_id from event v where v.tenant_id = :tenant_id"
+            "  and v.episode_id = any(array(select a.episode_id from episode_contact a where a.tenant_id = :tenant_id"
+            "    and a.contact_point_id = :contact_point_id union select e.episode_id from contact_point c"
+            "    join episode e on e.tenant_id = c.tenant_id and e.person_id = c.person_id"
+            "    where c.tenant_id = :tenant_id and c.contact_point_id = :contact_point_id))"
+            "  and (v.page_url is not null or v.page_title is not null or v.body ?| :personal) limit :limit)"
+            " update event v set page_url = null, page_title = null, body = v.body - :personal"
+            " where v.tenant_id = :tenant_id and v.received_at = any(array(select received_at from chosen))"
+            "  and v.event_id = any(array(select event_id from chosen))"
         ),
         {
             "tenant_id": tenant_id,

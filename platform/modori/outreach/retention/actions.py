@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from modori.kernel.ids import TenantId
 from modori.outreach.retention import queries
-from modori.outreach.retention.rules import Horizons, kept_until
+from modori.outreach.retention.rules import LOOK_AGAIN, Horizons, kept_until
 from modori.people import forgetting as people
 
 
@@ -38,7 +38,9 @@ def release_contacts(
     A hash is left: a stop keeps standing by it, and the person may be met again. Locks contact points, skipping locked
     ones. Returns how many were looked at, and how many forgotten.
     """
-    looked_at = queries.lock_points_to_look_at(session, tenant_id=tenant_id, now=now, limit=limit)
+    looked_at = queries.lock_points_to_look_at(
+        session, tenant_id=tenant_id, met_before=now - LOOK_AGAIN, now=now, limit=limit
+    )
     if not looked_at:
         return 0, 0
     held, free = {}, []

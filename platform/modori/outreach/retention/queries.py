@@ -52,18 +52,24 @@ def empty_past_episodes(
     return int(emptied.rowcount)
 
 
-def lock_points_to_look_at(session: Session, *, tenant_id: TenantId, now: datetime, limit: int) -> list[UUID]:
-    """Lock readable contact points that nobody has looked at yet, or whose time has come; locked ones wait."""
+def lock_points_to_look_at(
+    session: Session, *, tenant_id: TenantId, met_before: datetime, now: datetime, limit: int
+) -> list[UUID]:
+    """Lock readable contact points that nobody has looked at yet, or whose time has come; locked ones wait.
+
+    met_before  those met since are left alone: whoever is typing one now shall not wait for us
+    """
     rows = session.connection().execute(
         text(
             "with fresh as materialized (select contact_point_id from contact_point where tenant_id = :tenant_id"
-            "  and value is not null and kept_until is null limit :limit for no key update skip locked"
+            "  and value is not null and kept_until is null and made_at < :met_before limit :limit"
+            "  for no key update skip locked"
             "), due as materialized (select contact_point_id from contact_point where tenant_id = :tenant_id"
             "  and value is not null and kept_until <= :now order by kept_until limit :limit"
             "  for no key update skip locked"
             ") select contact_point_id from fresh union all select contact_point_id from due"
         ),
-        {"tenant_id": tenant_id, "now": now, "limit": limit},
+        {"tenant_id": tenant_id, "met_before": met_before, "now": now, "limit": limit},
     )
     return list(rows.scalars())
 
