@@ -341,7 +341,10 @@ def test_a_site_s_sending_is_stopped_and_goes_on(world: World, admin: Console) -
         page = admin.get(f"{path}{tab}").text
         assert "Nothing is sent for this site since" in page
         assert "苦情の確認中" in page
+    marked = rf'href="{path}">[^<]+</a> <span class="pill pill--bad">Stopped</span>'
+    assert re.search(marked, admin.get("/console/tenants").text)
     admin.act(f"{path}/resume")
+    assert not re.search(marked, admin.get("/console/tenants").text)
     assert ask_one(world.acme.tenant_id, stopped, id=world.acme.site_id) is False
     audit = admin.get("/console/audit").text
     assert "Stopped a site&#39;s sending" in audit

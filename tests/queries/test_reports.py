@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from modori.kernel.errors import NotFound
-from modori.kernel.ids import LeadId, UserId, new_id
+from modori.kernel.ids import LeadId, TenantId, UserId, new_id
 from modori.leads.model import Arm, LeadState
 from modori.people.model import Channel
+from modori.reports.agency import queries as agency
 from modori.reports.leads import queries as leads
 from modori.reports.leads.queries import LeadFilter
 from modori.reports.paging import Cursor, read_cursor
@@ -16,7 +17,8 @@ from modori.reports.results import queries as results
 from modori.reports.scenarios import queries as scenarios
 from modori.reports.statements import queries as statements
 from modori.reports.timeline import queries as timeline
-from modori.storage.db import read_transaction
+from modori.storage.db import read_transaction, tenant_transaction
+from modori.tenants import actions as tenants
 from tests.consoleworld import ConsoleWorld, furnish, queue_call
 from tests.leadworld import LeadWorld, make_lead
 from tests.questions import change
@@ -128,6 +130,47 @@ def test_the_queue_stands_in_the_order_in_which_next_takes_it(world: World) -> N
         others = queue.list_queue(session, tenant_ids=[tenant_id], user_id=UserId(new_id()), now=NOW)
     assert (rows[0].lead_id, rows[0].is_mine) == (mine.lead_id, True)
     assert mine.lead_id not in {row.lead_id for row in others}
+
+
+@pytest.mark.parametrize("table", ["site", "tenant"])
+def test_the_queue_marks_whom_the_gate_would_not_let_dial(world: World, table: str) -> None:
+    call(world, 1)
+    tenant_id, user_id = world.acme.tenant_id, UserId(new_id())
+
+    def marks() -> list[bool]:
+        with read_transaction([tenant_id]) as session:
+            rows = queue.list_queue(session, tenant_ids=[tenant_id], user_id=user_id, now=NOW)
+        return [row.is_stopped for row in rows]
+
+    assert marks() == [False]
+    change(tenant_id, f"update {table} set sending_stopped_at = now(), sending_stopped_reason = 'x'")
+    assert marks() == [True]
+
+
+def test_the_audit_of_several_clients_is_paged_newest_first_each_once(world: World) -> None:
+    ours, theirs = world.acme.tenant_id, world.stranger.tenant_id
+    for number in range(7):
+        tenant_id = ours if number % 2 else theirs
+        with tenant_transaction(tenant_id) as session:
+            tenants.record_audit(
+                session,
+                tenant_id=tenant_id,
+                user_id=None,
+                action="site.changed",
+                subject_kind="site",
+                subject_id=str(number),
+                detail={},
+                now=NOW + timedelta(minutes=number),
+            )
+
+    def page(after: Cursor | None, tenant_ids: list[TenantId]) -> list[agency.AuditRow]:
+        with read_transaction(tenant_ids) as session:
+            return agency.list_audit(session, tenant_ids=tenant_ids, after=after, limit=4)
+
+    first = page(None, [ours, theirs])
+    second = page(Cursor(first[-1].at, first[-1].audit_id), [ours, theirs])
+    assert [row.subject_id for row in (*first, *second)] == list("6543210")
+    assert [row.subject_id for row in page(None, [ours])] == list("531")
 
 
 def call(world: World, minutes_ago: int) -> LeadWorld:
