@@ -8,7 +8,7 @@ const INNER_NAMES = (
   "again autocomplete clues glue near parts placeholder reports room slots theirs touched " +
   "batch bytes changes collect debugging digitRuns explain flush flushOnHide forget forgetVisitor getConfig " +
   "heartbeatMs holdsCardNumber hooks read write load ask knownVisitor noticeSelector own permitted post readQueue recheck report resume " +
-  "retryAfterS safely sending soon store told writeQueue"
+  "failed retry retryAfterS safely sending soon store told writeQueue"
 ).split(" ");
 
 /** How the SDK is compiled, for the page and for the tests alike. */
@@ -18,6 +18,6 @@ export const compile = {
   target: "es2020",
   mangleProps: new RegExp(`^(${INNER_NAMES.join("|")})$`),
   mangleCache: Object.fromEntries(INNER_NAMES.map((name, at) => [name, "_" + at.toString(36)])),
-  define: { SDK_VERSION: JSON.stringify(version), SDK_INTEGRITY: '{"forms":"f","carts":"c","restore":"r","debug":"d"}' },
+  define: { SDK_VERSION: JSON.stringify(version), SDK_INTEGRITY: '{"forms":"f","carts":"c","more":"m"}' },
 };
 export { version };

@@ -1,4 +1,4 @@
-import type { SiteConfig } from "./wire";
+import type { Mode, SiteConfig } from "./wire";
 
 const HEARTBEAT_S = 15;
 
@@ -9,12 +9,12 @@ export const CONFIG_MAX_AGE_MS = 300_000;
 export function parseConfig(json: string): SiteConfig {
   let given: Record<string, unknown> = {};
   try {
-    given = Object(JSON.parse(json)) as Record<string, unknown>;
+    given = Object(JSON.parse(json || "0")) as Record<string, unknown>; // an error would cost a millisecond
   } catch {
     // Not JSON: off.
   }
   return {
-    mode: given.mode === "notice" || given.mode === "after-consent" ? given.mode : "off",
+    mode: /^(notice|after-consent)$/.test(given.mode as string) ? (given.mode as Mode) : "off",
     noticeSelector: String(given.notice_selector || ""),
     gpc: !!given.gpc,
     heartbeatMs: 1000 * (Number(given.heartbeat_s) || HEARTBEAT_S),

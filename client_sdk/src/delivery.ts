@@ -16,6 +16,8 @@ export interface Delivery {
   /** Take up what earlier pages could not bring home. */
   resume(): void;
   flush(): void;
+  /** The network is back: try again at once, unless the server itself asked to wait. */
+  retry(): void;
   flushOnHide(): void;
   /** Forget what was not sent, here and in storage, but for withdrawn consents. */
   forget(): void;
@@ -43,7 +45,7 @@ export function makeDelivery(page: Page, transport: Transport, store: Store, sit
   function body(batch: Item[]): string {
     const sentAt = new Date(now()).toISOString();
     const events = batch.map((item) => item.json);
-    return `{"site":${JSON.stringify(site)},"sdk":"${SDK_VERSION}","sent_at":"${sentAt}","events":[${events}]}`;
+    return `{"site":"${site}","sdk":"${SDK_VERSION}","sent_at":"${sentAt}","events":[${events}]}`;
   }
 
   const unsent = () => items.filter((item) => !item.sending);
@@ -89,13 +91,18 @@ export function makeDelivery(page: Page, transport: Transport, store: Store, sit
 
   return {
     flush,
+    retry() {
+      if (!askedToWait) notBefore = 0;
+      flush();
+    },
     add(item) {
       if (items.length === QUEUE_EVENTS) dropped++;
       items = enqueue(items, item);
     },
     resume() {
-      items = mergeStored(store.readQueue(), items);
-      store.writeQueue([]);
+      const left = store.readQueue();
+      items = mergeStored(left, items);
+      if (left[0]) store.writeQueue([]);
     },
     flushOnHide() {
       park();

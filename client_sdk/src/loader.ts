@@ -10,6 +10,7 @@ declare const SDK_INTEGRITY: Record<PartName, string>;
  */
 export function makeLoader(page: Page, tag: HTMLScriptElement, host: string): (part: PartName) => void {
   const asked: PartName[] = [];
+  let policy: any; // Trusted Types allow one of a name
   return (part) => {
     if (asked.includes(part)) return;
     asked.push(part);
@@ -17,7 +18,14 @@ export function makeLoader(page: Page, tag: HTMLScriptElement, host: string): (p
     script.nonce = tag.nonce;
     script.crossOrigin = "anonymous";
     script.integrity = SDK_INTEGRITY[part];
-    script.src = host + "/sdk/" + SDK_VERSION + "/" + part + ".js";
+    let url: any = host + "/sdk/" + SDK_VERSION + "/" + part + ".js";
+    try {
+      policy ||= (page as any).trustedTypes.createPolicy("modori", { createScriptURL: (own: string) => own });
+      url = policy.createScriptURL(url);
+    } catch {
+      // A browser without Trusted Types, or a page that does not know our policy: then the text will do, or not.
+    }
+    script.src = url;
     page.document.head.append(script);
   };
 }

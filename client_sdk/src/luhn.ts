@@ -9,16 +9,17 @@ export function digitRuns(text: string): string[] {
 /**
  * Does a text hold 13 to 19 digits in a row that could be a card number: whose checksum holds?
  *
+ * goods    of ids and codes of goods, which are as long: only what has a card's first digit and 15 digits at least
  * source  RULES 34 (PCI DSS 4); ISO/IEC 7812-1, annex B: from the right, every second digit counts double, digit by digit
  */
-export function holdsCardNumber(text: string): boolean {
+export function holdsCardNumber(text: string, goods?: boolean): boolean {
   return digitRuns(text).some((run) => {
     for (let end = run.length; end > 12; end--) {
       let sum = 0;
       for (let count = 1; count < 20 && count <= end; count++) {
         const digit = Number(run[end - count]) * (count % 2 || 2);
         sum += digit > 9 ? digit - 9 : digit;
-        if (count > 12 && !(sum % 10)) return true;
+        if (count > 12 && !(sum % 10) && (!goods || /^[3-6]\d{14}/.test(run.slice(end - count, end)))) return true;
       }
     }
     return false;

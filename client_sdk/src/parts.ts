@@ -1,15 +1,22 @@
-import type { Report } from "./commands";
-import type { Safely } from "./safely";
+import type { Failures, Safely } from "./safely";
 import type { Store } from "./store";
 import type { Answer } from "./transport";
 import type { EventType, Page, PageKind, SiteConfig, WireEvent } from "./wire";
+
+/** A thing to report, before it has an id, a visitor and a permission. */
+export interface Report {
+  type: EventType;
+  data: Record<string, unknown>;
+  /** A newer report with the same key takes an unsent one's place; "": each one counts. */
+  key: string;
+}
 
 /** The scripts that are fetched only where they are needed. Each calls `window.modori.part(name, start)`. */
 export interface Parts {
   forms: (core: Core) => FormWatch;
   carts: (core: Core) => CartWatch;
-  restore: (core: Core) => void;
-  debug: (core: Core) => void;
+  /** What comes back by a link of ours, and the engineer's overlay. */
+  more: (core: Core) => void;
 }
 export type PartName = keyof Parts;
 
@@ -18,8 +25,6 @@ export interface Core {
   page: Page;
   /** The tag that loaded the core: its `data-` attributes are settings, its nonce goes to what it loads. */
   tag: HTMLScriptElement;
-  /** The site's publishable key. */
-  site: string;
   safely: Safely;
   store: Store;
   /** The site's settings as last heard of. */
@@ -39,9 +44,6 @@ export interface Core {
   read(command: string, given: unknown): Report | undefined;
   /** What the page itself said last, by type: it counts before what the page tells others. */
   own: Partial<Record<EventType, Report>>;
-  /** See luhn.ts. */
-  digitRuns(text: string): string[];
-  holdsCardNumber(text: string): boolean;
   /** The transport, under the server's `/v1/`. Never rejects. */
   ask(path: string, init: RequestInit): Promise<Answer>;
   load(part: PartName): void;
@@ -50,6 +52,7 @@ export interface Core {
   /** After the carts part has started. */
   carts: CartWatch | null;
   health(): Health;
+  failed: Failures;
   /** Called with each event as it is made; the debug part sets it. */
   told: ((event: WireEvent) => void) | null;
   /** What the page gave to `modori("restore", hook)`; the restore part puts a `push` of its own in its place. */

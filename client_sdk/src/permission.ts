@@ -6,7 +6,7 @@ export type Choice = readonly string[];
 export const CAPTURE = "capture";
 /** What Google's Consent Mode granted, among the channels of a choice. */
 export const ADS = "ads";
-const REFUSED = "-";
+export const REFUSED = "-";
 
 /**
  * May this page be captured now? A refusal beats everything; `notice` needs a notice in the page.

@@ -4,7 +4,7 @@ const LONGEST_ASKED_MS = 3_600_000;
 
 /** A refusal is final; a server that is busy, broken or out of reach (0) is asked again. */
 export function mayRetry(status: number): boolean {
-  return !status || status === 408 || status === 429 || status >= 500;
+  return /^(0|408|429|5)/.test(String(status));
 }
 
 /**

@@ -1,16 +1,15 @@
-import type { Safely } from "./safely";
+import type { Failures, Safely } from "./safely";
 import { findTag } from "./tag";
 import { watch } from "./watch";
 import type { Page } from "./wire";
 
 /**
- * Watch a page, from when a person sees it: not while it is only rendered ahead.
+ * Watch a page, once.
  *
- * Throws nothing, waits for nothing, and prints nothing but what `data-debug` on the tag asks for.
+ * Throws nothing, waits for nothing, and prints nothing.
  */
 export function start(page: Page): void {
-  const failed = { errors: 0 };
-  let debug = false;
+  const failed: Failures = { errors: 0 };
   const safely: Safely =
     (work) =>
     (...args) => {
@@ -18,19 +17,12 @@ export function start(page: Page): void {
         work(...args);
       } catch (error) {
         failed.errors++;
-        if (debug) page.console.debug("[modori]", error);
+        failed.told?.(error);
       }
     };
 
   safely(() => {
-    const document: Document & { prerendering?: boolean } = page.document;
-    const tag = findTag(document);
-    if (!tag) return;
-    debug = "debug" in tag.dataset;
-    const begin = safely(() => {
-      if (!(page.modori && page.modori.version)) watch(page, tag, safely, failed);
-    });
-    if (document.prerendering) document.addEventListener("prerenderingchange", begin);
-    else begin();
+    const tag = findTag(page.document);
+    if (tag && !page.modori?.version) watch(page, tag, safely, failed);
   })();
 }

@@ -14,7 +14,8 @@ const STORED = ["id", "key", "json"]; // of an item
  * The only file that touches cookie and web storage. Each call works, or does nothing, where they are missing.
  *
  * Names in use, all written after permission only: `choice`, `q` (the queue), `form` (the last form that was
- * left unfinished: when, ms, a space, and its state as JSON), `cart` (see carts/), `back` (see restore/).
+ * left unfinished: when, ms, a space, and its state as JSON), `cart` (see carts/), `back` (see restore/). And `debug` where
+ * the site's engineer asked for the overlay (see debug/).
  */
 export interface Store {
   read(name: string): string | null;
@@ -30,12 +31,10 @@ export interface Store {
   recheck(): void;
   /** Remove the visitor's id and everything that is kept for the visitor. */
   forgetVisitor(): void;
-  /** Does the site's engineer watch this tab? The debug part says so. */
-  debugging(): unknown;
 }
 
 export function makeStore(page: Page, site: string): Store {
-  let current = ""; // reading a cookie waits for another process
+  let current: string | undefined; // reading a cookie waits for another process
 
   function attempt<T>(work: () => T): T | null {
     try {
@@ -49,30 +48,30 @@ export function makeStore(page: Page, site: string): Store {
   function write(name: string, value: string): void {
     attempt(() => (value ? page.localStorage.setItem(keyOf(name), value) : page.localStorage.removeItem(keyOf(name))));
   }
-  const readCookie = () => attempt(() => (/\bmodori_v=([^;]*)/.exec(page.document.cookie) as string[])[1] as string);
+  const readCookie = () => attempt(() => /\bmodori_v=([^;]*)/.exec(page.document.cookie)?.[1]);
   function keepVisitor(id: string, seconds: number): void {
     const secure = page.location.protocol === "https:" ? ";Secure" : "";
     attempt(() => (page.document.cookie = `${VISITOR}=${id};Path=/;Max-Age=${seconds};SameSite=Lax${secure}`));
     write(VISITOR, id);
     current = id;
   }
+  let inCookie: string | null | undefined;
   const knownVisitor = () =>
-    [readCookie(), read(VISITOR), current].find((id): id is string => /^[\w-]{22,64}$/.test(id || ""));
+    (current ||= [(inCookie = readCookie()), read(VISITOR)].find((id): id is string => /^[\w-]{22,64}$/.test(id || "")));
 
   // What is too old goes whatever is permitted: removing is no capture.
-  const oldest = page.Date.now() - KEPT_MS;
-  for (const name of KEPT) if (parseInt(/\d{13}/.exec(read(name) as any) as any) < oldest) write(name, "");
+  for (const name of KEPT) if (Number(/\d{13}/.exec(read(name)!)) < page.Date.now() - KEPT_MS) write(name, "");
 
   return {
-    debugging: () => attempt(() => page.sessionStorage.getItem("modori_debug")),
     read,
     write,
-    readQueue: () => attempt(() => (JSON.parse(read("q") as string) as Item[]).filter(({ json }) => JSON.parse(json))) || [],
+    readQueue: () => attempt(() => (JSON.parse(read("q") || "[]") as Item[]).filter(({ json }) => JSON.parse(json))) || [],
     writeQueue: (items) => write("q", items.length ? JSON.stringify(items, STORED) : ""),
     knownVisitor,
     visitor() {
-      if (!current) keepVisitor(knownVisitor() || randomHex(page), VISITOR_S);
-      return current;
+      const id = knownVisitor() || randomHex(page);
+      if (id !== inCookie) keepVisitor((inCookie = id), VISITOR_S);
+      return id;
     },
     recheck: () => (current = ""),
     forgetVisitor() {

@@ -1,16 +1,15 @@
-import { watchAddress } from "./address";
 import { isGuest, shimOf } from "./carts/layer";
-import { reportOf, type Report } from "./commands";
 import { CONFIG_MAX_AGE_MS, parseConfig } from "./config";
 import { makeDelivery } from "./delivery";
 import { uuid } from "./ids";
 import { makeLoader } from "./loader";
+import { reportOf } from "./commands";
 import { digitRuns, holdsCardNumber } from "./luhn";
-import type { Core, PartName, Parts } from "./parts";
-import { ADS, type AdConsent, adsGranted, CAPTURE, choose, isRefused, mayCapture, parseChoice } from "./permission";
+import type { Core, PartName, Parts, Report } from "./parts";
+import { ADS, type AdConsent, adsGranted, CAPTURE, choose, isRefused, mayCapture, parseChoice, REFUSED } from "./permission";
 import { enqueue } from "./queue";
 import { mayRetry } from "./retry";
-import type { Listen, Safely } from "./safely";
+import type { Failures, Listen, Safely } from "./safely";
 import { makeStore } from "./store";
 import { clip, utf8Bytes } from "./text";
 import { makeTransport } from "./transport";
@@ -23,13 +22,17 @@ const SOON_MS = 1000;
 const EVENT_BYTES = 40 * 1024; // one event fits a page-hide flush
 const CONFIG_TRIES = 8;
 const CONFIG_RETRY_MS = 5000;
-const TITLE_LIMIT = 300;
+const TEXT_LIMIT = 300;
+const CONSENT_LIMIT = 2000;
 
 /** Might somebody write a name into it? Text, textarea, telephone, e-mail, number, and what no browser knows: `text`. */
 const isText = (field: any): boolean => /^(te|em|nu)/.test(field.type);
 
-/** Events of GA4's e-commerce, and names like theirs. */
-const TRADE = /cart|checkout|purchase|view_item/;
+/** How a person shows up at a field; a browser's autofill and a page's own code say `input` or `change`. */
+const TOUCHES = ["focusin", "input", "change"];
+
+/** Events of GA4's e-commerce, and names like theirs: cart, checkout, purchase, view_item. */
+const TRADE = /cart|check|purch|w_item/;
 
 /** A report with the moment and the page that it is about. Waits in memory for permission. */
 interface Dated extends Report {
@@ -38,7 +41,7 @@ interface Dated extends Report {
 }
 
 /** Join the page's signals, the visitor's permission and the delivery. Everything that the page calls is `safely`. */
-export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed: { errors: number }): void {
+export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed: Failures): void {
   const { document } = page;
   const site = tag.dataset.site as string;
   const host = new URL(tag.src).origin;
@@ -56,7 +59,9 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   let ads: AdConsent = {}; // what the page told Google since we last acted on it
   let lastSaid: unknown; // the last that the page told Google
   let trades = false; // it told of a cart
+  let touched = false; // somebody was at a field
   let held: Dated[] = [];
+  let seen = !document.hidden; // in front of a person, until this is heard to have ended
   let began = false; // capture was permitted once on this page
   let spotSeen = ""; // where the last page event was
   let pageSeenAt = 0;
@@ -69,17 +74,26 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
       return null; // empty, or no selector at all
     }
   }
+  // A page that is only rendered ahead is nobody's yet.
   const permitted = () =>
+    !(document as any).prerendering &&
     mayCapture(config, choice, (page.navigator as any).globalPrivacyControl, () => !!find(config.noticeSelector));
-  const visible = () => !document.hidden;
   const dated = (report: Report, at = now()): Dated => {
-    return { ...report, at, on: { url: pageUrl(page.location.href), title: clip(document.title, TITLE_LIMIT) } };
+    return { ...report, at, on: { url: pageUrl(page.location.href), title: clip(document.title, TEXT_LIMIT) } };
+  };
+
+  /** The second look for card numbers, right before an event is made. */
+  const masked = (goods: boolean) => (name: string, value: unknown) => {
+    if (name === "mac" || !holdsCardNumber(String(value), goods)) return value;
+    failed.errors++;
+    return "";
   };
 
   /** Give a report its id and visitor and put it in the queue. */
-  function emit({ type, data, key, at, on }: Dated): void {
+  function emit({ type, data: said, key, at, on }: Dated): void {
     const id = uuid(page);
     const visitor = store.visitor();
+    const data: typeof said = JSON.parse(JSON.stringify(said, masked(/cart|order/.test(type))));
     const event: WireEvent = { id, type, at: new Date(at).toISOString(), visitor, page: on, data };
     let json;
     const items = data.items as unknown[] | undefined;
@@ -91,26 +105,31 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     core.told?.(event);
   }
 
-  /** Say that the page is open and seen, unless that was said within `quietMs`. */
-  function emitPage(quietMs: number): void {
-    if (!visible() || !permitted() || now() - pageSeenAt < quietMs) return;
+  /** Say that the page is open and seen: at a new address, and now and then. A page that goes says it only at a new one. */
+  function emitPage(leaving: unknown): void {
+    const spot = spotOf(page.location.href);
+    const due = spot !== spotSeen || (!leaving && now() - pageSeenAt > config.heartbeatMs - SOON_MS);
+    if (!seen || !due) return;
     pageSeenAt = now();
-    spotSeen = spotOf(page.location.href);
+    spotSeen = spot;
     const data = { kind: core.carts?.kind() || undefined, health: core.health() };
-    emit(dated({ type: "page", data, key: "page " + spotSeen }));
+    emit(dated({ type: "page", data, key: "page" + spot }));
   }
 
   /** Where capture is permitted for the first time on this page, take up what earlier pages left. */
   function begin(): void {
     began = true;
     delivery.resume();
-    if (/modori_t=/.test(page.location.search) || store.read("back")) load("restore");
+    if (/modori_t=/.test(page.location.search) || store.read("back")) load("more");
   }
 
-  /** Is there a field to write into, here or in a frame that is as good as here? Asks for no layout. */
+  /**
+   * Was somebody at a field, or is there one in a frame of the same origin, of which nothing is heard here? Before that a
+   * page with fields costs what a page without costs.
+   */
   function lookForFields(): void {
-    const frames = Array.from(document.querySelectorAll<HTMLIFrameElement>("iframe,frame"), (frame) => frame.contentDocument);
-    if ([document, ...frames].some((inner) => inner && Array.from(inner.querySelectorAll("input,textarea")).some(isText))) load("forms");
+    const framed = ({ contentDocument }: any) => contentDocument?.querySelector("input,textarea");
+    if (touched || Array.from(document.querySelectorAll("iframe,frame")).some(framed)) load("forms");
   }
 
   /** Hear what the page tells Google: that it trades, and by Consent Mode what the person answered. */
@@ -132,8 +151,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   /** Where capture is permitted, turn all that waits into events. */
   const collect = safely((leaving?: boolean) => {
     listen();
-    const agreed = config.mode === "after-consent" && adsGranted(ads);
-    if (typeof agreed === "boolean") {
+    const agreed = adsGranted(ads);
+    if (agreed !== undefined && config.mode === "after-consent") {
       ads = {};
       decide(ADS, agreed);
     }
@@ -142,7 +161,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if (!began) begin();
     if (core.carts) core.carts.look();
     else if (trades || shimOf(page)) load("carts");
-    if (spotSeen !== spotOf(page.location.href)) emitPage(0);
+    emitPage(leaving);
     held.splice(0).forEach(emit);
     // "Do not contact": nothing is taken of what this person types.
     if (isGuest(page)) return core.forms?.clear();
@@ -154,15 +173,15 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     });
   });
 
+  function look(): void {
+    soonTimer = false;
+    collect();
+    delivery.flush();
+  }
+
   function soon(): void {
-    if (soonTimer) return;
+    if (!soonTimer) page.setTimeout(look, SOON_MS);
     soonTimer = true;
-    const work = () => {
-      soonTimer = false;
-      collect();
-      delivery.flush();
-    };
-    page.setTimeout(work, SOON_MS);
   }
 
   function report(said: Report): void {
@@ -193,28 +212,35 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if (after || isRefused(choice) || store.read("choice")) store.write("choice", choice.join(" "));
   }
 
-  function consent(said: Report): void {
-    const { channel, granted } = said.data as { channel: string; granted: boolean };
+  /** Heed what the visitor said. Every grant is evidence, so each one counts; of withdrawals the last says all. */
+  function consent(given: any): void {
+    const { control } = given;
+    const channel = String(given.channel);
+    const granted = given.granted === true;
+    const found: any = !given.text && find(control);
+    const text = found ? ((found.labels || "")[0] || found).textContent.replace(/\s+/g, " ").trim() : given.text;
+    const data = { channel, granted, text: text && clip(String(text), CONSENT_LIMIT), control };
+    const news: Report = { type: "consent", data, key: granted ? "" : "consent " + channel };
     // A grant goes out by the permission that it gives. A withdrawal needs none where the server knows this browser,
     // and "no thanks" has nobody else to go to.
     if (granted) decide(channel, granted);
-    if (!granted && store.knownVisitor()) emit(dated(said));
-    else if (granted || channel !== CAPTURE) report(said);
+    if (!granted && store.knownVisitor()) emit(dated(news));
+    else if (granted || channel !== CAPTURE) report(news);
     if (!granted) decide(channel, false);
   }
 
   const handle = safely(([name, given]: any) => {
+    const isConsent = name === "consent";
+    const { channel, granted } = Object(given);
     if (name === "restore") core.hooks.push(given);
-    else if (!ready) commands.push([name, given]);
-    else if (config.mode !== "off" || Object(given).granted === false) {
-      const said = core.read(name, given);
-      if (!said) throw Error(name);
-      if (said.type === "consent") {
-        const { data } = said;
-        const control: any = !data.text && find(data.control);
-        if (control) data.text = clip(((control.labels || "")[0] || control).textContent.replace(/\s+/g, " ").trim(), 2000);
-        consent(said);
-      } else {
+    else if (!ready) {
+      commands.push([name, given]);
+      // The page may be gone before this is heard.
+      if (isConsent && channel === CAPTURE && granted === false) store.write("choice", REFUSED);
+    } else if (config.mode !== "off" || granted === false) {
+      if (isConsent) consent(Object(given));
+      else {
+        const said = core.read(name, given)!;
         core.own[said.type] = said;
         report(said);
       }
@@ -230,23 +256,21 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
       // Withdrawals that have not reached the server yet are the one thing that goes without permission.
       delivery.resume();
       stop();
+      // A page that went before it heard of its mode has stored the refusal, and told nobody.
+      if (isRefused(choice)) consent({ channel: CAPTURE });
       store.forgetVisitor();
     }
     if (!ready) {
-      ready = true;
+      ready = soonTimer = true;
+      page.setTimeout(beat, SOON_MS);
       commands.splice(0).forEach(handle);
-      beat();
-    }
-    collect();
-    soon();
+    } else soon();
   }
 
   const beat = safely(() => {
     page.setTimeout(beat, config.heartbeatMs);
-    collect();
-    if (visible() && now() - configAt >= CONFIG_MAX_AGE_MS) void askConfig(0);
-    emitPage(1);
-    soon();
+    if (seen && now() - configAt >= CONFIG_MAX_AGE_MS) void askConfig(0);
+    look();
   });
 
   async function askConfig(triesLeft: number): Promise<void> {
@@ -281,7 +305,6 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   const core: Core = {
     page,
     tag,
-    site,
     safely,
     store,
     config: () => config,
@@ -298,22 +321,27 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     digitRuns,
     holdsCardNumber,
     health: () => ({ ...failed, ...delivery.health() }),
+    failed,
     told: null,
     hooks: [],
   };
 
   takeOver();
-  on(document, "focusin", (event: Event) => {
-    // A field in a shadow root shows itself here.
-    if (!core.forms && isText(event.composedPath()[0]) && permitted()) load("forms");
-  });
+  const touch = (event: Event) => {
+    // A field in a shadow root shows itself here, too.
+    if (touched || !isText(event.composedPath()[0])) return;
+    touched = true;
+    collect();
+  };
+  TOUCHES.forEach((type) => on(document, type, touch));
   on(document, "visibilitychange", () => {
-    if (!visible()) leave();
-    else emitPage(config.heartbeatMs);
+    if (document.hidden) leave();
+    seen = !document.hidden;
     soon();
   });
   on(document, "click", soon);
   on(page, "pagehide", leave);
+  on(page, "online", delivery.retry);
   on(page, "pageshow", ({ persisted }: PageTransitionEvent) => {
     if (persisted) spotSeen = "";
     soon();
@@ -325,8 +353,14 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if (said || !isRefused(choice)) choice = parseChoice(said);
     if (isRefused(choice)) stop();
   });
-  safely(watchAddress)(page, on, soon);
+  safely(() => {
+    // Nothing of the page's is patched: without the Navigation API a single page's way on is noticed by the click that it
+    // begins with, or at the next beat.
+    const { navigation } = page as any;
+    on(navigation || page, navigation ? "currententrychange" : "popstate", soon);
+  })();
 
-  if (/modori_debug=1/.test(page.location.search) || store.debugging()) load("debug");
-  void askConfig(CONFIG_TRIES - 1);
+  if (/modori_debug=1/.test(page.location.search) || store.read("debug")) load("more");
+  // With nothing of the page's or ours on the stack: browsers note down from where a request is made.
+  void Promise.resolve(CONFIG_TRIES - 1).then(askConfig);
 }

@@ -23,7 +23,11 @@ const CHECKOUT = `
 
 const cart = { currency: "JPY", value: 4980, items: [{ id: "P-1", name: "急須", price: 4980 }] };
 const AFTER_CONSENT = { mode: "after-consent", notice_selector: "body" };
-const open = (options: Options = {}) => new World({ html: CHECKOUT, ...options }).start();
+const open = async (options: Options = {}) => {
+  const world = await new World({ html: CHECKOUT, ...options }).start();
+  await world.visit();
+  return world;
+};
 
 test("a page that may be captured says so, in the envelope that the server expects", async () => {
   const world = await open({ url: "https://shop.example/cart?x=1&modori_t=T9#top" });
@@ -330,7 +334,7 @@ test("heartbeat: an open and visible page says so every interval; a hidden one d
   const world = await open({ config: { mode: "notice", notice_selector: "body", heartbeat_s: 20 } });
   await world.advance(61_000);
   const at = world.events("page").map((event) => event.at.slice(14, 19));
-  assert.deepEqual(at, ["00:00", "00:20", "00:40", "01:00"]);
+  assert.deepEqual(at, ["00:00", "00:21", "00:41", "01:01"]);
   world.setVisible(false);
   await world.advance(600_000);
   assert.equal(world.events("page").length, 4);
@@ -405,9 +409,9 @@ test("without its tag the script does nothing", async () => {
   assert.deepEqual([world.asked.length, (world.page as any).modori], [0, undefined]);
 });
 
-test("it prints nothing, but with data-debug says what it did not understand", async () => {
-  for (const [debug, lines] of [["", 0], ["data-debug", 1]] as const) {
-    const world = await open({ tag: `<script src="${HOST}/sdk/v1/modori.js" data-site="pk_d" ${debug}></script>` });
+test("it prints nothing, but with the overlay says what it did not understand", async () => {
+  for (const [debug, lines] of [["", 0], ["?modori_debug=1", 1]] as const) {
+    const world = await open({ url: "https://shop.example/" + debug });
     world.say("kart", cart);
     assert.equal(world.printed.length, lines);
   }
@@ -422,12 +426,12 @@ const BROKEN: [string, (page: any) => void][] = [
   ["storage is full", (page) => (page.localStorage.setItem = throwing)],
   ["cookies throw", (page) => Object.defineProperty(page.document, "cookie", { get: throwing, set: throwing })],
   ["crypto throws", (page) => Object.defineProperty(page, "crypto", { get: throwing })],
+  ["AbortSignal is missing", (page) => Object.defineProperty(page, "AbortSignal", { value: undefined })],
   ["crypto is missing", (page) => Object.defineProperty(page, "crypto", { value: undefined })],
 ];
 const UNUSABLE: [string, (page: any) => void][] = [
   ["fetch throws", (page) => Object.defineProperty(page, "fetch", { value: throwing })],
   ["fetch is missing", (page) => Object.defineProperty(page, "fetch", { value: undefined })],
-  ["AbortController is missing", (page) => Object.defineProperty(page, "AbortController", { value: undefined })],
 ];
 for (const [works, cases] of [[true, BROKEN], [false, UNUSABLE]] as const) {
   for (const [why, before] of cases) {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Window as DomWindow } from "happy-dom";
 import { startCarts } from "../src/carts";
-import { type Report, reportOf } from "../src/commands";
-import type { Core } from "../src/parts";
+import { reportOf } from "../src/commands";
+import type { Core, Report } from "../src/parts";
 
 const BASE = "https://shop.example/p/1";
 const NOW = Date.UTC(2026, 10, 21, 9, 0, 0);
@@ -33,8 +33,8 @@ function open({ html = "", lang = "ja", stored = {} as Record<string, string>, p
     },
     permitted: () => world.permitted,
     report: (said: Report) => void reports.push(said),
-    read: (command: string, given: unknown) => reportOf(command, given, page.document.baseURI),
     own: {} as Core["own"],
+    read: (command: string, given: unknown) => reportOf(command, given, page.document.baseURI),
   };
   const carts = startCarts(core as unknown as Core);
   const told = () => reports.splice(0).map(({ type, data }) => ({ type, ...JSON.parse(JSON.stringify(data)) }));

@@ -6,7 +6,11 @@ import { type Options, SITE, World } from "./world";
 const cart = { currency: "JPY", value: 4980, items: [{ id: "P-1", name: "急須", price: 4980 }] };
 const AFTER_CONSENT = { mode: "after-consent", notice_selector: "body" };
 const FORM = `<form><input id="email" type="email" autocomplete="email"></form>`;
-const open = (options: Options = {}) => new World(options).start();
+const open = async (options: Options = {}) => {
+  const world = await new World(options).start();
+  if (options.html === FORM) await world.visit();
+  return world;
+};
 const names = (world: World) => world.scripts.map((script) => /(\w+)\.js$/.exec(script.src)![1]);
 const granted = (yes: boolean) => ({ ad_storage: yes ? "granted" : "denied", ad_user_data: yes ? "granted" : "denied" });
 
@@ -47,19 +51,84 @@ const PLACES: [string, Options, string[]][] = [
   ["buttons and choices", { html: `<button>x</button><input type="checkbox"><input type="radio"><select></select>` }, []],
   ["a textarea", { html: `<textarea></textarea>` }, ["forms"]],
   ["a number", { html: `<input type="number">` }, ["forms"]],
-  ["our link", { url: "https://shop.example/?modori_t=T1" }, ["restore"]],
-  ["an engineer's page", { url: "https://shop.example/?modori_debug=1" }, ["debug"]],
-  ["an engineer's tab", { before: (page) => page.sessionStorage.setItem("modori_debug", "1") }, ["debug"]],
-  ["a form to bring back", { before: (page) => page.localStorage.setItem("modori_back:" + SITE, Date.now()) }, ["restore"]],
+  ["our link", { url: "https://shop.example/?modori_t=T1" }, ["more"]],
+  ["an engineer's page", { url: "https://shop.example/?modori_debug=1" }, ["more", "forms"]],
+  ["an engineer's browser", { before: (page) => page.localStorage.setItem("modori_debug:" + SITE, String(2e12)) }, ["more", "forms"]],
+  ["a form to bring back", { before: (page) => page.localStorage.setItem("modori_back:" + SITE, Date.now()) }, ["more"]],
   ["a compatible tag's cart", { before: (page) => (page.contx = { cart: { items: [] } }) }, ["carts"]],
 ];
 for (const [place, options, parts] of PLACES) {
   test(`${place}: ${parts.join() || "the core alone"}`, async () => {
     const world = await open(options);
+    await world.visit();
     await world.advance(2000);
     assert.deepEqual(names(world), parts);
   });
 }
+
+test("a page with fields gets the core alone until somebody, or something, is at one", async () => {
+  for (const type of ["focusin", "input", "change"]) {
+    const world = await new World({ html: FORM }).start();
+    await world.advance(60_000);
+    world.fire(world.page.document.body, type);
+    assert.deepEqual(names(world), [], type);
+    world.fire(world.element("#email"), type);
+    await world.settle();
+    assert.deepEqual(names(world), ["forms"], type);
+  }
+});
+
+test("what was typed before the forms part came, and before capture was permitted, is read then", async () => {
+  const world = await new World({ html: FORM, config: AFTER_CONSENT }).start();
+  world.type("#email", "a@b.jp");
+  await world.advance(2000);
+  assert.deepEqual(names(world), []);
+  world.say("consent", { channel: "email", granted: true });
+  await world.advance(2000);
+  assert.deepEqual(world.events("form").map(({ data }) => data.fields), [{ email: "a@b.jp" }]);
+});
+
+test("a card number that the page itself says is masked and counted; long ids of goods are not", async () => {
+  const world = await open();
+  const items = [{ id: "4901234567894", name: "4111-1111-1111-1111", price: 1 }, { id: "1111111111111117", name: "急須", price: 1 }];
+  world.say("cart", { currency: "JPY", value: 2, items });
+  world.say("consent", { channel: "email", granted: true, text: "4222222222222" });
+  world.say("identify", { email: "a@b.jp", proof: { at: "2026-11-21T09:00:00Z", mac: "4111111111111111".repeat(4) } });
+  await world.advance(16_000);
+  const said = world.events("cart")[0]!.data.items.map(({ id, name }: any) => [id, name]);
+  assert.deepEqual(said, [["4901234567894", ""], ["1111111111111117", "急須"]]);
+  assert.equal(world.events("consent")[0]!.data.text, "");
+  assert.equal(world.events("identify")[0]!.data.proof.mac.length, 64);
+  assert.equal(world.events("page").at(-1)!.data.health.errors, 2);
+});
+
+test("a refusal in the moment before the config is known is not lost with its page", async () => {
+  const before = await open();
+  await before.advance(1000);
+  const world = await open({ after: before, config: "unreachable" });
+  world.say("consent", { channel: "capture", granted: false });
+  await world.close();
+  assert.equal(world.posts.length, 0);
+  const next = await open({ after: world });
+  next.say("cart", cart);
+  await next.advance(60_000);
+  const [{ type, visitor, data }, ...others] = next.events() as any;
+  assert.deepEqual([type, visitor, data.granted, others], ["consent", before.events()[0]!.visitor, false, []]);
+  assert.deepEqual(Object.keys(next.stored()), ["modori_choice:" + SITE]);
+  const last = await open({ after: next });
+  await last.advance(60_000);
+  assert.equal(last.posts.length, 0);
+});
+
+test("Trusted Types: the address of a part goes by a policy of ours, made once", async () => {
+  const made: string[] = [];
+  const createPolicy = (name: string, rules: any) => (made.push(name), rules);
+  const world = await open({ html: FORM, before: (page) => (page.trustedTypes = { createPolicy }) });
+  world.say("cart", cart);
+  gtag(world, "event", "view_cart", { items: [] });
+  await world.advance(20_000);
+  assert.deepEqual([names(world).sort(), made], [["carts", "forms"], ["modori"]]);
+});
 
 test("a part that does not come harms nothing", async () => {
   const world = new World({ html: FORM });
@@ -81,9 +150,10 @@ test("a page that is rendered ahead is watched from when a person sees it", asyn
   world.say("cart", cart);
   await world.start();
   await world.advance(60_000);
-  assert.deepEqual([world.asked.length, world.posts.length], [0, 0]);
-  world.fire(world.page.document, "prerenderingchange");
-  await world.settle();
+  assert.equal(world.posts.length, 0);
+  assert.deepEqual([world.stored(), world.page.document.cookie], [{}, ""]);
+  (world.page.document as any).prerendering = false;
+  world.setVisible(true);
   await world.advance(1000);
   assert.deepEqual(world.events().map(({ type }) => type), ["page", "cart"]);
 });
@@ -101,12 +171,13 @@ test("a page that comes back from the back-forward cache is seen again", async (
   assert.equal(world.events("page").length, 2);
 });
 
-test("a patched history does what it did; each address counts once, a fragment only where it is an address", async () => {
+test("without the Navigation API the click that leads there tells; each address counts once, a fragment only where it is an address", async () => {
   const world = await open();
   const { history } = world.page;
   await world.advance(1000);
   for (const to of ["#top", "?x=2", "/one", "/one?y=1", "#/two", "#!/three"]) {
     history.pushState({ to }, "", to);
+    world.fire(world.page.document.body, "click");
     await world.advance(1000);
   }
   assert.equal((history.state as any).to, "#!/three");
@@ -285,7 +356,7 @@ test("a compatible tag's guest is heeded even where the carts part does not come
   world.type("#email", "a@b.jp");
   await world.advance(60_000);
   await world.close();
-  assert.deepEqual(names(world).sort(), ["carts", "forms"]);
+  assert.deepEqual(names(world), ["carts"]);
   assert.equal(world.events("form").length, 0);
   assert.equal(world.stored()["modori_form:" + SITE], undefined);
   assert.ok(world.events("page").length);

@@ -46,14 +46,20 @@ for (const [config, why] of [
   });
 }
 
-test("it stays for the tab, and closing ends that", async () => {
+test("it stays for an hour, and closing ends that", async () => {
   const world = await open();
-  assert.equal(world.page.sessionStorage.getItem("modori_debug"), "1");
+  assert.ok(world.page.localStorage.getItem("modori_debug:pk_test"));
+  assert.notEqual(shown(await open({ url: "https://shop.example/cart", after: world })), "");
+  const late = new World({ url: "https://shop.example/cart", after: world });
+  late.now += 3_600_000;
+  await late.start();
+  assert.equal(shown(late), "");
+  assert.equal(late.page.localStorage.getItem("modori_debug:pk_test"), null);
   const [host] = Array.from(world.page.document.querySelectorAll("[data-modori-ignore]"));
   const [, close] = Array.from(host!.shadowRoot!.querySelectorAll("button"));
   close!.click();
   assert.equal(shown(world), "");
-  assert.equal(world.page.sessionStorage.getItem("modori_debug"), null);
+  assert.equal(world.page.localStorage.getItem("modori_debug:pk_test"), null);
 });
 
 test("without the word in the address there is no overlay", async () => {

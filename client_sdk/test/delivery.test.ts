@@ -141,6 +141,18 @@ test("Retry-After is heeded, by the last flush too", async () => {
   assert.equal(world.events("order").length, 2);
 });
 
+test("when the network is back the next try does not wait, unless the server asked for it", async () => {
+  for (const [failure, posts] of [["unreachable", 2], [{ status: 503, retryAfter: "120" }, 1]] as [Answer, number][]) {
+    const world = await open();
+    world.answers = () => failure;
+    await world.advance(1000);
+    world.answers = () => ({ status: 202 });
+    world.fire(world.page, "online");
+    await world.settle();
+    assert.equal(world.posts.length, posts);
+  }
+});
+
 test("a state that never arrived gives way to a newer one", async () => {
   const world = await open();
   world.answers = () => "unreachable";

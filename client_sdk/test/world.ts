@@ -1,10 +1,9 @@
 /** A pretended page: happy-dom's document, a clock that tests move, and a network that tests answer. */
 import { Window as DomWindow } from "happy-dom";
 import { startCarts } from "../src/carts";
-import { startDebug } from "../src/debug";
 import { startForms } from "../src/forms/index";
+import { startMore } from "../src/more";
 import type { Parts } from "../src/parts";
-import { startRestore } from "../src/restore";
 import { start } from "../src/start";
 import type { Page, WireEvent } from "../src/wire";
 
@@ -54,7 +53,7 @@ export class World {
   restores: (path: string, init: RequestInit) => Answer = () => ({ status: 204 });
   now: number;
   /** The late parts that this page's network brings; the others fail to load. */
-  parts: Partial<Parts> = { forms: startForms, carts: startCarts, restore: startRestore, debug: startDebug };
+  parts: Partial<Parts> = { forms: startForms, carts: startCarts, more: startMore };
   /** The script elements that the SDK put into the page. */
   readonly scripts: HTMLScriptElement[] = [];
   private timers: Timer[] = [];
@@ -75,6 +74,7 @@ export class World {
     put(page, "fetch", (url: string, init: RequestInit) => world.fetch(url, init));
     put(page, "setTimeout", (work: () => void, ms = 0) => world.setTimer(work, ms, null));
     put(page, "setInterval", (work: () => void, ms = 0) => world.setTimer(work, ms, ms));
+    put(page, "AbortSignal", { timeout: (ms: number) => world.abortAfter(ms) });
     put(page, "clearTimeout", (timer: Timer) => world.timers.splice(world.timers.indexOf(timer), 1));
     put(page, "Date", class extends Date { static now = () => world.now; });
     put(page, "console", { debug: (...args: unknown[]) => world.printed.push(args) });
@@ -101,6 +101,13 @@ export class World {
     start(this.page);
     await this.settle();
     return this;
+  }
+
+  /** Somebody comes to the first field, and the part for forms with them. */
+  async visit(): Promise<void> {
+    const field = this.page.document.querySelector("input,textarea");
+    if (field) this.fire(field, "focusin");
+    await this.settle();
   }
 
   say(command: string, value?: unknown): void {
@@ -182,6 +189,12 @@ export class World {
     const storage = this.page.localStorage;
     const keys = Array.from({ length: storage.length }, (_, i) => storage.key(i) as string);
     return Object.fromEntries(keys.map((key) => [key, storage.getItem(key) as string]));
+  }
+
+  private abortAfter(ms: number): AbortSignal {
+    const abort = new AbortController();
+    this.setTimer(() => abort.abort(), ms, null);
+    return abort.signal;
   }
 
   private setTimer(work: () => void, ms: number, every: number | null): Timer {

@@ -16,6 +16,11 @@ PAGE = Path(__file__).with_name("sdk_page.html")
 SDK = Path(__file__).parents[2] / "client_sdk" / "dist"
 ARRIVAL_S = 15
 HANGS_S = 60
+HEAR_SCRIPTS = (
+    "window.scriptsRun = []; document.addEventListener('load',"
+    " ({target}) => target.src && scriptsRun.push(target.src.split('/').pop()), true)"
+)
+"""Note each script that has run."""
 POLICY = "script-src 'unsafe-inline' SDK_HOST; connect-src SDK_HOST"
 
 
@@ -145,20 +150,17 @@ def open_page(context: BrowserContext, url: str, printed: list[str]) -> Page:
     page = context.new_page()
     page.on("console", lambda message: printed.append(message.text))
     page.on("pageerror", lambda error: printed.append(str(error)))
+    page.add_init_script(HEAR_SCRIPTS)
     page.goto(url)
     page.wait_for_function("window.modori.version")
     return page
 
 
 def wait_for_part(page: Page, name: str) -> None:
-    """Wait until a late part has been fetched and has begun."""
-    script = f"script[src$='/{name}.js']"
-    page.wait_for_function(
-        "([script, name]) => document.querySelector(script) && performance.getEntriesByType('resource')"
-        ".some((entry) => entry.name.endsWith('/' + name + '.js') && entry.responseEnd)",
-        arg=[script, name],
-    )
-    page.wait_for_timeout(50)  # fetched is not yet run
+    """Wait until a late part has run. The forms part comes once somebody is at a field."""
+    if name == "forms":
+        page.evaluate("document.querySelector('input,textarea')?.focus()")
+    page.wait_for_function("name => scriptsRun.includes(name + '.js')", arg=name)
 
 
 def wait_for_looks(page: Page, receiver: Receiver, count: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from modori.sandbox.chromium import launch_options
-from tests.browser.sdk_pages import HANGS_S, Receiver, open_page, receiving, shop, wait_for_part
+from tests.browser.sdk_pages import HANGS_S, Receiver, open_page, receiving, shop, wait_for_looks, wait_for_part
 
 NOTICE = {"mode": "notice", "notice_selector": "#notice", "heartbeat_s": 15}
 AFTER_CONSENT = {"mode": "after-consent", "notice_selector": "#notice", "heartbeat_s": 15}
@@ -71,6 +71,7 @@ def test_a_page_without_a_field_gets_the_core_alone(context: BrowserContext, pri
         page.evaluate("document.body.innerHTML += '<form><input id=late name=email type=email></form>'")
         page.fill("#late", "hanako@example.jp")
         wait_for_part(page, "forms")
+        page.click("#notice")
         assert receiver.wait_for("form", 1)[0]["data"]["fields"] == {"email": "hanako@example.jp"}
 
 
@@ -202,11 +203,11 @@ def test_a_consent_carries_the_words_beside_its_control(context: BrowserContext,
     assert said["control"] == "#optin"
 
 
-@pytest.mark.parametrize("patched", [True, False])
+@pytest.mark.parametrize("older", [True, False])
 def test_a_page_event_for_each_address_of_a_single_page_app(
-    context: BrowserContext, printed: list[str], *, patched: bool
+    context: BrowserContext, printed: list[str], *, older: bool
 ) -> None:
-    if patched:
+    if older:
         context.add_init_script("Object.defineProperty(window, 'navigation', {value: undefined})")
     with receiving(NOTICE) as receiver, shop(receiver, html=BARE) as url:
         page = open_page(context, url, printed)
@@ -214,16 +215,18 @@ def test_a_page_event_for_each_address_of_a_single_page_app(
         own = page.evaluate("/native/.test(history.pushState)")
         for count, move in enumerate(("pushState({a: 1}, '', '/one?x=1')", "replaceState(null, '', '/two')"), 2):
             page.evaluate("history." + move)
+            page.click("#notice")  # as somebody does to move on: an older browser tells nothing else
             receiver.wait_for("page", count)
         page.evaluate("location.hash = '#top'")  # the same place
         page.evaluate("history.pushState(null, '', '#/three')")
+        page.click("#notice")
         receiver.wait_for("page", 4)
         page.go_back()
         page.go_back()
         receiver.wait_for("page", 5)
         paths = [event["page"]["url"].removeprefix(url.removesuffix("/cart")) for event in receiver.events("page")]
         state = page.evaluate("history.length")
-    assert own is not patched, "nothing is patched where the browser tells by itself"
+    assert own, "nothing of the page's is patched"
     assert paths[:4] == ["/cart", "/one", "/two", "/two"]
     assert state >= 3
 
@@ -254,11 +257,13 @@ def test_what_was_said_offline_arrives_with_the_next_page_and_once(context: Brow
         page.close()
         context.set_offline(offline=False)
         assert receiver.events("order") == []
-        first, second = (open_page(context, url, printed) for _ in range(2))
-        receiver.wait_for("order", 1)
-        for page in (first, second):
-            page.close()
-        page = open_page(context, url, printed)
-        page.wait_for_timeout(QUIET_MS)
+        first = open_page(context, url, printed)
+        assert receiver.wait_for("order", 1)
         told = b"".join(receiver.bodies).count(b'"A-1"')
-    assert told == 1
+        # A second tab in the same second may send it, too: then its id makes that harmless. Later ones find nothing.
+        page = open_page(context, url, printed)
+        wait_for_looks(page, receiver, 2)
+        for open_tab in (first, page):
+            open_tab.close()
+        assert b"".join(receiver.bodies).count(b'"A-1"') == told
+    assert len({event["id"] for event in receiver.events("order") if event["data"]["id"] == "A-1"}) == 1

@@ -13,7 +13,7 @@ from modori.entrypoints import resources, sdk
 from modori.kernel.errors import NotFound
 from tests.asking import Asking
 
-SCRIPTS = ("modori", "forms", "carts", "restore", "debug")
+SCRIPTS = ("modori", "forms", "carts", "more")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_other_scripts_and_versions_are_not_there(client: Asking, path: str) -> 
         ("v1", "forms", None),  # a late part belongs to one core
         ("2.0.0", "forms", "forms.js"),
         ("1.9.0", "forms", "1.9.0/forms.js"),
-        ("1.9.0", "debug", None),  # that release had none
+        ("1.9.0", "more", None),  # that release had none
         ("1.8.0", "modori", None),
         ("..", "modori", None),
         ("2.0.0", "../secret", None),
@@ -93,7 +93,7 @@ def test_other_scripts_and_versions_are_not_there(client: Asking, path: str) -> 
 def test_an_earlier_release_stays_where_pages_pinned_it(
     tmp_path: Path, version: str, name: str, found: str | None
 ) -> None:
-    for there in ("modori.js", "forms.js", "debug.js", "1.9.0/modori.js", "1.9.0/forms.js", "secret.js"):
+    for there in ("modori.js", "forms.js", "more.js", "1.9.0/modori.js", "1.9.0/forms.js", "secret.js"):
         (tmp_path / there).parent.mkdir(exist_ok=True)
         (tmp_path / there).write_text("")
     path = sdk.find_script(tmp_path, version=version, name=name, built="2.0.0")

@@ -1,5 +1,4 @@
-import type { Report } from "../commands";
-import type { CartWatch, Core } from "../parts";
+import type { CartWatch, Core, Report } from "../parts";
 import type { PageKind } from "../wire";
 import { change, complete, type Item, priced, readItems } from "./goods";
 import { ECOMMERCE, makeLayer, type Said, shimOf } from "./layer";

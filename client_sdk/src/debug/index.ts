@@ -6,13 +6,7 @@ import { wordsFor } from "./words";
 
 const EVENTS_SHOWN = 20;
 const LOOK_AGAIN_MS = 1000;
-
-/** Remember, for this tab of the engineer's own, that the overlay is wanted; null forgets. The core asks for it. */
-function remember(core: Core, wanted: string | null): void {
-  const { sessionStorage } = core.page;
-  if (wanted) sessionStorage.setItem("modori_debug", wanted);
-  else sessionStorage.removeItem("modori_debug");
-}
+const ASKED_FOR_MS = 3_600_000;
 
 /** Show the site's engineer what is seen of this page, in a shadow root of its own. Nothing of it leaves the browser. */
 export function startDebug(core: Core): void {
@@ -21,7 +15,12 @@ export function startDebug(core: Core): void {
   const words = wordsFor(document.documentElement.lang || page.navigator.language);
   const events: WireEvent[] = [];
   let shown = "";
-  safely(remember)(core, "1");
+  const asked = /modori_debug=1/.test(page.location.search);
+  // For the pages that follow, in this browser, and not for ever. The core asks for it on each page.
+  const until = asked ? page.Date.now() + ASKED_FOR_MS : Number(core.store.read("debug"));
+  if (!(until > page.Date.now())) return core.store.write("debug", "");
+  core.store.write("debug", String(until));
+  core.failed.told = (error) => page.console.debug("[modori]", error);
   core.told = (event) => {
     events.unshift(event);
     events.length = Math.min(events.length, EVENTS_SHOWN);
@@ -87,13 +86,15 @@ export function startDebug(core: Core): void {
 
   const again = safely(() => {
     if (!host.isConnected) return;
+    if (core.permitted()) core.load("forms"); // for others that waits for somebody at a field
     draw();
     page.setTimeout(again, LOOK_AGAIN_MS);
   });
   const end = safely(() => {
     host.remove();
     core.told = null;
-    remember(core, null);
+    delete core.failed.told;
+    core.store.write("debug", "");
   });
   close.addEventListener("click", end);
   box.addEventListener("keydown", ({ key }) => key === "Escape" && end());

@@ -40,7 +40,7 @@ export function stateOf(core: Core, events: WireEvent[], words: Words): State {
     capturing: core.permitted(),
     lines: [
       permission(core, words),
-      `${words.mode}: ${core.config().mode} · ${core.site} · ${SDK_VERSION}`,
+      `${words.mode}: ${core.config().mode} · ${core.tag.dataset.site} · ${SDK_VERSION}`,
       `${words.visitor}: ${core.store.knownVisitor() || words.none}`,
       words.health(errors, queued, dropped),
     ],

@@ -15,7 +15,7 @@ from modori.entrypoints import resources
 from modori.kernel.errors import NotFound
 
 EVERGREEN: Final = "v1"
-SCRIPTS: Final = ("modori", "forms", "carts", "restore", "debug")
+SCRIPTS: Final = ("modori", "forms", "carts", "more")
 _VERSION: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _A_WHILE: Final = "public, max-age=300"
 _FOR_EVER: Final = "public, max-age=31536000, immutable"

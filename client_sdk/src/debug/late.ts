@@ -1,3 +1,0 @@
-import { startDebug } from "./index";
-
-window.modori.part?.("debug", startDebug);

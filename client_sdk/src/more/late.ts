@@ -1,0 +1,3 @@
+import { startMore } from "./index";
+
+window.modori.part?.("more", startMore);

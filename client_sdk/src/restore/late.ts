@@ -1,3 +1,0 @@
-import { startRestore } from "./index";
-
-window.modori.part?.("restore", startRestore);
