@@ -14,14 +14,12 @@ export interface Meaning {
 }
 
 const UNREADABLE = /^(date|month|week|time|url)/;
-// What is neither letter nor digit, written out: a class of Unicode's costs milliseconds to make.
-const BETWEEN_WORDS = /[\0-/:-@[-`{-¿\u2000-〄〈-】〓-〿・]+/g;
 const TAKEN =
   /^(email|tel|(family|given)-name(-kana)?|postal-code|address-l(evel|ine)[12]|street-address|organization)$/;
 /** Lower case, accents off, words and numbers apart, kanji set wide together: "Address[line1]" is " address line 1 ". */
 export function plain(text: string): string {
   const split = text.replace(/([a-z])(?=[A-Z\d])/g, "$1 ").normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
-  const words = split.normalize("NFKC").toLowerCase().replace(BETWEEN_WORDS, " ").trim();
+  const words = split.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{M}\p{N}〒]+/gu, " ").trim();
   return ` ${words} `.replace(/ ([一-龠]) (?=[一-龠] )/g, " $1");
 }
 
@@ -73,7 +71,6 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   // An attribute's "address" or "name" is doubtful beside a caption that says more.
   if ((mail || /アドレス/.test(near)) && /^(addr|name)/.test(kind)) kind = "email";
   if (kind === "name" && say(words.ORG, heads)) kind = "organization";
-  if (kind === "postal-code" && type === "textarea") kind = "address";
   const isName = /name/.test(kind);
   const isAddress = /addr|post/.test(kind);
 
