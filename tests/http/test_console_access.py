@@ -1,6 +1,6 @@
 """Doors of the console: every route × {nobody, a role too low, another client's id} is refused without a trace."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import httpx
@@ -81,6 +81,28 @@ def address(path: str, ids: Ids) -> str:
 def test_every_route_stands_in_the_table_and_nothing_else_does() -> None:
     assert len(ROUTES) > 50
     assert {name for name, _, _ in ROUTES} == set(ACCESS)
+
+
+@pytest.mark.parametrize(("role", "status"), [(None, 303), (Role.OPERATOR, 403), (Role.ACCOUNT_MANAGER, 403)])
+def test_a_file_of_somebody_who_may_not_bring_it_is_not_taken_in(world: World, role: Role | None, status: int) -> None:
+    """Session and role are looked at before the form is read; the token, which stands in it, after."""
+    console = Console(make_app()) if role is None else log_in(world, role)
+    taken: list[int] = []
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+        for number in range(8):
+            taken.append(number)
+            yield b"1" * 65536
+        yield b"\r\n--x--\r\n"
+
+    answer = console.post(
+        f"/console/uploads/{world.acme.tenant_id}/{world.acme.site_id}",
+        content=parts(),
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    assert answer.status_code == status
+    assert bool(taken) == (role is Role.ACCOUNT_MANAGER), "read for its token alone, by somebody who may bring files"
 
 
 def test_a_route_without_an_entry_is_served_to_nobody(world: World) -> None:

@@ -1,18 +1,19 @@
-"""The one door of every console route: session, origin, CSRF token, access. Errors are answered as pages.
+"""The one door of every console route: origin, session, access, CSRF token. Errors are answered as pages.
 
 A route without an entry in the access table is refused before anything else, for everybody.
 """
 
 from collections.abc import Callable, Coroutine
 from hmac import compare_digest
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
-from fastapi import Depends, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 
 from modori.console.access import ACCESS, Scope, admit
 from modori.console.config import ConsoleConfig
@@ -38,8 +39,6 @@ def cookie_name(*, is_secure: bool) -> str:
 
 async def token_given(request: Request) -> str:
     """Read the CSRF token of an unsafe request: htmx sends a header, forms a field."""
-    if request.method in SAFE_METHODS:
-        return ""
     header = request.headers.get("X-CSRF-Token")
     if header is not None:
         return header
@@ -54,7 +53,16 @@ class Door:
         self.config = config
         self.pages = Pages(config.ui, config.now)
 
-    def __call__(self, request: Request, csrf: Annotated[str, Depends(token_given)]) -> None:
+    async def __call__(self, request: Request) -> None:
+        """Let a request in. The form that holds the token is read last: a file of somebody unknown is not taken in."""
+        viewer = await run_in_threadpool(self._admit, request)
+        if viewer is None or request.method in SAFE_METHODS:
+            return
+        if not compare_digest((await token_given(request)).encode(), viewer.csrf_token.encode()):
+            raise Forbidden("the form is too old", csrf=True)
+
+    def _admit(self, request: Request) -> Viewer | None:
+        """Look at origin, session and access. Returns whose token is wanted; None on a route that is for everybody."""
         name = request.scope["route"].name
         now = self.config.now()
         cookies = request.cookies
@@ -71,12 +79,11 @@ class Door:
             stopped = Stopped.of(row)
             request.state.visit = Visit(request, self.config, self.pages, name, viewer.locale, now, viewer, stopped)
         if rule.scope is Scope.PUBLIC:
-            return
+            return None
         if viewer is None:
             raise Unauthorised()
-        if request.method not in SAFE_METHODS and not compare_digest(csrf.encode(), viewer.csrf_token.encode()):
-            raise Forbidden("the form is too old", csrf=True)
         admit(viewer, name, _tenant_in_path(request))
+        return viewer
 
     def _recognise(self, token: str | None) -> SessionRow | None:
         if not token:
