@@ -20,6 +20,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from modori.sandbox.chromium import launch_options
+from tests.browser.test_console import _violations, axe  # noqa: F401  # a fixture
 
 START_S = 150
 """A first start makes a database and lives through a week; a busy machine takes its time."""
@@ -100,7 +101,11 @@ def _messages(demo: dict[str, Any], to: str, channel: str) -> list[dict[str, Any
     return found
 
 
-def test_from_an_abandoned_cart_to_a_line_on_the_statement(demo: dict[str, Any], browser: Browser) -> None:
+def test_from_an_abandoned_cart_to_a_line_on_the_statement(
+    demo: dict[str, Any],
+    browser: Browser,
+    axe: Path,  # noqa: F811
+) -> None:
     complaints = Complaints()
     number = uuid4().int % 10**7
     email, tel, e164 = f"hanako{number}@example.jp", f"0901{number:07d}", f"+81901{number:07d}"
@@ -163,6 +168,7 @@ def test_from_an_abandoned_cart_to_a_line_on_the_statement(demo: dict[str, Any],
     asked = back.get_by_role("textbox", name="メールアドレスまたは電話番号")
     expect(asked).to_be_visible()
     assert email not in back.content()
+    assert _violations(back, axe, "checkout of a restored cart") == {}
     asked.fill(email)
     asked.press("Enter")
     expect(asked).to_have_count(0)
