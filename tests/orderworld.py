@@ -10,7 +10,7 @@ from modori.billing import actions as billing
 from modori.billing.model import ContractVersion
 from modori.billing.wire import ContractTerms
 from modori.calls import actions as calls
-from modori.calls import dispositions
+from modori.calls import dispositions, openings
 from modori.calls.model import CallTask, Disposition
 from modori.calls.queries import find_open_task_of_touch
 from modori.calls.rules import Leg, OpeningLine
@@ -122,7 +122,7 @@ def talk(
     with tenant_transaction(tenant_id) as session:
         calls.record_dial(session, tenant_id=tenant_id, permit=started.permit, answer=Accepted("CA1"), now=now)
         for line in OpeningLine:
-            calls.tick_opening(
+            openings.tick_opening(
                 session, tenant_id=tenant_id, call_id=started.call_id, user_id=user_id, line=line, now=now
             )
         for status, seconds in ((ReportStatus.ANSWERED, None), (ReportStatus.COMPLETED, talk_s)):

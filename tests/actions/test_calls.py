@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import text
 
-from modori.calls import actions, desk, dispositions, queries, scans
+from modori.calls import actions, desk, dispositions, openings, queries, scans
 from modori.calls.errors import (
     BadCallback,
     CallDisposed,
@@ -160,7 +160,7 @@ def dial(lead: LeadWorld, task_id: CallTaskId, user_id: UserId, *, now: datetime
 def read_openings(lead: LeadWorld, call_id: CallId, user_id: UserId) -> None:
     for line in OpeningLine:
         with tenant_transaction(lead.tenant.tenant_id) as session:
-            actions.tick_opening(
+            openings.tick_opening(
                 session, tenant_id=lead.tenant.tenant_id, call_id=call_id, user_id=user_id, line=line, now=NOW
             )
 
@@ -323,14 +323,14 @@ def test_rules_10_opening_lines_are_ticked_in_order_and_timed(world: World) -> N
     lead, task_id = on_desk(world)
     tenant_id = world.acme.tenant_id
     with tenant_transaction(tenant_id) as session:
-        script = actions.read_script(session, tenant_id=tenant_id, task_id=task_id, caller_name="佐藤", locale="ja")
+        script = openings.read_script(session, tenant_id=tenant_id, task_id=task_id, caller_name="佐藤", locale="ja")
     said = "".join(opening.text for opening in script)
     assert all(words in said for words in ("acme商店", "佐藤", "台所用品"))
     call_id = dial(lead, task_id, operator(world))
 
     def tick(line: OpeningLine, *, user_id: UserId | None = None, now: datetime = NOW) -> OpeningLine | None:
         with tenant_transaction(tenant_id) as session:
-            return actions.tick_opening(
+            return openings.tick_opening(
                 session, tenant_id=tenant_id, call_id=call_id, user_id=user_id or operator(world), line=line, now=now
             )
 
@@ -345,8 +345,8 @@ def test_rules_10_opening_lines_are_ticked_in_order_and_timed(world: World) -> N
         dispose(world.acme, task_id, operator(world), Disposition.WILL_BUY)
     tick(OpeningLine.GOODS)
     assert tick(OpeningLine.PURPOSE) is None
-    openings = call_of(world.acme, call_id).openings
-    assert (openings["seller"], openings["caller"]) == (NOW.isoformat(), LATER.isoformat())
+    read = call_of(world.acme, call_id).openings
+    assert (read["seller"], read["caller"]) == (NOW.isoformat(), LATER.isoformat())
     dispose(world.acme, task_id, operator(world), Disposition.WILL_BUY)
 
 

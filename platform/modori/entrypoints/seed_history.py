@@ -18,7 +18,7 @@ from modori.background import relay
 from modori.billing import actions as billing
 from modori.billing import scans as billing_scans
 from modori.calls import actions as calls
-from modori.calls import desk
+from modori.calls import desk, openings
 from modori.calls.dispositions import dispose
 from modori.calls.model import Disposition
 from modori.calls.rules import Leg, OpeningLine
@@ -180,13 +180,8 @@ class History:
         with tenant_transaction(tenant_id) as session:
             delivery_id = delivery_queries.find_delivery_of_touch(session, tenant_id=tenant_id, touch_id=step.touch_id)
             if channel == "sms" and delivery_id is not None:
-                deliveries.apply_report(
-                    session,
-                    tenant_id=tenant_id,
-                    delivery_id=DeliveryId(delivery_id),
-                    status=ReportStatus.DELIVERED,
-                    now=self._at,
-                )
+                sent, status = DeliveryId(delivery_id), ReportStatus.DELIVERED
+                deliveries.apply_report(session, tenant_id=tenant_id, delivery_id=sent, status=status, now=self._at)
 
     def _click(self) -> None:
         """Follow the newest message back to the cart; the site's next event confirms the click."""
@@ -254,7 +249,7 @@ class History:
             for line in OpeningLine:
                 self._at += timedelta(seconds=2)
                 with tenant_transaction(tenant_id) as session:
-                    calls.tick_opening(
+                    openings.tick_opening(
                         session, tenant_id=tenant_id, call_id=call_id, user_id=me, line=line, now=self._at
                     )
         self._at += timedelta(seconds=talk_s or 25)

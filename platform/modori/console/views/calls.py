@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from sqlmodel import Session
 
 from modori.calls import actions as calls
-from modori.calls import desk
+from modori.calls import desk, openings
 from modori.calls.dispositions import MAX_NOTE, dispose
 from modori.calls.errors import BadCallback, OperatorBusy
 from modori.calls.model import CallState, CallTaskState, Disposition
@@ -116,7 +116,7 @@ def tick_opening(visit: Visiting, tenant_id: UUID, lead_id: UUID, call_id: UUID,
     tenant = TenantId(tenant_id)
     try:
         with tenant_transaction(tenant) as session:
-            calls.tick_opening(
+            openings.tick_opening(
                 session,
                 tenant_id=tenant,
                 call_id=CallId(call_id),
@@ -209,7 +209,7 @@ def panel_facts(visit: Visit, session: Session, tenant_id: TenantId, lead_id: Le
     lines: tuple[Opening, ...] = ()
     script = None
     if found is not None and found.is_mine:
-        lines = calls.read_script(
+        lines = openings.read_script(
             session,
             tenant_id=tenant_id,
             task_id=CallTaskId(found.call_task_id),
