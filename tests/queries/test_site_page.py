@@ -112,6 +112,17 @@ def test_a_cart_without_a_price_is_no_priced_one(world: World) -> None:
     assert (facts.cart_at, facts.priced_cart_at, facts.linked_cart_at) == (NOW, None, None)
 
 
+def test_a_picture_counts_where_it_was_kept(world: World) -> None:
+    """A shop's pictures on a host of somebody else's are dropped by ingest (G8): its page says so."""
+    acme = world.acme
+    for at, host in ((NOW - timedelta(hours=1), acme.origin), (NOW, "https://cdn.elsewhere.example")):
+        item = {"id": "p1", "name": "鉄のフライパン", "price": 4980, "quantity": 1, "image": f"{host}/p1.jpg"}
+        sent = {"currency": "JPY", "value": 4980, "items": [item]}
+        take(acme, [event(acme, "cart", sent, visitor=new_visitor(), at=at)], now=at)
+    facts = seen(acme).facts
+    assert (facts.cart_at, facts.pictured_cart_at) == (NOW, NOW - timedelta(hours=1))
+
+
 def test_a_word_about_capture_is_no_consent_to_be_written_to(world: World) -> None:
     sent = {"channel": "capture", "granted": True, "text": "同意します"}
     take(world.acme, [event(world.acme, "consent", sent, visitor=new_visitor())])

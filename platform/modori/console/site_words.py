@@ -42,6 +42,10 @@ MISSING: Final[Mapping[Missing, Advice]] = {
         say("Carts do not say where they are"),
         say("Send url with the cart, or set the address of the cart in this site's policy."),
     ),
+    Missing.CART_WITHOUT_PICTURE: Advice(
+        say("Carts come without a picture"),
+        say("Send image with each item. Pictures on other hosts than this site's origins are not taken."),
+    ),
     Missing.FORM_NEVER: Advice(
         say("No form was seen"),
         say("Type something into the form. A form in another site's frame cannot be seen."),

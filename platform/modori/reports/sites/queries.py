@@ -91,7 +91,8 @@ with walked as materialized (
     case when w.site_id <> :site_id or w.mark is not null then null
       when w.type = 'page' then w.body
       when w.type = 'cart' then jsonb_build_object(
-        'filled', jsonb_array_length(w.body -> 'items') > 0, 'value', w.body -> 'value_minor', 'url', w.body -> 'url')
+        'filled', jsonb_array_length(w.body -> 'items') > 0, 'value', w.body -> 'value_minor', 'url', w.body -> 'url',
+        'pictured', jsonb_path_exists(w.body, '$.items[*].image'))
       when w.type = 'form' then jsonb_build_object(
         'email', w.body -> 'fields' ? 'email', 'tel', w.body -> 'fields' ? 'tel')
       when w.type = 'identify' then jsonb_build_object('email', w.body ? 'email', 'tel', w.body ? 'tel')
@@ -111,6 +112,7 @@ select
   max(received_at) filter (where type = 'cart' and (said ->> 'filled')::boolean and (said ->> 'value')::bigint > 0)
     as priced_cart_at,
   max(received_at) filter (where type = 'cart' and said ->> 'url' is not null) as linked_cart_at,
+  max(received_at) filter (where type = 'cart' and (said -> 'pictured')::boolean) as pictured_cart_at,
   max(received_at) filter (where type = 'form') as form_at,
   max(received_at) filter (where type in ('form', 'identify') and (said ->> 'email')::boolean) as email_at,
   max(received_at) filter (where type in ('form', 'identify') and (said ->> 'tel')::boolean) as phone_at,
@@ -172,6 +174,7 @@ def look_at_site(
         cart_at=row.cart_at,
         priced_cart_at=row.priced_cart_at,
         linked_cart_at=row.linked_cart_at,
+        pictured_cart_at=row.pictured_cart_at,
         form_at=row.form_at,
         email_at=row.email_at,
         phone_at=row.phone_at,

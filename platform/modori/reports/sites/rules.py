@@ -28,6 +28,7 @@ class Missing(StrEnum):
     CART_NEVER = "cart_never"
     CART_WITHOUT_PRICE = "cart_without_price"
     CART_WITHOUT_LINK = "cart_without_link"
+    CART_WITHOUT_PICTURE = "cart_without_picture"
     FORM_NEVER = "form_never"
     FORM_WITHOUT_EMAIL = "form_without_email"
     FORM_WITHOUT_PHONE = "form_without_phone"
@@ -36,7 +37,7 @@ class Missing(StrEnum):
     ORDER_NEVER_FROM_SERVER = "order_never_from_server"
 
 
-HINTS: Final = frozenset({Missing.PRODUCT_NEVER, Missing.FORM_WITHOUT_PHONE})
+HINTS: Final = frozenset({Missing.PRODUCT_NEVER, Missing.CART_WITHOUT_PICTURE, Missing.FORM_WITHOUT_PHONE})
 """What is only worth having; the rest costs people who could have been reached, or money."""
 
 
@@ -60,7 +61,7 @@ class SiteFacts:
     asked_at        when a page last asked for the site's policy: the tag is there, whatever it may report
     heard_at        the newest event of a person
     cart_at         the newest cart that was not empty · priced_cart_at: the newest whose total was not 0
-    linked_cart_at  the newest that named its address
+    linked_cart_at  the newest that named its address · pictured_cart_at: the newest with a picture that was kept
     versions        of the tag, newest page first
     health          sums over the pages heard of: how many told of errors, of dropped events; most queued at once
     """
@@ -71,6 +72,7 @@ class SiteFacts:
     cart_at: datetime | None = None
     priced_cart_at: datetime | None = None
     linked_cart_at: datetime | None = None
+    pictured_cart_at: datetime | None = None
     form_at: datetime | None = None
     email_at: datetime | None = None
     phone_at: datetime | None = None
@@ -126,8 +128,10 @@ def check_pages(facts: SiteFacts, policy: SitePolicy) -> list[PageCheck]:
 def _of_cart(facts: SiteFacts, policy: SitePolicy) -> tuple[Missing, ...]:
     if facts.cart_at is None:
         return (Missing.CART_NEVER,)
-    return _where(facts.priced_cart_at is None, Missing.CART_WITHOUT_PRICE) + _where(
-        facts.linked_cart_at is None and not policy.has_cart_url, Missing.CART_WITHOUT_LINK
+    return (
+        _where(facts.priced_cart_at is None, Missing.CART_WITHOUT_PRICE)
+        + _where(facts.linked_cart_at is None and not policy.has_cart_url, Missing.CART_WITHOUT_LINK)
+        + _where(facts.pictured_cart_at is None, Missing.CART_WITHOUT_PICTURE)
     )
 
 
