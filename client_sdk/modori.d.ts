@@ -116,8 +116,6 @@ export interface ModoriTagAttributes {
   "data-site": `pk_${string}`;
   /** The name of the page's data layer, where it is not `dataLayer`. */
   "data-layer"?: string;
-  /** Print to the console what goes wrong. */
-  "data-debug"?: "";
 }
 
 declare global {
