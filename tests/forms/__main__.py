@@ -37,7 +37,8 @@ def main() -> int:
         if asked.verbose:
             print("\n".join(sorted(score.faults)))
         for short in shortcomings(score):
-            failed = True
+            # Abroad there are languages whose words the SDK leaves out: those pages measure, and fail by leaks only.
+            failed |= name != "abroad" or bool(score.leaks)
             print(f"BELOW   {name}: {short}")
         print()
     print(f"done in {time.monotonic() - started:.0f} s")
