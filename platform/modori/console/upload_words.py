@@ -8,7 +8,6 @@ from modori.connectors.csv.rules import CellFault, Fault, FileFault
 from modori.console.words import say
 
 COMMA: Final = say(", ")
-COMMA: Final = say(", ")
 FIELDS: Final[Mapping[str, str]] = {
     "id": say("Number"),
     "order": say("Order number"),
