@@ -24,7 +24,7 @@ from modori.channels.wire import Visit
 from modori.connectors.csv import actions as uploads
 from modori.connectors.csv.judging import judge_rows
 from modori.connectors.csv.model import UploadKind
-from modori.connectors.csv.rules import Table, read_table
+from modori.connectors.csv.tables import Table, read_table
 from modori.console.config import ConsoleConfig
 from modori.console.routes import make_router
 from modori.entrypoints import resources

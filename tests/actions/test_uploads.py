@@ -17,7 +17,7 @@ from modori.connectors.csv import actions, scans
 from modori.connectors.csv.errors import UploadNotReady
 from modori.connectors.csv.model import Upload, UploadKind, UploadState
 from modori.connectors.csv.queries import get_upload
-from modori.connectors.csv.rules import Table, read_table
+from modori.connectors.csv.tables import Table, read_table
 from modori.entrypoints import wiring
 from modori.kernel import clock
 from modori.kernel.errors import NotFound

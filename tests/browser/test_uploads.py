@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import ViewportSize, expect
 
-from modori.connectors.csv.rules import MOST_BYTES
+from modori.connectors.csv.tables import MOST_BYTES
 from modori.entrypoints import wiring
 from modori.tenants.model import Role
 from tests.browser.test_console import (  # noqa: F401  # fixtures

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from modori.connectors.csv.rules import MOST_BYTES
+from modori.connectors.csv.tables import MOST_BYTES
 from modori.entrypoints import wiring
 from modori.kernel import clock
 from modori.tenants.model import Role

@@ -7,7 +7,7 @@ import pytest
 
 from modori.connectors.csv.columns import COLUMNS
 from modori.connectors.csv.layouts import LAYOUTS
-from modori.connectors.csv.rules import Fault, FileFault, Table, is_called_off, read_table, read_time_of_day
+from modori.connectors.csv.tables import Fault, FileFault, Table, is_called_off, read_table, read_time_of_day
 
 
 @dataclass(frozen=True)

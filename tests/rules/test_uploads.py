@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from modori.connectors.csv.columns import COLUMNS
-from modori.connectors.csv.rules import (
+from modori.connectors.csv.tables import (
     ANSWERS,
     CHANNELS,
     MOST_BYTES,

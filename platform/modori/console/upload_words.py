@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from modori.connectors.csv.model import UploadKind
-from modori.connectors.csv.rules import CellFault, Fault, FileFault
+from modori.connectors.csv.tables import CellFault, Fault, FileFault
 from modori.console.words import say
 
 COMMA: Final = say(", ")

@@ -16,7 +16,7 @@ from modori.connectors.csv.errors import UploadNotReady
 from modori.connectors.csv.judging import Judged, consent_key, sign_fault
 from modori.connectors.csv.model import RowOutcome, Upload, UploadKind, UploadPart, UploadRow, UploadState
 from modori.connectors.csv.reading import ConsentRow, FurtherLine, OrderRow, ReturnRow, RowContext, read_row
-from modori.connectors.csv.rules import CellFault, Table, Wrong
+from modori.connectors.csv.tables import CellFault, Table, Wrong
 from modori.kernel.ids import SiteId, TenantId, UserId, new_id
 from modori.kernel.money import from_major
 from modori.outcomes import actions as outcomes

@@ -26,7 +26,7 @@ from modori.connectors.csv.reading import (
     read_row,
     wrong_of,
 )
-from modori.connectors.csv.rules import CellFault, Wrong, read_amount
+from modori.connectors.csv.tables import CellFault, Wrong, read_amount
 from modori.kernel.errors import BadAmount, ModoriError
 from modori.kernel.money import from_major
 from modori.outcomes.errors import OrderDiffers, ReversalBeforeOrder, ReversalDiffers, ReversalExceedsOrder

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from modori.capture.pages import scrub_page_url
 from modori.connectors.csv.columns import COLUMNS
 from modori.connectors.csv.model import UploadKind
-from modori.connectors.csv.rules import (
+from modori.connectors.csv.tables import (
     ANSWERS,
     CHANNELS,
     LONGEST_CELL,

@@ -15,7 +15,7 @@ from starlette.datastructures import UploadFile
 from modori.connectors.csv import actions, queries
 from modori.connectors.csv.columns import COLUMNS, CONTACT_FIELDS
 from modori.connectors.csv.model import RowOutcome, UploadKind
-from modori.connectors.csv.rules import MOST_BYTES, Fault, FileFault, guard_cell, read_table
+from modori.connectors.csv.tables import MOST_BYTES, Fault, FileFault, guard_cell, read_table
 from modori.console.door import ConsoleRoute
 from modori.console.labels import label
 from modori.console.upload_words import NO_FILE, SAMPLES, Words
