@@ -168,7 +168,7 @@ export class World {
     this.page.document.querySelectorAll<HTMLScriptElement>("script[integrity]").forEach((script) => {
       if (this.scripts.includes(script)) return;
       this.scripts.push(script);
-      const name = /(\w+)\.js$/.exec(script.src)![1] as keyof Parts;
+      const name = /(\w+)\.js\?/.exec(script.src)![1] as keyof Parts;
       const part = this.parts[name];
       if (part) (this.page as any).modori.part(name, part);
       this.fire(script, part ? "load" : "error");

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -50,7 +51,7 @@ class Scripts:
 
         class Host(Quiet):
             def do_GET(self) -> None:  # noqa: N802  # the base class's name
-                name = self.path.rpartition("/")[2]
+                name = urlsplit(self.path).path.rpartition("/")[2]
                 if self.path.startswith("/sdk/"):
                     found = resources.sdk() / name
                     status, body = (200, found.read_bytes()) if found.is_file() else (404, b"")

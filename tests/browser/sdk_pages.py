@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, Page
 
@@ -18,7 +19,7 @@ ARRIVAL_S = 15
 HANGS_S = 60
 HEAR_SCRIPTS = (
     "window.scriptsRun = []; document.addEventListener('load',"
-    " ({target}) => target.src && scriptsRun.push(target.src.split('/').pop()), true)"
+    " ({target}) => target.src && scriptsRun.push(new URL(target.src).pathname.split('/').pop()), true)"
 )
 """Note each script that has run."""
 POLICY = "script-src 'unsafe-inline' SDK_HOST; connect-src SDK_HOST"
@@ -87,6 +88,11 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
         server.server_close()
 
 
+def name_of(path: str) -> str:
+    """Which file an address asks for."""
+    return urlsplit(path).path.rpartition("/")[2]
+
+
 @contextmanager
 def receiving(config: dict[str, object]) -> Iterator[Receiver]:
     receiver = Receiver(config)
@@ -96,7 +102,7 @@ def receiving(config: dict[str, object]) -> Iterator[Receiver]:
         def do_GET(self) -> None:
             receiver.asked.append(self.path)
             if self.path.startswith("/sdk/"):
-                name = self.path.rpartition("/")[2]
+                name = name_of(self.path)
                 script = receiver.spoil(name, (SDK / name).read_bytes())
                 self.answer(200, "text/javascript", script, Access_Control_Allow_Origin="*")
             elif self.path.startswith("/v1/restore/"):

@@ -7,7 +7,16 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from modori.sandbox.chromium import launch_options
-from tests.browser.sdk_pages import HANGS_S, Receiver, open_page, receiving, shop, wait_for_looks, wait_for_part
+from tests.browser.sdk_pages import (
+    HANGS_S,
+    Receiver,
+    name_of,
+    open_page,
+    receiving,
+    shop,
+    wait_for_looks,
+    wait_for_part,
+)
 
 NOTICE = {"mode": "notice", "notice_selector": "#notice", "heartbeat_s": 15}
 AFTER_CONSENT = {"mode": "after-consent", "notice_selector": "#notice", "heartbeat_s": 15}
@@ -53,7 +62,7 @@ def printed() -> Iterator[list[str]]:
 
 def scripts(receiver: Receiver) -> list[str]:
     """The scripts that were asked for, by name, in their order."""
-    return [path.rpartition("/")[2] for path in receiver.asked if path.startswith("/sdk/")]
+    return [name_of(path) for path in receiver.asked if path.startswith("/sdk/")]
 
 
 def left_behind(context: BrowserContext, page: Page, url: str) -> tuple[int, int, int]:

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 from modori.entrypoints import resources
 from modori.sandbox.chromium import launch_options
 from tests.benchmarks.visiting import Quiet, serving
+from tests.browser.sdk_pages import name_of
 
 PAGE = Path(__file__).with_name("faults_page.html")
 ARRIVAL_S = 15
@@ -85,7 +86,7 @@ def serving_sdk(taken: list[dict[str, Any]], config: int = 200, events: int = 20
                 self.answer(200, [("Content-Type", "text/html")], PAGE.read_bytes().replace(b"SDK_HOST", host.encode()))
             elif self.path.startswith("/sdk/"):
                 status = 200 if self.path.endswith("/modori.js") else late
-                body = (resources.sdk() / self.path.rpartition("/")[2]).read_bytes() if status == 200 else b""
+                body = (resources.sdk() / name_of(self.path)).read_bytes() if status == 200 else b""
                 self._tell(status, "text/javascript", body)
             else:
                 self._tell(config, "application/json", CONFIG)

@@ -46,6 +46,7 @@ ROUTES: Final[Mapping[str, str]] = {
     "GET /metrics": OPEN,  # to this machine or with a token: tests/http/test_web.py
     "GET /openapi.json": OPEN,
     "GET /sdk/integrity.json": OPEN,
+    "GET /sdk/{name}.js": OPEN,
     "GET /sdk/{version}/{name}.js": OPEN,
     "GET /v1/sites/{publishable_key}/config": OPEN,
     "GET /v1/restore/{token}": TOKEN,

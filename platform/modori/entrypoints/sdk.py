@@ -1,4 +1,4 @@
-"""The browser SDK's scripts: the newest at `/sdk/v1/`, each version at `/sdk/<version>/` (decision 0020)."""
+"""The SDK: the newest at `/sdk/v1/`, each version at `/sdk/<version>/`, late parts by digest (decision 0020)."""
 
 import hashlib
 import json
@@ -55,23 +55,43 @@ def make_router() -> APIRouter:
         told = {"version": release.version, "integrity": dict(release.integrity)}
         return JSONResponse(told, headers={"Cache-Control": _A_WHILE, "Access-Control-Allow-Origin": "*"})
 
+    @router.get("/sdk/{name}.js")
+    def show_part(name: str, request: Request) -> Response:
+        path = find_part(resources.sdk(), name=name, digest=request.url.query)
+        if path is None:
+            raise NotFound()
+        return _script(path, kept=_FOR_EVER)
+
     @router.get("/sdk/{version}/{name}.js")
-    def show_script(version: str, name: str, request: Request) -> Response:
+    def show_script(version: str, name: str) -> Response:
         release = sdk_integrity()
         built = release.version if release else None
         path = find_script(resources.sdk(), version=version, name=name, built=built)
-        asked = request.url.query
-        if path is None or (asked and asked != _digest(path)):
+        if path is None:
             raise NotFound()
-        # A version may be built anew until the next; a digest in the address, and an earlier release, stay the same.
-        kept = _FOR_EVER if asked or version not in (EVERGREEN, built) else _A_WHILE
-        return FileResponse(
-            path,
-            media_type="text/javascript; charset=utf-8",
-            headers={"Cache-Control": kept, "Access-Control-Allow-Origin": "*"},
-        )
+        # What is built under a version may be built anew; what was released under one stays the same.
+        return _script(path, kept=_A_WHILE if version in (EVERGREEN, built) else _FOR_EVER)
 
     return router
+
+
+def find_part(folder: Path, *, name: str, digest: str) -> Path | None:
+    """Return the late part that has a digest, of the build or of an earlier release; None where there is none.
+
+    A core asks by the digest that it holds: a browser never keeps, for another core, what that one would refuse.
+    """
+    if name not in SCRIPTS:
+        return None
+    candidates = (folder / f"{name}.js", *folder.glob(f"*/{name}.js"))
+    return next((path for path in candidates if path.is_file() and _digest(path) == digest), None)
+
+
+def _script(path: Path, *, kept: str) -> Response:
+    return FileResponse(
+        path,
+        media_type="text/javascript; charset=utf-8",
+        headers={"Cache-Control": kept, "Access-Control-Allow-Origin": "*"},
+    )
 
 
 def _digest(path: Path) -> str:
