@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from modori.api.edge import ApiConfig
@@ -62,6 +63,10 @@ def keep_all(flusher: Flusher, requests: Sequence[Posted]) -> list[BaseException
         return await asyncio.gather(first, *(flusher.keep(one) for one in requests[1:]), return_exceptions=True)
 
     return asyncio.run(keep())
+
+
+def counted(metric: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(metric, labels) or 0
 
 
 @contextmanager
@@ -187,9 +192,12 @@ def test_what_queues_while_a_flush_commits_is_kept_by_the_next_ones(world: World
         for _ in range(20)
     ]
     flusher = Flusher(most_events=10)
+    before, batches = counted("modori_ingest_flush_events_sum"), counted("modori_ingest_flush_seconds_count")
     with ThreadPoolExecutor(2) as threads:
         told = list(threads.map(lambda part: keep_all(flusher, part), (requests[0::2], requests[1::2])))
     assert told == [[None] * 20, [None] * 20]
+    assert counted("modori_ingest_flush_events_sum") - before == 120
+    assert 12 <= counted("modori_ingest_flush_seconds_count") - batches < 40
     for tenant in (world.acme, world.stranger):
         assert count(tenant, "select count(*) from event") == 60
 
@@ -211,7 +219,7 @@ def test_a_form_with_a_bought_address_ends_the_episode_although_its_neighbours_s
 def test_rules_36_a_flood_is_refused_without_being_parsed(world: World) -> None:
     """A bucket that has refused refuses on without parsing: rubbish after the key is answered 429, not 400."""
     slow = make_tenant("slow", ip_events_per_s=1, ip_events_burst=5)
-    client = ingest()
+    client, refused = ingest(), counted("modori_ingest_refused_total", code="rate_limited")
     five = [event(slow, "page", visitor=new_visitor()) for _ in range(5)]
     assert post(client, slow, five)[0] == 202
     assert post(client, slow, five)[0] == 429
@@ -220,4 +228,5 @@ def test_rules_36_a_flood_is_refused_without_being_parsed(world: World) -> None:
         answer = client.post("/v1/events", content=rubbish, headers={"origin": slow.origin})
     assert answer.status_code == 429
     assert int(answer.headers["retry-after"]) >= 1
+    assert counted("modori_ingest_refused_total", code="rate_limited") > refused
     assert post(client, slow, five[:1])[0] == 429

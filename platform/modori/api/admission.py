@@ -9,6 +9,7 @@ from functools import lru_cache
 from time import monotonic
 from typing import Final
 
+from modori.api import counts
 from modori.api.keys import SiteKeys
 from modori.api.rates import Rates
 from modori.capture.context import SiteContext
@@ -91,8 +92,9 @@ class Admission:
         return site, envelope
 
     def note(self, site: SiteContext, code: str, asked: Asked, *, subject: str = "", times: int = 1) -> None:
-        """Count a refusal for the page of the site."""
+        """Count a refusal, for /metrics and for the page of the site."""
         now, times = asked.received_at, max(times, 1)
+        counts.REFUSED.labels(code).inc(times)
         self._sightings.note(site.tenant_id, site.site_id, code, now=now, subject=subject, times=times)
 
     async def _refuse_early(self, asked: Asked) -> None:

@@ -12,13 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from dataclasses import dataclass
 from threading import Lock
-from time import sleep
+from time import monotonic, sleep
 from typing import Final
 from weakref import WeakKeyDictionary
 
 import structlog
 from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 
+from modori.api import counts
 from modori.background import live
 from modori.capture.batch.actions import OVERTAKEN, Apart, SiteKey, take_batch
 from modori.capture.batch.visits import Posted
@@ -157,10 +158,13 @@ class _Queue:
 
 
 async def _keep_together(batch: Sequence[Posted]) -> set[SiteKey]:
+    began = monotonic()
     async with plain_transaction({posted.site.tenant_id for posted in batch}) as connection:
         sites = await take_batch(connection, batch)
         hit("ingest.before_commit")
     hit("ingest.after_commit")
+    counts.FLUSH_SECONDS.observe(monotonic() - began)
+    counts.FLUSH_EVENTS.observe(sum(len(posted.events) for posted in batch))
     return sites
 
 

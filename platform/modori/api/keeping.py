@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from modori.api import taking
+from modori.api import counts, taking
 from modori.api.admission import Asked, network_of
 from modori.api.flusher import Flusher, GoAlone
 from modori.capture.batch.visits import Posted, may_share
@@ -65,7 +65,7 @@ class Keeper:
                     await self._flusher.keep(posted)
                 return _told(len(events), refused)
             except GoAlone:
-                pass
+                counts.APART.inc()
         taken = await self._in_thread(lambda: taking.take(site, read, received_at=asked.received_at, ip_index=ip_index))
         return _told(taken.accepted, taken.refused)
 

@@ -23,7 +23,7 @@ from modori.outcomes.model import OrderSource
 from modori.outcomes.wire import OrderIn, OrderItem
 from modori.outreach.actions import end_lead
 from modori.outreach.forgetting import heed_choice
-from modori.storage.db import tenant_transaction
+from modori.storage.db import bound_transaction, tenant_transaction
 from modori.storage.retrying import retry_deadlocks
 
 
@@ -48,6 +48,7 @@ def _take(
     site: SiteContext, read: Sequence[ReadEvent | Refusal], *, received_at: datetime, ip_index: bytes | None
 ) -> Taken:
     with tenant_transaction(site.tenant_id) as session:
+        bound_transaction(session)  # "no thanks" looks again once whatever was in flight has ended
         taken = take_events(session, site=site, read=read, received_at=received_at, ip_index=ip_index)
         for order in taken.orders:
             _record(session, site, order, received_at)

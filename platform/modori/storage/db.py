@@ -54,9 +54,12 @@ LOCK_WAIT_MS: Final = 100
 requests themselves, each in a transaction of its own (decision 0022 had a second)."""
 STATEMENT_MS: Final = 5000
 """Of a plain transaction. What takes longer is given up, nothing of it is kept, and its callers are to come again."""
+TRANSACTION_MS: Final = 15_000
+"""Of a transaction that keeps events, as a whole: PostgreSQL ends it, and its session."""
 _OPTIONS: Final = "-c timezone=UTC"
 _PLAIN_OPTIONS: Final = (
     f"{_OPTIONS} -c lock_timeout={LOCK_WAIT_MS} -c statement_timeout={STATEMENT_MS}"
+    f" -c transaction_timeout={TRANSACTION_MS}"
     " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c enable_material=off"
     " -c enable_hashjoin=off -c enable_mergejoin=off"
 )
@@ -166,6 +169,12 @@ def tenant_transaction(tenant_id: TenantId) -> Iterator[Session]:
     with _transaction(session):
         bind_tenants(session, [tenant_id])
         yield session
+
+
+def bound_transaction(session: Session) -> None:
+    """Let PostgreSQL end this transaction, and its session, when it lasts longer than TRANSACTION_MS."""
+    bound = {"most": str(TRANSACTION_MS)}
+    session.connection().execute(text("select set_config('transaction_timeout', :most, true)"), bound)
 
 
 @contextmanager

@@ -15,12 +15,13 @@ from modori.capture.queries import CURRENT_STATES
 from modori.kernel.ids import TenantId, new_id
 from modori.people import forgetting as people
 from modori.storage import outbox
+from modori.storage.db import TRANSACTION_MS
 
 EVENTS_A_ROUND: Final = 2000
 """Events that one piece of background work deletes."""
 
-LOOK_AGAIN_AFTER: Final = timedelta(seconds=5)
-"""Whatever was being written when the refusal came has ended by then: no statement of ingest's batches runs longer."""
+LOOK_AGAIN_AFTER: Final = timedelta(milliseconds=TRANSACTION_MS) + timedelta(seconds=5)
+"""Whatever was being written when the refusal came has ended by then: no transaction of ingest's lasts longer."""
 
 
 @dataclass(frozen=True, slots=True)
