@@ -21,7 +21,7 @@ _WRITABLE = {"text", "email", "tel", "search", "number", "password", "url", "tex
 _PICKED = {"date", "month", "time"}
 _HAS_SDK = """() => {
   const parts = performance.getEntriesByType("resource").map((entry) => entry.name);
-  return window.modori && window.modori.version && parts.some((name) => /\\/forms\\.js$/.test(name));
+  return window.modori && window.modori.version && parts.some((name) => /\\/forms\\.js\\?/.test(name));
 }"""
 _FOCUS = """(list, index) => {
   const field = list[index];
