@@ -80,6 +80,7 @@ def test_a_stop_ends_open_streams_at_once(engines: Cluster) -> None:
     with served(engines.redis_url) as (process, base), httpx.stream("GET", f"{base}/stream", timeout=20) as answer:
         lines = answer.iter_lines()
         assert next(lines) == "open"
+        time.sleep(1)  # the page reads on, and waits for news
         asked = time.monotonic()
         process.send_signal(signal.SIGTERM)
         list(lines)  # ends, instead of hanging
