@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -144,6 +144,42 @@ def test_g11_what_nobody_approved_neither_stops_nor_bills(world: World) -> None:
     settle([world.acme], now=LATER)
     assert lead_of(lead).state == LeadState.ACTIVE
     assert ask_one(world.acme.tenant_id, "select count(*) from purchase_order") == 0
+
+
+def test_a_file_adds_up_what_approving_would_record(world: World) -> None:
+    place(world.acme, id="KNOWN", value=4980, now=NOW)
+    content = orders(
+        f"A-1,4980,{AT},a@example.jp,,",
+        f"A-1,4980,{AT},a@example.jp,,",  # the same again adds nothing
+        f"KNOWN,4980,{AT},,,",
+        "A-2,20,2026/11/17 9:00,,,",
+        f"A-3,49.80,{AT},,,USD",
+        f"A-4,300,{AT},not an address,,",
+        f"A-5,-1,{AT},,,",
+    )
+    upload_id = upload(world, UploadKind.ORDERS, content)
+    tally = actions.tally_of(state_of(world.acme, upload_id))
+    assert [(one.outcome.value, one.what, one.rows, one.minor) for one in tally.sums] == [
+        ("new", "JPY", 2, 5000),
+        ("new", "USD", 1, 4980),
+        ("kept", "JPY", 1, 300),
+    ]
+    span = (tally.first_at, tally.last_at)
+    assert span == (datetime(2026, 11, 17, tzinfo=UTC), datetime(2026, 11, 18, 3, 30, tzinfo=UTC))
+    approve(world, upload_id)
+    assert actions.tally_of(state_of(world.acme, upload_id)) == tally
+    told = "select detail -> 'sums' -> 0 ->> 'minor' from audit_entry where action = 'upload.approved'"
+    assert ask_one(world.acme.tenant_id, told) == "5000"
+
+
+def test_a_file_of_returns_adds_up_in_their_orders_currency(world: World) -> None:
+    place(world.acme, id="A-1", value=4980, now=NOW)
+    content = f"注文番号,返品番号,金額,理由,返品日時\nA-1,R-1,980,返品,{AT}\nA-1,R-2,,返品,{AT}\nX-1,R-3,5,返品,{AT}\n"
+    tally = actions.tally_of(state_of(world.acme, upload(world, UploadKind.RETURNS, content)))
+    assert [(one.outcome.value, one.what, one.rows, one.minor) for one in tally.sums] == [
+        ("new", "JPY", 2, 4980),
+        ("kept", "", 1, 0),
+    ]
 
 
 def test_every_row_says_what_it_comes_to_before_and_after(world: World) -> None:

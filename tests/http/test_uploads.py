@@ -37,7 +37,7 @@ def send(
 ) -> httpx.Response:
     return console.post(
         f"/console/uploads/{world.acme.tenant_id}/{world.acme.site_id}",
-        data={"csrf": console.csrf, "kind": "orders"},
+        data={"csrf": console.csrf, "kind": kind},
         files={"file": (name, raw, "text/csv")},
     )
 
@@ -67,6 +67,55 @@ def test_a_file_is_checked_approved_and_reported(console: Console, world: World)
     assert "row-3" in live.text
     assert "row-2" not in live.text
     assert "Orders" in console.get("/console/uploads").text
+
+
+def test_whoever_approves_sees_the_sum_the_span_and_a_row_as_understood(console: Console, world: World) -> None:
+    content = (
+        "注文番号,金額,注文日時,メールアドレス,電話番号,会員番号\n"
+        "A-1,-1,2026/11/18 10:30,,,\n"
+        'A-2,"4,980",2026/11/18 10:30,hanako@example.jp,090-1234-5678,M-100\n'
+        "A-3,20,2026/11/17 9:00,taro@example.jp,,\n"
+    )
+    place = send(console, world, content.encode()).headers["location"]
+    settle(world)
+    page = console.get(place).text
+    sums = page[page.index("What approving records") : page.index("as we understand it")]
+    assert ">¥5,000<" in sums
+    assert "17 Nov 09:00" in sums
+    assert "18 Nov 10:30" in sums
+    sample = page[page.index("Row 3 as we understand it") : page.index('<dl class="tiles">')]
+    for said in (">4,980<", ">¥4,980<", ">金額<", "Wed 18 Nov 2026 10:30:00", "h•••@e•••.jp", "090••••78", "M•••"):
+        assert said in sample
+    for personal in ("hanako", "taro", "1234", "M-100"):
+        assert personal not in page
+    console.act(f"{place}/apply")
+    settle(world)
+    applied = console.get(place).text
+    assert "What was approved" in applied
+    assert ">¥5,000<" in applied
+    assert "as we understand it" not in applied
+
+
+def test_consents_and_returns_are_shown_as_understood_too(console: Console, world: World) -> None:
+    consents = (
+        "チャネル,連絡先,同意,同意文,同意日時,画面\n"
+        "SMS,090-1234-5678,はい,お得な情報を受け取る,2026/11/01 12:00,会員登録\n"
+        "メール,hanako@example.jp,いいえ,,2026/11/02 12:00,\n"
+    )
+    page = checked(console, world, "consents", consents)
+    for said in ("SMS: agreed", "E-mail: withdrawn", "090••••5678", "お得な情報を受け取る", ">はい<", ">Yes<"):
+        assert said in page
+    assert "hanako" not in page
+    returns = "注文番号,返品番号,金額,理由,返品日時\nX-1,R-1,,返品,2026/11/17 10:00\n"
+    page = checked(console, world, "returns", returns)
+    for said in ("Kept, without effect on bills yet", "what is left of the order", ">Returned<", "X-1"):
+        assert said in page
+
+
+def checked(console: Console, world: World, kind: str, content: str) -> str:
+    place = send(console, world, content.encode(), kind=kind).headers["location"]
+    settle(world)
+    return console.get(place).text
 
 
 def test_the_report_is_a_spreadsheets_and_names_no_person(console: Console, world: World) -> None:

@@ -1,6 +1,7 @@
 """Money, instants, days and lengths of time as a reader of either language writes them."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,11 @@ _MONTH: Final = {"ja": "y年M月", "en": "MMMM y"}
 def money(minor: int, currency: str, *, locale: str) -> str:
     """Write an amount in minor units with its sign and separators: ￥4,980, -￥747, $49.80."""
     return format_currency(Money(minor, currency).major(), currency, locale=locale)
+
+
+def major_money(amount: Decimal, currency: str, *, locale: str) -> str:
+    """Write an amount in major units: of no known currency as it stands."""
+    return format_currency(amount, currency, locale=locale)
 
 
 def moment(instant: datetime, *, zone: str, locale: str, now: datetime) -> str:
@@ -61,7 +67,7 @@ def _in_one_unit(seconds: int, size: int, *, locale: str) -> str:
     return format_unit(seconds // size, unit, length="long" if locale == "en" else "short", locale=locale)
 
 
-def number(value: float, *, locale: str) -> str:
+def number(value: float | Decimal, *, locale: str) -> str:
     return format_decimal(value, locale=locale)
 
 

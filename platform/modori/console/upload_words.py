@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from modori.connectors.csv.model import UploadKind
+from modori.connectors.csv.model import RowOutcome, UploadKind
 from modori.connectors.csv.tables import CellFault, Fault, FileFault
+from modori.connectors.csv.tallies import Sum
+from modori.console.labels import label
 from modori.console.words import say
+from modori.people.model import Channel
 
 COMMA: Final = say(", ")
 FIELDS: Final[Mapping[str, str]] = {
@@ -75,6 +78,13 @@ REASONS: Final[Mapping[str, str]] = {
 KEPT_ORDER: Final = say("Kept: it stops messages, and does not bill until it is sent right.")
 OTHER: Final = say("This is not possible.")
 
+SUMS: Final[Mapping[RowOutcome, str]] = {
+    RowOutcome.NEW: say("Recorded as new"),
+    RowOutcome.KEPT: say("Kept, without effect on bills yet"),
+}
+GIVEN: Final = say("%(channel)s: agreed")
+WITHDRAWN: Final = say("%(channel)s: withdrawn")
+
 SAMPLES: Final[Mapping[UploadKind, str]] = {
     UploadKind.ORDERS: "注文番号,金額,注文日時,メールアドレス,電話番号,通貨\n"
     'A-1001,"4,980",2026/11/22 9:05,hanako@example.jp,090-1234-5678,JPY',
@@ -93,6 +103,14 @@ class Words:
 
     def field(self, name: str | None) -> str:
         return self._word(FIELDS[name]) if name is not None and name in FIELDS else "—"
+
+    def sum_of(self, one: Sum) -> str:
+        """Say what the rows of a sum are: orders that bill, returns whose order is not known, consents by channel."""
+        channel, _, answer = one.what.partition(" ")
+        if answer:
+            said = GIVEN if answer == "yes" else WITHDRAWN
+            return self._word(said, channel=self._word(label(Channel(channel))))
+        return self._word(SUMS[one.outcome])
 
     def fault(self, fault: Fault, *, kind: UploadKind) -> str:
         """Say what is wrong with a file, and where. Missing columns are named as the sample has them."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,8 +15,17 @@ from modori.connectors.csv import queries
 from modori.connectors.csv.errors import UploadNotReady
 from modori.connectors.csv.judging import Judged, consent_key, sign_fault
 from modori.connectors.csv.model import RowOutcome, Upload, UploadKind, UploadPart, UploadRow, UploadState
-from modori.connectors.csv.reading import ConsentRow, FurtherLine, OrderRow, ReturnRow, RowContext, read_row
+from modori.connectors.csv.reading import (
+    ConsentRow,
+    FurtherLine,
+    OrderRow,
+    ReadRow,
+    ReturnRow,
+    RowContext,
+    read_row,
+)
 from modori.connectors.csv.tables import CellFault, Table, Wrong
+from modori.connectors.csv.tallies import Tally, add_up, from_json, to_json
 from modori.kernel.ids import SiteId, TenantId, UserId, new_id
 from modori.kernel.money import from_major
 from modori.outcomes import actions as outcomes
@@ -26,6 +35,7 @@ from modori.people import actions as people
 from modori.people import queries as people_queries
 from modori.people.model import EvidenceSource
 from modori.storage import crypto, outbox
+from modori.storage.db import ReadSession
 from modori.tenants import actions as tenants
 from modori.tenants import queries as tenant_queries
 
@@ -104,6 +114,29 @@ def open_part(session: Session, *, tenant_id: TenantId, upload_id: UUID, part_nu
     return [(number, cells) for number, cells in json.loads(plain)]
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One row of a file that still has its rows, as it was understood. It is personal: whoever shows it masks it."""
+
+    row_number: int
+    read: ReadRow
+    cells: Mapping[str, str]
+
+
+def find_sample(session: ReadSession, *, tenant_id: TenantId, upload_id: UUID, now: datetime) -> Sample | None:
+    """Find the first row that approving would record, new ones before those that are only kept; None without one."""
+    place = queries.find_row_to_record(session, tenant_id=tenant_id, upload_id=upload_id)
+    if place is None:
+        return None
+    part = open_part(session, tenant_id=tenant_id, upload_id=upload_id, part_number=place.rows_before // ROWS_PER_PART)
+    cells = dict(part or ()).get(place.row_number)
+    if cells is None:
+        return None
+    upload = queries.get_upload(session, tenant_id=tenant_id, upload_id=upload_id)
+    read = read_row(upload.kind, cells, context_of(session, upload, now=now))
+    return None if isinstance(read, Wrong) else Sample(place.row_number, read, cells)
+
+
 def context_of(session: Session, upload: Upload, *, now: datetime) -> RowContext:
     """Say with what an upload's rows must be read."""
     tenant_id, site_id = TenantId(upload.tenant_id), SiteId(upload.site_id)
@@ -118,7 +151,7 @@ def finish_checking_part(
     tenant_id: TenantId,
     upload_id: UUID,
     part_number: int,
-    judged: Iterable[Judged],
+    judged: Sequence[Judged],
     now: datetime,
 ) -> UploadState:
     """Keep what a part's rows would come to. After the last one the file waits for a person. Again: no change."""
@@ -139,12 +172,19 @@ def finish_checking_part(
         for one in judged
     ]
     queries.insert_rows(session, rows)
+    tally = add_up(tally_of(upload), [(one.outcome, one.measure) for one in judged])
+    upload.sums, upload.first_at, upload.last_at = to_json(tally), tally.first_at, tally.last_at
     upload.checked_parts = part_number + 1
     if upload.checked_parts >= upload.parts_count:
         upload.state, upload.checked_at = UploadState.CHECKED, now
     session.add(upload)
     announce(session, tenant_id=tenant_id, topic="upload", subject=str(upload_id))
     return upload.state
+
+
+def tally_of(upload: Upload) -> Tally:
+    """Read what the rows that have been looked at add up to."""
+    return from_json(upload.sums, upload.first_at, upload.last_at)
 
 
 def approve_upload(session: Session, *, tenant_id: TenantId, upload_id: UUID, user_id: UserId, now: datetime) -> Upload:
@@ -379,7 +419,12 @@ def _audit(session: Session, upload: Upload, user_id: UserId, action: str, now: 
         action=action,
         subject_kind="upload",
         subject_id=str(upload.upload_id),
-        detail={"kind": upload.kind.value, "rows": upload.rows_count, "sha256": upload.file_sha256.hex()},
+        detail={
+            "kind": upload.kind.value,
+            "rows": upload.rows_count,
+            "sha256": upload.file_sha256.hex(),
+            "sums": upload.sums or [],
+        },
         now=now,
     )
 

@@ -27,6 +27,7 @@ from modori.connectors.csv.reading import (
     wrong_of,
 )
 from modori.connectors.csv.tables import CellFault, Wrong, read_amount
+from modori.connectors.csv.tallies import Measure
 from modori.kernel.errors import BadAmount, ModoriError
 from modori.kernel.money import from_major
 from modori.outcomes.errors import OrderDiffers, ReversalBeforeOrder, ReversalDiffers, ReversalExceedsOrder
@@ -38,13 +39,14 @@ SAME_BY: Final = "modori upload row"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What one row comes to. `wrong`: why it is refused or only kept."""
+    """What one row comes to. `wrong`: why it is refused or only kept. `measure`: what it adds to the file's sums."""
 
     row_number: int
     outcome: RowOutcome
     wrong: Wrong | None = None
     identity: bytes | None = None
     contents: bytes | None = None
+    measure: Measure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Looked:
     contents: bytes
     outcome: RowOutcome
     wrong: Wrong | None = None
+    measure: Measure | None = None
 
 
 def judge_rows(
@@ -97,7 +100,7 @@ def _judge(
         return Judged(number, outcome, Wrong(code, "value"))
     if before is None:
         further_up[looked.identity] = looked.contents
-        return Judged(number, looked.outcome, looked.wrong, looked.identity, looked.contents)
+        return Judged(number, looked.outcome, looked.wrong, looked.identity, looked.contents, looked.measure)
     if before == looked.contents:
         return Judged(number, RowOutcome.KNOWN, None, looked.identity, looked.contents)
     differs = OrderDiffers if kind is UploadKind.ORDERS else ReversalDiffers
@@ -150,12 +153,13 @@ def _look_at_order(row: ReadRow, orders: Mapping[str, queries.KnownOrder], conte
         if (known.value_minor, known.currency) == (read.value.minor, read.value.currency):
             return Looked(identity, contents, RowOutcome.KNOWN)
         return Looked(identity, contents, RowOutcome.REFUSED, wrong_of(OrderDiffers()))
+    measure = Measure(read.value.currency, read.value.minor, read.placed_at)
     if read.unreadable:
         field, code = read.unreadable[0]
-        return Looked(identity, contents, RowOutcome.KEPT, Wrong(code, field))
+        return Looked(identity, contents, RowOutcome.KEPT, Wrong(code, field), measure)
     if not row.is_exact:
-        return Looked(identity, contents, RowOutcome.KEPT, Wrong(CellFault.TIME_MISSING, "at"))
-    return Looked(identity, contents, RowOutcome.NEW)
+        return Looked(identity, contents, RowOutcome.KEPT, Wrong(CellFault.TIME_MISSING, "at"), measure)
+    return Looked(identity, contents, RowOutcome.NEW, measure=measure)
 
 
 def order_identity(external_id: str) -> bytes:
@@ -186,12 +190,13 @@ def _look_at_return(
             return Looked(identity, contents, RowOutcome.KNOWN)
         return Looked(identity, contents, RowOutcome.REFUSED, wrong_of(ReversalDiffers()))
     if order is None or not order.is_proven:
-        return Looked(identity, contents, RowOutcome.KEPT, Wrong(ReversalBeforeOrder.code, "order"))
+        unpriced = Measure("", 0, at)  # what is left of an order, and in which currency, is known once it comes
+        return Looked(identity, contents, RowOutcome.KEPT, Wrong(ReversalBeforeOrder.code, "order"), unpriced)
     taken = _taken(row, order, left[order.external_id])
     if isinstance(taken, Wrong):
         return Looked(identity, contents, RowOutcome.REFUSED, taken)
     left[order.external_id] -= taken
-    return Looked(identity, contents, RowOutcome.NEW)
+    return Looked(identity, contents, RowOutcome.NEW, measure=Measure(order.currency, taken, at))
 
 
 def _taken(row: ReturnRow, order: queries.KnownOrder, left: int) -> int | Wrong:
@@ -232,7 +237,8 @@ def _consent_looker(
         key = consent_key(row, context)
         index, channel, granted, text_hash, given_at = key
         identity = _digest("consent", index.hex(), channel, granted, text_hash.hex(), given_at.isoformat())
-        return Looked(identity, b"", RowOutcome.KNOWN if key in known else RowOutcome.NEW)
+        measure = Measure(f"{channel} {'yes' if granted else 'no'}", 0, given_at)
+        return Looked(identity, b"", RowOutcome.KNOWN if key in known else RowOutcome.NEW, measure=measure)
 
     return look
 

@@ -82,6 +82,11 @@ class Upload(TenantRow, table=True):
     made_at: datetime = Field(sa_type=Instant)
     made_by: UUID | None = None
     checked_at: datetime | None = Field(default=None, sa_type=Instant)
+    sums: list[dict[str, Any]] | None = Field(default=None, sa_type=Json)
+    """What the rows that approving would record add up to (`tallies.Tally`); it names nobody, and stays."""
+    first_at: datetime | None = Field(default=None, sa_type=Instant)
+    """The earliest instant that those rows say, and the latest."""
+    last_at: datetime | None = Field(default=None, sa_type=Instant)
     approved_at: datetime | None = Field(default=None, sa_type=Instant)
     approved_by: UUID | None = None
     applied_at: datetime | None = Field(default=None, sa_type=Instant)

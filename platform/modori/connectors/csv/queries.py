@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from modori.connectors.csv.model import RowOutcome, Upload, UploadKind, UploadPart, UploadRow, UploadState
+from modori.connectors.csv.tallies import Tally, from_json
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import SiteId, TenantId
 from modori.reports.paging import Cursor
@@ -80,6 +81,7 @@ class UploadListed:
     applied_at: datetime | None
     rows_removed_at: datetime | None
     counts: Mapping[RowOutcome, int]
+    tally: Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,31 @@ def list_unapplied_rows(
             .limit(len(row_numbers))
         )
     )
+
+
+class PlacedRow(NamedTuple):
+    """Where a row lies: its number, and how many rows of the file lie before it."""
+
+    row_number: int
+    rows_before: int
+
+
+def find_row_to_record(session: Session, *, tenant_id: TenantId, upload_id: UUID) -> PlacedRow | None:
+    """Find the first row that comes to something new, else the first that would only be kept."""
+    found = (
+        session.connection()
+        .execute(
+            text(
+                "select r.row_number, (select count(*) from upload_row b where b.tenant_id = r.tenant_id"
+                "   and b.upload_id = r.upload_id and b.row_number < r.row_number)"
+                " from upload_row r where r.tenant_id = :tenant_id and r.upload_id = :upload_id"
+                " and r.outcome in ('new', 'kept') order by r.outcome = 'kept', r.row_number limit 1"
+            ),
+            {"tenant_id": tenant_id, "upload_id": upload_id},
+        )
+        .one_or_none()
+    )
+    return None if found is None else PlacedRow(found[0], found[1])
 
 
 def settle_refused(
@@ -393,4 +420,5 @@ def _listed(row: Any) -> UploadListed:
         applied_at=row.applied_at,
         rows_removed_at=row.rows_removed_at,
         counts={RowOutcome(name): count for name, count in row.counts.items()},
+        tally=from_json(row.sums, row.first_at, row.last_at),
     )

@@ -14,10 +14,11 @@ from starlette.datastructures import UploadFile
 
 from modori.connectors.csv import actions, queries
 from modori.connectors.csv.columns import COLUMNS, CONTACT_FIELDS
-from modori.connectors.csv.model import RowOutcome, UploadKind
+from modori.connectors.csv.model import RowOutcome, UploadKind, UploadState
 from modori.connectors.csv.tables import MOST_BYTES, Fault, FileFault, guard_cell, read_table
 from modori.console.door import ConsoleRoute
 from modori.console.labels import label
+from modori.console.upload_sample import sample_lines
 from modori.console.upload_words import NO_FILE, SAMPLES, Words
 from modori.console.visit import Visit, Visiting
 from modori.console.words import say
@@ -169,6 +170,11 @@ def _facts(visit: Visit, tenant_id: UUID, upload_id: UUID, outcome: str, after: 
             session, tenant_id=tenant, upload_id=upload_id, outcome=wanted, after=after, limit=ROWS_SHOWN + 1
         )
         earlier = queries.find_same_file(session, tenant_id=tenant, upload_id=upload_id)
+        sample = (
+            actions.find_sample(session, tenant_id=tenant, upload_id=upload_id, now=visit.now)
+            if upload.state is UploadState.CHECKED
+            else None
+        )
     here = f"/console/uploads/{tenant}/{upload_id}"
     asked = {"outcome": wanted.value} if wanted else {}
     further = asked | {"after": str(rows[ROWS_SHOWN - 1].row_number)} if len(rows) > ROWS_SHOWN else None
@@ -183,6 +189,8 @@ def _facts(visit: Visit, tenant_id: UUID, upload_id: UUID, outcome: str, after: 
         "older": f"{here}?{urlencode(further)}" if further else None,
         "earlier": None if earlier is None else f"/console/uploads/{tenant}/{earlier}",
         "words": Words(visit.word),
+        "sample_row": None if sample is None else sample.row_number,
+        "sample": [] if sample is None else sample_lines(sample, upload, locale=visit.locale, word=visit.word),
     }
 
 
