@@ -1,6 +1,5 @@
 """`modori web` with one route more: /empty reads the request and answers 202, in the same server and process."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -36,7 +35,7 @@ def main() -> None:
     """Serve as `modori web` does."""
     settings = read_safe()
     with runtime.running(settings, "web"):
-        asyncio.run(serve(BesideEmpty(web.make_app(settings)), host=settings.host, port=settings.port))
+        serve(BesideEmpty(web.make_app(settings)), host=settings.host, port=settings.port)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from starlette.staticfiles import StaticFiles
 
 from modori.background import live
 from modori.entrypoints import resources
 from modori.entrypoints.front import Front
+from modori.entrypoints.serving import Server
 from modori.kernel import clock
 from modori.sandbox.ports import choose_port
 from tests.consoleworld import Voice, make_app
@@ -34,13 +33,11 @@ def served(*, redis_url: str, now: datetime, voice: Voice | None = None) -> Iter
 
     async def serve() -> None:
         front = Front(app, ingest=None, public_url=url, trusted_proxies=())
-        server = Server(
-            front, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False, websockets=False
-        )
-        serving = asyncio.create_task(server.serve())
+        server = Server(front, host="127.0.0.1", port=port)
+        serving = asyncio.create_task(server.run_here())
         await asyncio.to_thread(ended.wait)
         live.end_subscriptions()
-        server.stop()  # type: ignore[no-untyped-call]  # granian leaves it without types
+        server.stop()
         await asyncio.wait({serving}, timeout=10)
 
     def run() -> None:

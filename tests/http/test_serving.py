@@ -1,15 +1,18 @@
-"""Granian serves in one process and stops when it is told, whatever is open."""
+"""The web server serves in one process and stops when it is told, whatever is open."""
 
+import asyncio
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import httpx
+from starlette.types import Receive, Scope, Send
 
+from modori.entrypoints.serving import BoundedHttp, Server
 from modori.sandbox.ports import choose_port
 from tests.conftest import Cluster
 
@@ -50,7 +53,7 @@ async def stream():
     return StreamingResponse(news())
 
 front = Front(app, ingest=None, public_url="http://127.0.0.1", trusted_proxies=())
-asyncio.run(serve(front, host="127.0.0.1", port=int(sys.argv[2])))
+serve(front, host="127.0.0.1", port=int(sys.argv[2]))
 """
 
 
@@ -99,3 +102,66 @@ def test_a_stop_lets_the_answer_in_hand_end(engines: Cluster) -> None:
         answer = asking.result(20)
         assert process.wait(15) == 0
     assert answer.json() == "done"
+
+
+class Impatient(BoundedHttp):
+    head_within_s = 0.3
+    most_head_bytes = 2000
+
+
+async def answer_ok(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    server = Server(answer_ok, host="127.0.0.1", port=0, http=Impatient)
+    port = server.listening.getsockname()[1]
+    serving = asyncio.create_task(server.run_here())
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        async with asyncio.timeout(20):
+            yield reader, writer
+    finally:
+        writer.close()
+        server.stop()
+        await serving
+
+
+def test_a_head_that_does_not_end_is_not_waited_for() -> None:
+    async def ask() -> None:
+        async with connected() as (reader, writer):
+            writer.write(b"GET / HTTP/1.1\r\nHost: one.example\r\n")
+            assert await reader.read() == b""
+
+    asyncio.run(ask())
+
+
+def test_nor_is_a_caller_that_says_nothing() -> None:
+    async def ask() -> None:
+        async with connected() as (reader, _):
+            assert await reader.read() == b""
+
+    asyncio.run(ask())
+
+
+def test_a_head_without_bounds_is_cut_off() -> None:
+    async def ask() -> None:
+        async with connected() as (reader, writer):
+            writer.write(b"GET / HTTP/1.1\r\nHost: one.example\r\nX-Long: " + b"a" * 4000)
+            assert await reader.read() == b""
+
+    asyncio.run(ask())
+
+
+def test_a_connection_answers_again_after_its_first_head_was_in_time() -> None:
+    async def ask() -> None:
+        async with connected() as (reader, writer):
+            for _ in range(3):
+                writer.write(b"GET / HTTP/1.1\r\nHost: one.example\r\n\r\n")
+                assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+                assert await reader.readexactly(2) == b"ok"
+                await asyncio.sleep(0.4)  # longer than a head may take: an idle connection is not in one
+
+    asyncio.run(ask())

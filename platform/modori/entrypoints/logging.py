@@ -13,7 +13,7 @@ EMAIL: Final = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
 PHONE: Final = re.compile(r"(?<![\w.:-])(?:\+|00)?\d(?:[\s().-]{0,2}\d){8,14}(?![\w:-])")
 """Nine to fifteen digits, alone or with the usual signs between. Ids and times have letters or colons beside."""
 
-QUIET: Final = ("dramatiq", "granian", "asyncio", "alembic", "twilio", "sqlalchemy")
+QUIET: Final = ("dramatiq", "uvicorn", "asyncio", "alembic", "twilio", "sqlalchemy")
 
 
 def without_personal_values(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -1,6 +1,5 @@
-"""`modori web`: the three edges, the SDK and the assets, on Granian."""
+"""`modori web`: the three edges, the SDK and the assets, on Uvicorn."""
 
-import asyncio
 from hmac import compare_digest
 from ipaddress import ip_address
 from typing import Final
@@ -135,5 +134,5 @@ def main(settings: Settings) -> int:
     """Serve until asked to stop; then let what is in hand end."""
     with runtime.running(settings, "web"):
         app = make_app(settings)
-        asyncio.run(serve(app, host=settings.host, port=settings.port))
+        serve(app, host=settings.host, port=settings.port)
     return 0

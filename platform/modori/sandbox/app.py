@@ -110,7 +110,7 @@ async def _serve_until_signalled(settings: SandboxSettings) -> None:
 async def run_world(settings: SandboxSettings, *, stop: asyncio.Event, ready: threading.Event) -> None:
     """Bring everything up, say so through `ready`, and take it down again when `stop` is set."""
     for port in (settings.shop_port, settings.world_port, settings.smtp_port):
-        if not is_free(port):  # Granian would share it with whoever listens there
+        if not is_free(port):
             raise OSError(f"port {port} of the sandbox is taken")
     tasks, faults, world = Tasks(), FaultPlan(), World(settings.state_dir)
     webhooks = Webhooks(auth_token=settings.auth_token)

@@ -1,16 +1,17 @@
-"""Granian inside the running loop, and free ports for those who do not care which."""
+"""Uvicorn inside the running loop."""
 
 from __future__ import annotations
 
 import asyncio
-import urllib.error
-import urllib.request
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from granian.constants import Interfaces
-from granian.server.embed import Server
+import uvicorn
 from starlette.applications import Starlette
 
-STOP_S = 3.0
+STOP_S = 3
+START_S = 5.0
 
 
 class HttpServer:
@@ -18,34 +19,38 @@ class HttpServer:
 
     def __init__(self, app: Starlette, *, port: int) -> None:
         self._port = port
-        self._server = Server(
-            app, address="127.0.0.1", port=port, interface=Interfaces.ASGINL, log_enabled=False, websockets=False
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=STOP_S,
+            )
         )
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Returns when it answers. Raises OSError if it does not within five seconds."""
-        self._serving = asyncio.create_task(self._server.serve())
-        for _ in range(100):
-            if self._serving.done():
-                self._serving.result()
-            if await asyncio.to_thread(_answers, self._port):
-                return
-            await asyncio.sleep(0.05)
-        raise OSError(f"nothing answers on port {self._port}")
+        """Return when it answers. raises OSError where the port is taken, TimeoutError after five seconds"""
+        listening = socket.create_server(("127.0.0.1", self._port))
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
+        async with asyncio.timeout(START_S):
+            while not self._server.started:
+                if self._serving.done():
+                    self._serving.result()
+                await asyncio.sleep(0.01)
 
     async def stop(self) -> None:
-        if self._serving is None:
-            return
-        self._server.stop()  # type: ignore[no-untyped-call]  # granian leaves it without types
-        done, _ = await asyncio.wait([self._serving], timeout=STOP_S)
-        if not done:
-            self._serving.cancel()
+        if self._serving is not None:
+            self._server.should_exit = True
+            await self._serving
 
 
-def _answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+class _Server(uvicorn.Server):
+    """One of several in a process, which minds its signals itself."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
