@@ -13,6 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from modori.background.relay import relay_once
+from modori.billing import actions as billing
+from modori.billing.errors import OwnWord
 from modori.connectors.csv import actions, scans
 from modori.connectors.csv.errors import UploadNotReady
 from modori.connectors.csv.model import Upload, UploadKind, UploadState
@@ -21,7 +23,7 @@ from modori.connectors.csv.tables import Table, read_table
 from modori.entrypoints import wiring
 from modori.kernel import clock
 from modori.kernel.errors import NotFound
-from modori.kernel.ids import UserId
+from modori.kernel.ids import ResultId, UserId
 from modori.leads.model import LeadState
 from modori.people.model import Channel
 from modori.storage.db import tenant_transaction
@@ -135,6 +137,29 @@ def test_g11_an_approved_upload_stops_and_bills(world: World) -> None:
     assert ask_one(world.acme.tenant_id, approved, id=manager(world)) == 1
     made = "select count(*) from upload_row r join purchase_order o on o.order_id = r.subject_id"
     assert ask_one(world.acme.tenant_id, made) == 1
+
+
+def test_g11_who_brought_the_file_does_not_approve_what_rests_on_it(world: World) -> None:
+    make_contract(world.acme)
+    lead = clicked_lead(world.acme)
+    approve(world, upload(world, UploadKind.ORDERS, orders(f"A-1,4980,{AT},{lead.value},,")))
+    result_id = ResultId(UUID(str(ask_one(world.acme.tenant_id, "select result_id from result"))))
+    released = NOW + timedelta(days=30)
+    with tenant_transaction(world.acme.tenant_id) as session:
+        billing.release_result(session, tenant_id=world.acme.tenant_id, result_id=result_id, now=released)
+
+    def approve_result(user_id: UserId | None) -> object:
+        with tenant_transaction(world.acme.tenant_id) as session:
+            return billing.approve_result(
+                session, tenant_id=world.acme.tenant_id, result_id=result_id, user_id=user_id, now=released
+            )
+
+    with pytest.raises(OwnWord):
+        approve_result(manager(world))
+    assert ask_one(world.acme.tenant_id, "select count(*) from ledger_entry") == 0
+    assert approve_result(world.users[Role.CLIENT_REVIEWER].user_id) is not None
+    proof = "select proof -> 'chain' -> 'order' -> 'vouched_by' ->> 0 from ledger_entry"
+    assert ask_one(world.acme.tenant_id, proof) == str(manager(world))
 
 
 def test_g11_what_nobody_approved_neither_stops_nor_bills(world: World) -> None:

@@ -23,7 +23,7 @@ from tests.consoleworld import (
     name_lead,
 )
 from tests.leadworld import make_lead
-from tests.questions import ask_one
+from tests.questions import ask_one, change
 from tests.world import NOW, World
 
 MOST_STATEMENTS = 12
@@ -217,6 +217,24 @@ def test_a_client_reviewer_decides_on_results(world: World, house: ConsoleWorld)
     assert "A-1001" in statement
     assert "¥1,494" in statement, "two fees of 747"
     assert "chain is whole" in statement
+
+
+def test_who_brought_the_order_by_a_file_is_told_who_approves_instead(world: World, house: ConsoleWorld) -> None:
+    brought = "update purchase_order set vouched_by = jsonb_build_array(cast(:by as text))"
+    change(house.tenant.tenant_id, brought, by=str(world.users[Role.ACCOUNT_MANAGER].user_id))
+    manager = log_in(world, Role.ACCOUNT_MANAGER, lang="en")
+    path = f"/console/results/{house.tenant.tenant_id}/{house.pending_id}"
+    page = manager.get(path).text
+    assert "the client&#39;s reviewer, or a colleague, approves what rests on it." in page
+    assert ">Approve<" not in page
+    assert "Another decides" in manager.get("/console/results").text
+    posted = manager.act(f"{path}/approve")
+    assert posted.status_code == 422
+    assert "approves what rests on it" in posted.text
+    assert manager.htmx(f"{path}/approve").status_code == 409
+    reviewer = log_in(world, Role.CLIENT_REVIEWER, lang="en")
+    assert ">Approve<" in reviewer.get(path).text
+    assert reviewer.act(f"{path}/approve").status_code == 303
 
 
 def test_a_refused_result_says_why_and_by_whom(world: World, house: ConsoleWorld) -> None:

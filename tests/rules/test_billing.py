@@ -19,6 +19,7 @@ from modori.billing.rules import (
     first_break,
     hold_until,
     is_over,
+    may_approve,
     month_of,
     open_month,
     replay,
@@ -201,3 +202,19 @@ def test_g9_a_replay_needs_nothing_but_the_entries() -> None:
         entry(4, kind="reversal", result_id=whose, amount_minor=-1200, proof={"reversal": {"value_minor": 8001}}),
     ]
     assert [amount for _, amount in replay(entries)] == [1350, 747, -150, -1200]
+
+
+@pytest.mark.parametrize(
+    ("approver", "vouched_by", "may"),
+    [
+        ("manager", (), True),  # a server said it
+        ("manager", ("manager",), False),
+        ("manager", ("admin", "manager"), False),  # uploaded by one, the file approved by the other: neither
+        ("reviewer", ("admin", "manager"), True),
+        (None, ("manager",), True),  # the client's silence
+    ],
+)
+def test_who_brought_an_order_by_a_file_does_not_approve_its_result(
+    approver: str | None, vouched_by: tuple[str, ...], may: bool
+) -> None:
+    assert may_approve(approver, vouched_by=vouched_by) is may

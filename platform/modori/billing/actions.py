@@ -11,7 +11,15 @@ from sqlmodel import Session
 
 from modori.background import live
 from modori.billing import ledger, queries, rules
-from modori.billing.errors import BadTerms, MixedCurrencies, MonthNotOver, NoteMissing, ResultDecided, ResultHeld
+from modori.billing.errors import (
+    BadTerms,
+    MixedCurrencies,
+    MonthNotOver,
+    NoteMissing,
+    OwnWord,
+    ResultDecided,
+    ResultHeld,
+)
 from modori.billing.model import ContractVersion, EntryKind, LedgerEntry, Statement
 from modori.billing.proof import copy_chain, copy_reversal
 from modori.billing.wire import ContractTerms
@@ -121,7 +129,7 @@ def approve_result(
 
     user_id  None: by silence, as the contract says
     returns  None where the whole order turns out to have been reversed: then the result is, too
-    raises   ResultHeld, ResultDecided
+    raises   ResultHeld, ResultDecided; OwnWord for who brought the order by a file
     """
     order, result = _lock(session, tenant_id=tenant_id, result_id=result_id)
     match result.state:
@@ -133,6 +141,8 @@ def approve_result(
             raise ResultDecided(state=result.state.value)
         case ResultState.PENDING:
             pass
+    if not rules.may_approve(None if user_id is None else str(user_id), vouched_by=order.vouched_by or ()):
+        raise OwnWord()
     if _take_reversals(session, order, result):
         return None
     counted = orders.list_applied_reversals(session, tenant_id=tenant_id, order_id=order.order_id)

@@ -18,6 +18,11 @@ class ResultDecided(Conflict):
     title = "The result has been decided already"
 
 
+class OwnWord(Conflict):
+    code = "own_word"
+    title = "Who brought the order by a file does not approve its result"
+
+
 class NoteMissing(BadInput):
     code = "note_missing"
     title = "A refusal needs its reason"

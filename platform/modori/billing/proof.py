@@ -14,8 +14,9 @@ from modori.kernel.ids import TenantId
 from modori.outcomes.model import Order, Reversal
 from modori.outcomes.rules import Basis, ContactKind
 
-VERSION = 2
-"""Of the shape below. A replay years later reads the version first. 1: the notice was the site's at the order."""
+VERSION = 3
+"""Of the shape below. A replay years later reads the version first. 1: the notice was the site's at the order; 2:
+without who brought the order by a file."""
 
 
 def copy_chain(
@@ -137,6 +138,7 @@ def _order(order: Order) -> dict[str, Any]:
         "recorded_at": _at(order.recorded_at),
         "proven_at": _at(order.proven_at),
         "said_sha256": None if order.said_hash is None else bytes(order.said_hash).hex(),
+        "vouched_by": order.vouched_by or [],
         "matched": order.matched,
     }
 

@@ -35,6 +35,15 @@ def fee_of(value_minor: int, fee_bp: int) -> int:
     return value_minor * fee_bp // BASIS_POINTS
 
 
+def may_approve(approver: str | None, *, vouched_by: Collection[str]) -> bool:
+    """Say whether a result may be approved by somebody: never by whoever brought its order by hand (decision 0036).
+
+    approver    user id; None: the client's silence, which is nobody's word about themselves
+    vouched_by  user ids of whoever uploaded or approved the file that the order came by
+    """
+    return approver is None or approver not in vouched_by
+
+
 def reversal_of(*, billed_minor: int, fee_bp: int, reversed_before_minor: int, value_minor: int) -> int:
     """Return the amount, zero or negative, that takes a reversal back from a billed fee.
 

@@ -138,6 +138,8 @@ def _order(order: Mapping[str, Any], speaker: Speaker) -> ProofLink:
         speaker.word(say("Said by: %(source)s"), source=speaker.label_of(OrderSource, order["source"])),
         speaker.word(say("Proven: %(at)s"), at=speaker.moment(order["proven_at"])),
     ]
+    if order.get("vouched_by"):  # proofs of the first two shapes do not say
+        lines.append(speaker.word(say("Who uploaded or approved the file may not approve this result.")))
     return ProofLink(speaker.word(say("Order")), lines, [order["id"], _hash(order["said_sha256"])])
 
 

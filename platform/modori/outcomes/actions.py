@@ -16,7 +16,7 @@ from sqlmodel import Session
 from modori.capture import episodes
 from modori.capture import queries as capture_queries
 from modori.kernel.errors import BadAmount
-from modori.kernel.ids import LeadId, OrderId, SiteId, TenantId, new_id
+from modori.kernel.ids import LeadId, OrderId, SiteId, TenantId, UserId, new_id
 from modori.kernel.money import Money, from_major, minor_digits
 from modori.leads.model import LeadState
 from modori.outcomes import queries
@@ -78,10 +78,12 @@ def record_order(
     source: OrderSource,
     now: datetime,
     is_exact: bool = True,
+    vouched_by: Sequence[UserId] = (),
 ) -> RecordedOrder:
     """Record one order and, in the same transaction, end everything pending for the person who placed it (G2).
 
-    is_exact  the source knows the minute; else the order stops and does not bill (decision 0032)
+    is_exact    the source knows the minute; else the order stops and does not bill (decision 0032)
+    vouched_by  who brought the order by hand; they may not approve its result (decision 0036)
     A repeated id answers the same; what a browser claimed becomes proven when a source that bills says the same id.
     raises  NotFound for a site that is not the tenant's; OrderDiffers where a source that bills contradicts itself;
             AtInFuture, AtTooOld, BadAmount, UnknownCurrency
@@ -93,6 +95,7 @@ def record_order(
         session, tenant_id=tenant_id, keys=read.keys, values=read.values, at=read.placed_at, now=now
     )
     row = _new_row(order, read, tenant_id=tenant_id, source=source, proves=proves, now=now)
+    row.vouched_by = sorted({str(user_id) for user_id in vouched_by})
     is_new = queries.insert_order(session, row)
     known = queries.lock_order_by_external_id(session, tenant_id=tenant_id, site_id=site_id, external_id=order.id)
     assert known is not None
@@ -229,7 +232,7 @@ def _confirm(session: Session, known: Order, said: Order, *, now: datetime) -> N
         return
     known.source, known.proven_at, known.said_hash = said.source, now, said.said_hash
     known.currency, known.value_minor, known.items = said.currency, said.value_minor, said.items
-    known.placed_at = said.placed_at
+    known.placed_at, known.vouched_by = said.placed_at, said.vouched_by
     known.email_index, known.phone_index, known.member_index = said.email_index, said.phone_index, said.member_index
     known.visitor, known.cart_id = said.visitor, said.cart_id
     session.add(known)

@@ -47,6 +47,9 @@ class Order(TenantRow, table=True):
     newest episode first. A match by a browser's word stops, and never bills (G11)."""
     said_hash: bytes | None = None
     """SHA-256 of what the source that bills said, so that a repeat is told from a contradiction; None: none has."""
+    vouched_by: list[str] | None = Field(default=None, sa_type=Json)
+    """User ids of whoever uploaded or approved the file that the billing word came by: none of them approves its
+    result (decision 0036). None or empty: a server, a shop or a browser said it."""
     attribution: str | None = None
     """What the contract's rule said of it: result, or the name of the reason why there is none. None: not asked."""
     attributed_at: datetime | None = Field(default=None, sa_type=Instant)

@@ -238,7 +238,7 @@ def apply_row(
         case FurtherLine():  # of an order that stands above, else the check has refused it
             came_to = _Came(RowOutcome.KNOWN, wrong=Wrong(CellFault.FURTHER_LINE, "value"))
         case OrderRow():
-            came_to = _apply_order(session, read, context)
+            came_to = _apply_order(session, read, context, vouched_by=_brought_by(upload))
         case ReturnRow():
             came_to = _apply_return(session, read, context)
         case ConsentRow():
@@ -309,7 +309,11 @@ class _Came:
     wrong: Wrong | None = None
 
 
-def _apply_order(session: Session, row: OrderRow, context: RowContext) -> _Came:
+def _brought_by(upload: Upload) -> list[UserId]:
+    return [UserId(one) for one in (upload.made_by, upload.approved_by) if one is not None]
+
+
+def _apply_order(session: Session, row: OrderRow, context: RowContext, *, vouched_by: Sequence[UserId]) -> _Came:
     """Record an order. One that a source that bills has said with the same amount is known, and stays as it is.
 
     Either way the file is word of the feed up to that order.
@@ -330,6 +334,7 @@ def _apply_order(session: Session, row: OrderRow, context: RowContext) -> _Came:
         order=row.order,
         source=OrderSource.CSV,
         is_exact=row.is_exact,
+        vouched_by=vouched_by,
         now=context.now,
     )
     if done.unreadable:

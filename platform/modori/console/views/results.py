@@ -1,5 +1,6 @@
 """Results: the list, approval and refusal, and one result with its proof chain."""
 
+from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
@@ -9,7 +10,8 @@ from fastapi.responses import Response
 from sqlmodel import Session
 
 from modori.billing import actions as billing
-from modori.billing.errors import NoteMissing
+from modori.billing.errors import NoteMissing, OwnWord
+from modori.billing.rules import may_approve
 from modori.console.door import ConsoleRoute
 from modori.console.proof import tell_proof
 from modori.console.visit import Visit, Visiting
@@ -24,6 +26,7 @@ from modori.tenants.actions import record_audit
 router = APIRouter(route_class=ConsoleRoute)
 
 PAGE = 50
+OWN_WORD = say("You brought this order by a file: the client's reviewer, or a colleague, approves what rests on it.")
 NOTE_MISSING = say("Say why you turn it down: the agency will read it.")
 
 
@@ -52,6 +55,7 @@ def index(
         waiting=waiting,
         states=list(ResultState),
         state=state,
+        own=_own(visit),
         newer=f"?{urlencode(chosen)}" if after else None,
         older=older,
     )
@@ -67,16 +71,21 @@ def approve(
     visit: Visiting, tenant_id: UUID, result_id: UUID, note: Annotated[str, Form(max_length=1000)] = ""
 ) -> Response:
     tenant, result = TenantId(tenant_id), ResultId(result_id)
-    with tenant_transaction(tenant) as session:
-        billing.approve_result(
-            session,
-            tenant_id=tenant,
-            result_id=result,
-            user_id=visit.viewer.user_id,
-            note=note.strip() or None,
-            now=visit.now,
-        )
-        _audit(session, visit, tenant, result, "result.approved")
+    try:
+        with tenant_transaction(tenant) as session:
+            billing.approve_result(
+                session,
+                tenant_id=tenant,
+                result_id=result,
+                user_id=visit.viewer.user_id,
+                note=note.strip() or None,
+                now=visit.now,
+            )
+            _audit(session, visit, tenant, result, "result.approved")
+    except OwnWord:
+        if visit.is_htmx:
+            raise
+        return _page(visit, tenant, result, problem=visit.word(OWN_WORD))
     return _answer(visit, tenant, result, done="approved")
 
 
@@ -101,13 +110,19 @@ def refuse(
     return _answer(visit, tenant, result, done="refused")
 
 
+def _own(visit: Visit) -> Callable[[results.ResultRow], bool]:
+    """Make what says of a result whether its order is the reader's own word, which they do not approve."""
+    approver = str(visit.viewer.user_id)
+    return lambda row: not may_approve(approver, vouched_by=row.vouched_by)
+
+
 def _answer(visit: Visit, tenant_id: TenantId, result_id: ResultId, *, done: str) -> Response:
     """After a decision: the row again where the list asked, else the result's page."""
     if not visit.is_htmx:
         return visit.go(f"/console/results/{tenant_id}/{result_id}", done=done)
     with read_transaction([tenant_id]) as session:
         row = results.get_result(session, tenant_id=tenant_id, result_id=result_id)
-    return visit.part("results/_row.html", result=row)
+    return visit.part("results/_row.html", result=row, own=_own(visit))
 
 
 def _page(visit: Visit, tenant_id: TenantId, result_id: ResultId, *, problem: str | None) -> Response:
@@ -121,6 +136,7 @@ def _page(visit: Visit, tenant_id: TenantId, result_id: ResultId, *, problem: st
         entries=page.entries,
         chain=tell_proof(page.proof, visit.speaker),
         client=visit.viewer.tenant_name(tenant_id),
+        own=_own(visit),
         problem=problem,
     )
 

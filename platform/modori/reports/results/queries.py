@@ -17,7 +17,7 @@ from modori.storage.db import ReadSession
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """One result. value and fee are in minor units, without tax."""
+    """One result. value and fee are in minor units, without tax. vouched_by: who brought its order by a file."""
 
     tenant_id: TenantId
     result_id: ResultId
@@ -37,6 +37,7 @@ class ResultRow:
     decided_at: datetime | None
     decided_by: str | None
     decision_note: str | None
+    vouched_by: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,10 @@ class ResultPage:
 _COLUMNS = """
   r.tenant_id, r.result_id, r.lead_id, s.name as site_name, l.person_id, p.name as sealed_name, o.external_id,
   o.placed_at, r.basis, r.basis_at, r.currency, r.value_minor, r.fee_minor, r.state, r.hold_until, r.made_at,
-  r.decided_at, u.name as decided_by, r.decision_note
+  r.decided_at, u.name as decided_by, r.decision_note, coalesce(o.vouched_by, '[]'::jsonb) as vouched_by
 """
 _JOINS = """
-join lateral (select external_id, placed_at from purchase_order
+join lateral (select external_id, placed_at, vouched_by from purchase_order
   where tenant_id = r.tenant_id and order_id = r.order_id offset 0) o on true
 join lateral (select name from site where tenant_id = r.tenant_id and site_id = r.site_id offset 0) s on true
 join lateral (select person_id from lead where tenant_id = r.tenant_id and lead_id = r.lead_id offset 0) l on true
