@@ -64,6 +64,7 @@ KNOWN = GateFacts(
     contact_first_messages_day=0,
     timezone="Asia/Tokyo",
     order_feed_seen_at=NOW - timedelta(minutes=1),
+    order_feed_settles_at=None,
     content_is_true=True,
     spent_minor=0,
     cost_minor=10,

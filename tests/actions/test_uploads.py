@@ -322,7 +322,7 @@ def test_g11_a_day_without_a_time_stops_and_does_not_bill(world: World) -> None:
     placed_at = ask_one(world.acme.tenant_id, "select placed_at from purchase_order")
     assert LATER <= placed_at < LATER + timedelta(hours=1)  # when it was recorded: the day is not over
     assert ask_one(world.acme.tenant_id, "select count(*) from result") == 0
-    heard = ask_one(world.acme.tenant_id, "select order_feed_seen_at from tenant")
+    heard = ask_one(world.acme.tenant_id, "select heard_at from order_feed")
     assert heard == NOW - timedelta(hours=11)  # the first second of that day in Tokyo
     place(world.acme, id="A-1", value=4980, email=lead.value, at=NOW + timedelta(hours=1), now=LATER)
     assert ask_one(world.acme.tenant_id, "select attribution from purchase_order") == "result"
@@ -522,14 +522,14 @@ def test_what_nobody_approves_is_forgotten_after_thirty_days(world: World, age: 
 
 
 def test_an_upload_is_word_of_the_feed_up_to_its_newest_order(world: World) -> None:
-    change(world.acme.tenant_id, "update tenant set order_feed_seen_at = null")
+    change(world.acme.tenant_id, "update order_feed set heard_at = '2026-01-01T00:00Z'")
     rows = orders("A-1,1,2026/11/18 11:30,,,", "A-2,1,2026/11/18 12:30,,,", "A-3,1,2026/11/17 12:30,,,")
     approve(world, upload(world, UploadKind.ORDERS, rows))
-    heard = ask_one(world.acme.tenant_id, "select order_feed_seen_at from tenant")
+    heard = ask_one(world.acme.tenant_id, "select heard_at from order_feed")
     assert heard == NOW + timedelta(hours=1, minutes=30)
-    change(world.acme.tenant_id, "update tenant set order_feed_seen_at = null")
+    change(world.acme.tenant_id, "update order_feed set heard_at = '2026-01-01T00:00Z'")
     approve(world, upload(world, UploadKind.ORDERS, rows + "\n"))  # other bytes, the same orders: word all the same
-    assert ask_one(world.acme.tenant_id, "select order_feed_seen_at from tenant") == heard
+    assert ask_one(world.acme.tenant_id, "select heard_at from order_feed") == heard
 
 
 ROWS = 240

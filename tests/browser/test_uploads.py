@@ -93,8 +93,9 @@ def test_a_file_is_uploaded_by_keyboard_and_its_page_follows_by_itself(
     look("refused rows")
     page.goto("/console/uploads")
     look("list")
-    change(world.acme.tenant_id, "update tenant set order_feed_max_age_s = 60, order_feed_seen_at = null")
-    for path in ("/console/queue", "/console/tenants", f"/console/tenants/{world.acme.tenant_id}"):
+    change(world.acme.tenant_id, "update tenant set order_feed_max_age_s = 60")
+    site = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
+    for path in ("/console/queue", "/console/tenants", f"/console/tenants/{world.acme.tenant_id}", site):
         page.goto(path)
         look(f"{path} with a silent feed")
     assert found == {}

@@ -11,11 +11,16 @@ from fastapi import FastAPI
 from modori.api import feed, orders
 from modori.api.edge import ApiConfig
 from modori.kernel import clock
+from modori.kernel.ids import SiteId
 from modori.people.model import Channel
 from modori.sending import actions as sending
 from modori.sending.ports import Permit
 from modori.storage import db
 from modori.storage.db import tenant_transaction
+from modori.tenants.actions import issue_site_key, make_site
+from modori.tenants.model import KeyKind
+from modori.tenants.queries import hear_order_feed
+from modori.tenants.wire import SiteChange
 from tests.asking import Asking
 from tests.leadworld import LeadWorld, make_lead
 from tests.orderworld import CONTENT
@@ -48,22 +53,28 @@ def order(app: Asking, world: World, body: dict[str, Any]) -> httpx.Response:
 
 
 def heard(world: World) -> datetime | None:
-    at: datetime | None = ask_one(world.acme.tenant_id, "select order_feed_seen_at from tenant")
+    at: datetime | None = ask_one(world.acme.tenant_id, "select max(heard_at) from order_feed")
     return at
 
 
-def begin(lead: LeadWorld) -> Any:
+def hear(world: World, *, at: datetime) -> None:
+    with tenant_transaction(world.acme.tenant_id) as session:
+        hear_order_feed(session, tenant_id=world.acme.tenant_id, site_id=world.acme.site_id, at=at)
+
+
+def begin(lead: LeadWorld, now: datetime) -> Any:
     """Try to send the lead's message now."""
     tenant_id = lead.tenant.tenant_id
-    change(tenant_id, "update touch set state = 'claimed', claimed_at = :now", now=NOW)
+    change(tenant_id, "update touch set state = 'claimed', claimed_at = :now", now=now)
     with tenant_transaction(tenant_id) as session:
         return sending.begin_touch(
-            session, tenant_id=tenant_id, touch_id=lead.touch_id, content=CONTENT, deadline_s=30, now=NOW
+            session, tenant_id=tenant_id, touch_id=lead.touch_id, content=CONTENT, deadline_s=30, now=now
         )
 
 
-def is_held(lead: LeadWorld) -> bool:
-    answer = begin(lead)
+def is_held(lead: LeadWorld, *, now: datetime = NOW) -> bool:
+    """Say whether the gate waits for the feed."""
+    answer = begin(lead, now)
     if isinstance(answer, sending.Deferred):
         assert answer.reason.value == "feed_stale"
         return True
@@ -73,18 +84,18 @@ def is_held(lead: LeadWorld) -> bool:
 
 def test_a_quiet_hour_lets_what_was_held_go_out(app: Asking, world: World) -> None:
     lead = make_lead(world.acme, channel=Channel.EMAIL)
-    change(world.acme.tenant_id, "update tenant set order_feed_max_age_s = 3600, order_feed_seen_at = null")
+    change(world.acme.tenant_id, "update tenant set order_feed_max_age_s = 3600")
     assert is_held(lead)
     assert say(app, world, {}).status_code == 200
     assert not is_held(lead)
-    assert ask_one(world.stranger.tenant_id, "select order_feed_seen_at from tenant") is None
+    assert ask_one(world.stranger.tenant_id, "select count(*) from order_feed") == 0
 
 
 def test_orders_of_an_outage_let_nothing_go_until_they_have_caught_up(app: Asking, world: World) -> None:
     """The shop's job sends the oldest first: whose order comes later in it must not be reminded meanwhile."""
     lead = make_lead(world.acme, channel=Channel.EMAIL)
-    ago = NOW - timedelta(hours=9)
-    change(world.acme.tenant_id, "update tenant set order_feed_max_age_s = 3600, order_feed_seen_at = :at", at=ago)
+    change(world.acme.tenant_id, "update tenant set order_feed_max_age_s = 3600")
+    hear(world, at=NOW - timedelta(hours=9))
     for hours in (9, 5, 2):
         at = NOW - timedelta(hours=hours)
         for _ in ("first", "repeated"):
@@ -93,14 +104,37 @@ def test_orders_of_an_outage_let_nothing_go_until_they_have_caught_up(app: Askin
         assert is_held(lead), hours
         assert heard(world) == at
     assert order(app, world, {"id": "A-0", "at": (NOW - timedelta(minutes=2)).isoformat()}).status_code == 201
+    assert is_held(lead)  # another process may send the rest still
+    assert say(app, world, {}).status_code == 200
     assert not is_held(lead)
 
 
-def test_a_live_order_lets_what_was_held_go_out(app: Asking, world: World) -> None:
+def test_a_live_order_after_a_silence_is_believed_once_no_older_one_has_come_for_ten_minutes(
+    app: Asking, world: World
+) -> None:
     lead = make_lead(world.acme, channel=Channel.EMAIL)
-    change(world.acme.tenant_id, "update tenant set order_feed_max_age_s = 3600, order_feed_seen_at = null")
-    assert is_held(lead)
+    change(world.acme.tenant_id, "update tenant set order_feed_max_age_s = 3600")
+    hear(world, at=NOW - timedelta(hours=9))
     assert order(app, world, {"id": "A-1"}).status_code == 201
+    assert is_held(lead)
+    with clock.moved_to(NOW + timedelta(minutes=9)):  # the backlog, newest last
+        late = (NOW - timedelta(hours=1)).isoformat()
+        assert order(app, world, {"id": "A-0", "at": late}).status_code == 201
+    assert is_held(lead, now=NOW + timedelta(minutes=18))
+    assert not is_held(lead, now=NOW + timedelta(minutes=20))
+
+
+def test_the_orders_of_one_site_do_not_vouch_for_another(app: Asking, world: World) -> None:
+    tenant_id = world.acme.tenant_id
+    lead = make_lead(world.acme, channel=Channel.EMAIL)
+    change(tenant_id, "update tenant set order_feed_max_age_s = 3600")
+    with tenant_transaction(tenant_id) as session:
+        outlet = SiteChange(name="outlet", origins=["https://outlet.acme.example"])
+        site_id = make_site(session, tenant_id=tenant_id, change=outlet, now=NOW).site_id
+        key = issue_site_key(session, tenant_id=tenant_id, site_id=SiteId(site_id), kind=KeyKind.SECRET, now=NOW)[1]
+    assert say(app, world, {}, key=key).status_code == 200
+    assert is_held(lead)
+    change(tenant_id, "update site set has_order_feed = false where site_id = :id", id=world.acme.site_id)
     assert not is_held(lead)
 
 

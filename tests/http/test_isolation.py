@@ -120,7 +120,7 @@ ROUTES: Final[Mapping[str, str]] = {
     "POST /console/tenants/{tenant_id}/terms": "A",
     "POST /console/tenants/{tenant_id}/stop": "AM",
     "POST /console/tenants/{tenant_id}/resume": "AM",
-    "POST /console/tenants/{tenant_id}/feed": "AM",
+    "POST /console/tenants/{tenant_id}/sites/{site_id}/feed": "AM",
     "GET /console/tenants/{tenant_id}/channels": "AM",
     "POST /console/tenants/{tenant_id}/channels/stop": "AM",
     "POST /console/tenants/{tenant_id}/channels/resume": "AM",

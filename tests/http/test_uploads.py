@@ -202,24 +202,39 @@ def test_a_file_name_is_shown_as_text_and_goes_with_the_rows(console: Console, w
     assert "&lt;b&gt;注文" not in console.get(place).text
 
 
-STALE = "update tenant set order_feed_max_age_s = 3600, order_feed_seen_at = :at"
+LIMIT = "update tenant set order_feed_max_age_s = 3600"
 
 
 def test_a_silent_feed_is_said_wherever_somebody_waits_for_it(console: Console, world: World) -> None:
     client = f"/console/tenants/{world.acme.tenant_id}"
-    assert "No limit is set" in console.get(client).text
-    change(world.acme.tenant_id, STALE, at=None)
+    site = f"{client}/sites/{world.acme.site_id}"
+    for page in (client, site):
+        assert "No order feed is expected of this client: nothing is ever held" in console.get(page).text
+    change(world.acme.tenant_id, LIMIT)
     for page in ("/console/queue", "/console/tenants"):
         text = console.get(page).text
-        assert "acme: messages and calls are held." in text, page
-        assert "stranger: messages" not in text
+        assert "acme – acme online: messages and calls are held." in text, page
+        assert f'id="feed-{world.acme.site_id}"' in text
+        assert f'id="feed-{world.stranger.site_id}"' not in text
     assert "No order has ever been heard of." in console.get("/console/queue/rows").text
-    assert "Messages and calls are held until orders are heard of again." in console.get(client).text
-    assert console.act(f"{client}/feed").status_code == 303
-    assert "acme: messages and calls are held." not in console.get("/console/queue").text
-    assert "Fresh enough" in console.get(client).text
+    assert "Silent: sends are held" in console.get(client).text
+    assert "Messages and calls of this site are held until its orders are heard of again." in console.get(site).text
+    assert console.act(f"{site}/feed").status_code == 303
+    assert f'id="feed-{world.acme.site_id}"' not in console.get("/console/queue").text
+    assert "Fresh enough" in console.get(site).text
     audit = "select count(*) from audit_entry where action = 'feed.confirmed' and user_id is not null"
     assert ask_one(world.acme.tenant_id, audit) == 1
+
+
+def test_a_site_of_which_no_orders_are_expected_says_that_nothing_is_held(console: Console, world: World) -> None:
+    change(world.acme.tenant_id, LIMIT)
+    site = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
+    assert console.act(site, has_order_feed="no").status_code == 303
+    assert ask_one(world.acme.tenant_id, "select has_order_feed from site") is False
+    assert "No order feed is expected of this site: nothing is ever held" in console.get(site).text
+    for page in (f"{site}/settings", f"/console/tenants/{world.acme.tenant_id}"):
+        assert "Not expected: nothing is held" in console.get(page).text
+    assert f'id="feed-{world.acme.site_id}"' not in console.get("/console/queue").text
 
 
 def test_the_dry_run_says_whose_export_it_is_and_what_it_did_not_use(console: Console, world: World) -> None:

@@ -75,6 +75,7 @@ GOOD = GateFacts(
     contact_first_messages_day=0,
     timezone="Asia/Tokyo",
     order_feed_seen_at=None,
+    order_feed_settles_at=None,
     content_is_true=True,
     spent_minor=0,
     cost_minor=15,
@@ -143,6 +144,12 @@ def test_just_inside_the_boundary(facts: dict[str, Any]) -> None:
         ({"contact_first_messages_day": 1}, {}, TOMORROW, Reason.CONTACT_CAP_DAY),
         ({"contact_messages_week": 3}, {}, TOMORROW, Reason.CONTACT_CAP_WEEK),
         ({}, {"order_feed_max_age_s": 60}, NOW + 5 * MINUTE, Reason.FEED_STALE),  # never seen (G14)
+        (  # heard of again, and not long enough to be believed
+            {"order_feed_seen_at": NOW, "order_feed_settles_at": NOW + MINUTE},
+            {"order_feed_max_age_s": 60},
+            NOW + 5 * MINUTE,
+            Reason.FEED_STALE,
+        ),
         (
             {"order_feed_seen_at": NOW - 61 * timedelta(seconds=1)},
             {"order_feed_max_age_s": 60},

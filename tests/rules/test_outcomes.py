@@ -8,15 +8,18 @@ from uuid import UUID
 import pytest
 
 from modori.outcomes.rules import (
+    SETTLES_AFTER,
     AttributionRule,
     Basis,
     Clock,
     ContactFacts,
     ContactKind,
+    FeedWord,
     LeadFacts,
     NoResult,
     OrderFacts,
     attribute,
+    hear_order,
     heard_until,
     judge_instant,
 )
@@ -175,3 +178,37 @@ def test_an_order_that_comes_late_is_word_up_to_itself(
 ) -> None:
     now = PLACED_AT
     assert heard_until(now - placed_ago, is_live_source=is_live_source, now=now) == now - heard_ago
+
+
+HOUR, SETTLED_AT = timedelta(hours=1), PLACED_AT + SETTLES_AFTER
+AGO = PLACED_AT - 9 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("before", "heard_at", "max_age", "after"),
+    [
+        (None, PLACED_AT, None, FeedWord(PLACED_AT)),  # no limit: nothing is ever held, and nothing settles
+        (FeedWord(AGO), PLACED_AT, None, FeedWord(PLACED_AT)),
+        (None, PLACED_AT, HOUR, FeedWord(PLACED_AT, SETTLED_AT)),  # what was before the first word nobody knows
+        (None, AGO, HOUR, FeedWord(AGO)),  # stale by itself
+        (FeedWord(AGO), PLACED_AT, HOUR, FeedWord(PLACED_AT, SETTLED_AT)),  # live, while a backlog may be on its way
+        (FeedWord(PLACED_AT - HOUR), PLACED_AT, HOUR, FeedWord(PLACED_AT)),  # exactly at the limit: no silence
+        # an older order of the backlog: more may come
+        (FeedWord(PLACED_AT, SETTLED_AT - 60 * SECOND), AGO, HOUR, FeedWord(PLACED_AT, SETTLED_AT)),
+        (FeedWord(PLACED_AT, PLACED_AT), AGO, HOUR, None),  # settled: a late order says nothing new
+        (FeedWord(PLACED_AT), AGO, HOUR, None),
+        (FeedWord(PLACED_AT - 10 * SECOND), PLACED_AT, HOUR, None),  # written at most every ten seconds
+        (FeedWord(PLACED_AT - 11 * SECOND), PLACED_AT, HOUR, FeedWord(PLACED_AT)),
+        # another live one ends no settling
+        (
+            FeedWord(PLACED_AT - 11 * SECOND, SETTLED_AT - SECOND),
+            PLACED_AT,
+            HOUR,
+            FeedWord(PLACED_AT, SETTLED_AT - SECOND),
+        ),
+    ],
+)
+def test_the_first_live_order_after_a_silence_is_not_believed_at_once(
+    before: FeedWord | None, heard_at: datetime, max_age: timedelta | None, after: FeedWord | None
+) -> None:
+    assert hear_order(before, heard_at=heard_at, max_age=max_age, now=PLACED_AT) == after

@@ -38,17 +38,22 @@ def post_feed(
     said: Annotated[Said[FeedIn], Depends(body_of(FeedIn))],
     idempotency_key: IdempotencyKey = None,
 ) -> Any:
-    """Say that every order up to an instant has been reported, so that a quiet hour is not taken for a broken feed.
+    """Say that every order of the key's site up to an instant has been reported: a quiet hour is no broken feed.
 
     An order reported within five minutes of its `at` (or without one) is word up to now by itself; a later report of
-    it only up to its own `at`, so that the first orders sent after an outage do not vouch for those still to come.
-    Where a limit is set and the word is older, messages and calls are held. The newest word counts; an older one
+    it only up to its own `at`, so that the first orders sent after an outage do not vouch for those still to come. The
+    first live order after a silence counts only ten minutes later, and later still while older ones go on arriving;
+    this call counts at once.
+    Where a limit is set and the word is older, the site's messages and calls are held: other sites have a word of
+    their own. The newest word counts; an older one
     changes nothing. After an outage send the orders first and this last.
     """
     now = clock.now()
 
     def record() -> Reply:
-        heard_at = outcomes.hear_feed(session, tenant_id=site.tenant_id, until=said.value.until or now, now=now)
+        heard_at = outcomes.hear_feed(
+            session, tenant_id=site.tenant_id, site_id=site.site_id, until=said.value.until or now, now=now
+        )
         return Reply(200, {"heard_at": heard_at.isoformat()})
 
     with tenant_transaction(site.tenant_id) as session:

@@ -165,7 +165,7 @@ AUDIT: Final[Mapping[str, str]] = {
     "tenant.resumed": say("Let a client's sending go on"),
     "channel.stopped": say("Stopped a channel of a client"),
     "channel.resumed": say("Let a channel of a client go on"),
-    "feed.confirmed": say("Confirmed that a client has no newer order"),
+    "feed.confirmed": say("Confirmed that a site has no newer order"),
     "site.made": say("Added a site"),
     "site.changed": say("Changed a site"),
     "site.stopped": say("Stopped a site's sending"),

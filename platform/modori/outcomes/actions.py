@@ -6,7 +6,7 @@ whose ingest holds its episode cannot deadlock with the server's word about the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ from modori.outcomes import queries
 from modori.outcomes.errors import OrderDiffers, ReversalDiffers, ReversalExceedsOrder
 from modori.outcomes.model import Order, OrderSource, Reversal
 from modori.outcomes.reading import ReadOrder, possible_instant, read_order
-from modori.outcomes.rules import MATCH_BACK, START_TOLERANCE, heard_until
+from modori.outcomes.rules import MATCH_BACK, START_TOLERANCE, FeedWord, hear_order, heard_until
 from modori.outcomes.wire import OrderIn, ReversalIn
 from modori.outreach import actions as outreach
 from modori.people import actions as people
@@ -115,17 +115,29 @@ def record_order(
     if proves:
         placed_at = known.placed_at if order.at is None else read.placed_at
         heard_at = heard_until(placed_at, is_live_source=source is not OrderSource.CSV, now=now)
-        tenants.note_order_feed(session, tenant_id=tenant_id, at=heard_at)
+        _note_feed(session, tenant_id=tenant_id, site_id=site_id, heard_at=heard_at, now=now)
     return RecordedOrder(known, is_new, ended, read.unreadable)
 
 
-def hear_feed(session: Session, *, tenant_id: TenantId, until: datetime, now: datetime) -> datetime:
-    """Take a client's word that every order up to `until` has been reported, though there may be none.
+def _note_feed(session: Session, *, tenant_id: TenantId, site_id: SiteId, heard_at: datetime, now: datetime) -> None:
+    """Let an order be word of its site's feed."""
+    known = tenants.get_heard_feed(session, tenant_id=tenant_id, site_id=site_id)
+    before = None if known.heard_at is None else FeedWord(known.heard_at, known.settles_at)
+    max_age = None if known.max_age_s is None else timedelta(seconds=known.max_age_s)
+    word = hear_order(before, heard_at=heard_at, max_age=max_age, now=now)
+    if word is None:
+        return
+    write = tenants.insert_order_feed if before is None else tenants.note_order_feed
+    write(session, tenant_id=tenant_id, site_id=site_id, heard_at=word.heard_at, settles_at=word.settles_at)
+
+
+def hear_feed(session: Session, *, tenant_id: TenantId, site_id: SiteId, until: datetime, now: datetime) -> datetime:
+    """Take a client's word that every order of a site up to `until` has been reported, though there may be none.
 
     returns  up to when the feed counts as heard: an older word changes nothing
     raises   AtInFuture, AtTooOld
     """
-    return tenants.hear_order_feed(session, tenant_id=tenant_id, at=possible_instant(until, now=now))
+    return tenants.hear_order_feed(session, tenant_id=tenant_id, site_id=site_id, at=possible_instant(until, now=now))
 
 
 def settle_order(session: Session, *, tenant_id: TenantId, order_id: OrderId, now: datetime) -> int:

@@ -52,6 +52,42 @@ def heard_until(placed_at: datetime, *, is_live_source: bool, now: datetime) -> 
     return min(placed_at, now)
 
 
+SETTLES_AFTER = timedelta(minutes=10)
+"""After a silence the first live order may overtake a backlog that another process is still sending."""
+FEED_STEP = timedelta(seconds=10)
+"""Orders write their site's feed at most so often."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedWord:
+    """Up to when a site's orders count as known, and, after a silence, from when on that is believed."""
+
+    heard_at: datetime
+    settles_at: datetime | None = None
+
+
+def hear_order(
+    before: FeedWord | None, *, heard_at: datetime, max_age: timedelta | None, now: datetime
+) -> FeedWord | None:
+    """Say what one more order lets its site's feed say; None: nothing that would be worth a write.
+
+    heard_at  up to when this order is word (`heard_until`): `now` for a live one
+    max_age   of the newest word, above which sends are held; None: nothing ever is
+    """
+    was_silent = max_age is not None and (before is None or now - before.heard_at > max_age)
+    settles_at = before.settles_at if before is not None else None
+    is_settling = settles_at is not None and now < settles_at
+    is_live = heard_at == now
+    if (is_live and was_silent) or (not is_live and is_settling):
+        settles_at = now + SETTLES_AFTER
+    if before is None:
+        return FeedWord(heard_at, settles_at)
+    word = FeedWord(max(before.heard_at, heard_at), settles_at)
+    moved = word.heard_at - before.heard_at > FEED_STEP
+    settled = settles_at is not None and (before.settles_at is None or settles_at - before.settles_at > FEED_STEP)
+    return word if moved or settled else None
+
+
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
     """What attribution must know of an order."""

@@ -138,6 +138,7 @@ def _read_facts(
         contact_first_messages_day=platform.first_messages_day,
         timezone=row.timezone,
         order_feed_seen_at=row.order_feed_seen_at,
+        order_feed_settles_at=row.order_feed_settles_at,
         content_is_true=digest is None or digest == content_digest(row.items, row.cart_minor, row.currency),
         spent_minor=spent,
         cost_minor=cost_minor,

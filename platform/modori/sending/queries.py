@@ -89,7 +89,8 @@ GATE_FACTS = text(
       least(s.dials_per_day, a.dials_per_day) as dials_per_day,
       least(s.dials_per_lead, a.dials_per_lead) as dials_per_lead,
       s.quarantine_until, s.quarantine_daily_cap, s.capture_mode, s.notice_text is not null as has_notice,
-      n.order_feed_max_age_s, n.order_feed_seen_at, n.monthly_spend_limit_minor,
+      case when s.has_order_feed then n.order_feed_max_age_s end as order_feed_max_age_s,
+      f.heard_at as order_feed_seen_at, f.settles_at as order_feed_settles_at, n.monthly_spend_limit_minor,
       a.sending_stopped_at as agency_stopped, n.sending_stopped_at as tenant_stopped,
       s.sending_stopped_at as site_stopped,
       exists (select 1 from kill_switch w where w.tenant_id = t.tenant_id and w.released_at is null
@@ -103,6 +104,7 @@ GATE_FACTS = text(
     join person r on r.tenant_id = l.tenant_id and r.person_id = l.person_id
     join site s on s.tenant_id = t.tenant_id and s.site_id = t.site_id
     join tenant n on n.tenant_id = t.tenant_id
+    left join order_feed f on f.tenant_id = t.tenant_id and f.site_id = t.site_id
     join agency a on true
     where t.tenant_id = :tenant_id and t.touch_id = :touch_id
     """

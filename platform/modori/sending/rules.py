@@ -95,10 +95,13 @@ class GateFacts:
     """Over all tenants, by keyed hash."""
     timezone: str
     order_feed_seen_at: datetime | None
+    """Up to when the orders of the touch's site are known."""
     content_is_true: bool
     spent_minor: int
     cost_minor: int
     quarantine_sent_today: int
+    order_feed_settles_at: datetime | None
+    """After a silence of that feed: until then its newest word may have overtaken older orders."""
     switches: tuple[str, ...]
     """Kill switches in force: agency, agency_channel (one channel of every client), tenant, site, channel."""
 
@@ -119,6 +122,7 @@ class GatePolicy:
     dials_per_lead: int
     touch_max_age_s: int
     order_feed_max_age_s: int | None
+    """None: no feed is expected of the client, or of the site."""
     monthly_spend_limit_minor: int | None
     quarantine_until: datetime | None
     quarantine_daily_cap: int
@@ -245,6 +249,8 @@ def _feed_is_stale(facts: GateFacts, policy: GatePolicy, now: datetime) -> bool:
     if policy.order_feed_max_age_s is None:
         return False
     if facts.order_feed_seen_at is None:
+        return True
+    if facts.order_feed_settles_at is not None and now < facts.order_feed_settles_at:
         return True
     return now > facts.order_feed_seen_at + timedelta(seconds=policy.order_feed_max_age_s)
 

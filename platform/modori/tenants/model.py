@@ -65,6 +65,8 @@ class Tenant(TenantRow, table=True):
     """How old the newest word of the order feed may be before sends are held; None: somebody said that no feed is to be
     expected. A new client starts with a day."""
     order_feed_seen_at: datetime | None = Field(default=None, sa_type=Instant)
+    """Of all sites together: nobody reads it since each site has its own (`OrderFeed`). Processes of the version before
+    write it, so that it goes with the next one."""
     monthly_spend_limit_minor: int | None = Field(default=None, sa_type=BigInteger)
     """Most that deliveries may cost in a calendar month, minor units; None: no limit."""
     sending_stopped_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -104,6 +106,9 @@ class Site(TenantRow, table=True):
     quarantine_daily_cap: int = 20
     sending_stopped_at: datetime | None = Field(default=None, sa_type=Instant)
     sending_stopped_reason: str | None = None
+    has_order_feed: bool = True
+    """Orders of this site are reported, so that silence of longer than the client's limit holds its sends. False:
+    somebody said that nobody buys here, or that nobody can report it."""
     hours: dict[str, Any] = Field(sa_type=Json)
     """Allowed hours: {"call": {"weekday": [["09:00","20:00"]], "holiday": [["10:00","18:00"]]}, "sms": …, …}."""
     messages_per_lead: int = 3
@@ -164,6 +169,19 @@ class KeyKind(StrEnum):
 
     PUBLISHABLE = "publishable"
     SECRET = "secret"  # noqa: S105  # the name of a kind, not a secret
+
+
+class OrderFeed(TenantRow, table=True):
+    """Up to when a site's orders are known. A row of its own: orders write it every ten seconds, and a site's row is
+    what ingest's keys look at for changes."""
+
+    __tablename__ = "order_feed"
+    site_id: UUID = Field(primary_key=True)
+    heard_at: datetime = Field(sa_type=Instant)
+    settles_at: datetime | None = Field(default=None, sa_type=Instant)
+    """After a silence: until then what came first may be the newest of a backlog that is still on its way."""
+
+    __table_args__ = (ForeignKeyConstraint(["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]),)
 
 
 class SiteKey(TenantRow, table=True):

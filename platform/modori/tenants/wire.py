@@ -87,6 +87,7 @@ class SiteChange(BaseModel):
     contact_points_per_visitor_day: Count | None = None
     contact_points_per_prefix_hour: Count | None = None
     signed_mode: bool | None = None
+    has_order_feed: bool | None = None
     cart_url: Annotated[str, Field(max_length=2000)] | None = None
 
     @field_validator("origins")

@@ -325,7 +325,7 @@ def _apply_order(session: Session, row: OrderRow, context: RowContext, *, vouche
         value = from_major(row.order.value, row.order.currency)
         if (found[0].value_minor, found[0].currency) != (value.minor, value.currency):
             raise OrderDiffers()
-        outcomes.hear_feed(session, tenant_id=context.tenant_id, until=row.heard_until, now=context.now)
+        _hear_feed(session, row, context)
         return _Came(RowOutcome.KNOWN)
     done = outcomes.record_order(
         session,
@@ -341,9 +341,15 @@ def _apply_order(session: Session, row: OrderRow, context: RowContext, *, vouche
         field, code = done.unreadable[0]
         return _Came(RowOutcome.KEPT, done.order.order_id, Wrong(code, field))
     if not row.is_exact:
-        outcomes.hear_feed(session, tenant_id=context.tenant_id, until=row.heard_until, now=context.now)
+        _hear_feed(session, row, context)
         return _Came(RowOutcome.KEPT, done.order.order_id, Wrong(CellFault.TIME_MISSING, "at"))
     return _Came(RowOutcome.NEW, done.order.order_id)
+
+
+def _hear_feed(session: Session, row: OrderRow, context: RowContext) -> None:
+    outcomes.hear_feed(
+        session, tenant_id=context.tenant_id, site_id=context.site_id, until=row.heard_until, now=context.now
+    )
 
 
 def _apply_return(session: Session, row: ReturnRow, context: RowContext) -> _Came:

@@ -50,7 +50,7 @@ def show(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
         keys = tenants.list_site_keys(session, tenant_id=tenant, site_id=site)
         state = _state(visit, session, stored, keys)
         leaks = leaks_of(visit, session, tenant, site)
-        feed = get_feed(session, tenant_id=tenant, now=visit.now)
+        feed = get_feed(session, tenant_id=tenant, site_id=site, now=visit.now)
     release = visit.config.sdk_integrity()
     return tab(
         visit,

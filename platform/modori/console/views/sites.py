@@ -16,6 +16,7 @@ from modori.console.visit import Visit, Visiting
 from modori.console.words import say
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import SiteId, TenantId
+from modori.outcomes import actions as outcomes
 from modori.outreach.standard import route_to_standard
 from modori.storage.db import agency_transaction, read_transaction, tenant_transaction
 from modori.tenants import actions, queries
@@ -136,6 +137,17 @@ def signed_mode(visit: Visiting, tenant_id: UUID, site_id: UUID, wanted: str = F
     return visit.go(f"/console/tenants/{tenant}/sites/{site}/settings", done="saved")
 
 
+@router.post("/tenants/{tenant_id}/sites/{site_id}/feed", name="sites.feed")
+def feed(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
+    """Take somebody's word that the shop has no newer order: what waits for the site's feed may go out."""
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    with tenant_transaction(tenant) as session:
+        queries.get_site(session, tenant_id=tenant, site_id=site)
+        outcomes.hear_feed(session, tenant_id=tenant, site_id=site, until=visit.now, now=visit.now)
+        audit(session, visit, tenant, site, "feed.confirmed", {})
+    return visit.go(f"/console/tenants/{tenant}/sites/{site}", done="saved")
+
+
 @router.post("/tenants/{tenant_id}/sites/{site_id}/stop", name="sites.stop")
 def stop(
     visit: Visiting, tenant_id: UUID, site_id: UUID, reason: Annotated[str, Form(max_length=300)] = ""
@@ -184,6 +196,8 @@ def _read(posted: dict[str, str], stored: Site | None = None) -> SiteChange:
     """Read what is wanted of a site; of hours, those that were not typed stay as they are stored."""
     given: dict[str, Any] = {name: posted[name] for name in TEXTS if posted.get(name)}
     given |= {name: posted[name] or None for name in EMPTIABLE if name in posted}
+    if posted.get("has_order_feed"):
+        given["has_order_feed"] = posted["has_order_feed"] == "yes"
     if "origins" in posted or stored is None:
         given["origins"] = [line.strip() for line in posted.get("origins", "").splitlines() if line.strip()]
     given |= read_form(posted, numbers=figures.numbers(figures.OF_SITE))
@@ -205,6 +219,7 @@ def _bands(typed: str) -> list[list[str]]:
 def _values(site: Site) -> dict[str, str]:
     values = {name: str(getattr(site, name) or "") for name in (*TEXTS, *EMPTIABLE)}
     values["capture_mode"] = site.capture_mode.value
+    values["has_order_feed"] = "yes" if site.has_order_feed else "no"
     values["origins"] = "\n".join(site.origins)
     values |= figures.typed(figures.OF_SITE, site)
     for channel in CHANNELS:

@@ -19,7 +19,6 @@ from modori.console.visit import Visit, Visiting
 from modori.console.words import say
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import TenantId, new_id
-from modori.outcomes import actions as outcomes
 from modori.outreach.standard import make_standard_scenario
 from modori.reports.agency import queries as agency
 from modori.reports.feeds import queries as feeds
@@ -135,23 +134,12 @@ def resume(visit: Visiting, tenant_id: UUID) -> Response:
     return visit.go(f"/console/tenants/{tenant}", done="resumed")
 
 
-@router.post("/tenants/{tenant_id}/feed", name="tenants.feed")
-def feed(visit: Visiting, tenant_id: UUID) -> Response:
-    """Take somebody's word that the shop has no newer order: what waits for the feed may go out."""
-    tenant = TenantId(tenant_id)
-    with tenant_transaction(tenant) as session:
-        queries.get_tenant(session, tenant_id=tenant)
-        outcomes.hear_feed(session, tenant_id=tenant, until=visit.now, now=visit.now)
-        _audit(session, visit, tenant, "feed.confirmed", {})
-    return visit.go(f"/console/tenants/{tenant}", done="saved")
-
-
 def _page(visit: Visit, tenant: TenantId, *, posted: dict[str, str], problem: FormProblem | None) -> Response:
     with read_transaction([tenant]) as session:
         found = queries.get_tenant(session, tenant_id=tenant)
         [client] = agency.list_clients(session, tenant_ids=[tenant], now=visit.now)
         agreed = contracts.list_contract_versions(session, tenant_id=tenant)
-        heard = feeds.get_feed(session, tenant_id=tenant, now=visit.now)
+        heard = feeds.list_feeds(session, tenant_id=tenant, now=visit.now)
         engaged = switches.list_engaged(session, tenant_ids=[tenant])
     return visit.page(
         "tenants/show.html",
@@ -159,7 +147,7 @@ def _page(visit: Visit, tenant: TenantId, *, posted: dict[str, str], problem: Fo
         status=422 if problem else 200,
         tenant=found,
         sites=client.sites,
-        feed=heard,
+        feeds=heard,
         engaged=engaged,
         terms=agreed[0] if agreed else None,
         posted=posted,
