@@ -302,8 +302,8 @@ def test_g14_a_new_client_s_sends_wait_for_orders_until_somebody_says_otherwise(
     client = admin.act("/console/tenants", **(CLIENT | typed)).headers["location"].split("?")[0]
     tenant_id = TenantId(UUID(client.rpartition("/")[2]))
     assert ask_one(tenant_id, "select order_feed_max_age_s from tenant") == stored
-    is_held = "Messages and calls are held until orders are heard of again." in admin.get(client).text
-    assert is_held == (stored is not None)
+    holds_nothing = "No order feed is expected of this client: nothing is ever held" in admin.get(client).text
+    assert holds_nothing == (stored is None)
 
 
 def test_another_country_brings_its_hours_and_must_be_one(world: World, admin: Console) -> None:
@@ -484,3 +484,18 @@ def test_a_reset_is_mailed_to_who_there_is_and_to_nobody_else(world: World, inbo
     assert not any("nobody@nowhere" in one for one in to)
     [reset] = [one for one in inbox.mails if email in str(one["To"])]
     assert visitor.get(_link(reset)).status_code == 200
+
+
+def test_hosts_of_pictures_are_entered_on_the_sites_form(world: World) -> None:
+    manager = log_in(world, Role.ACCOUNT_MANAGER, lang="en")
+    path = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
+    assert manager.act(path, picture_origins="cdn.shop.example\nhttps://img.example").status_code == 303
+    assert ask_one(world.acme.tenant_id, "select array_to_string(picture_origins, ' ') from site") == (
+        "https://cdn.shop.example https://img.example"
+    )
+    assert "https://cdn.shop.example, https://img.example" in manager.get(f"{path}/settings").text
+    refused = manager.act(path, picture_origins="http://cdn.shop.example")
+    assert refused.status_code == 422
+    assert "Enter hosts such as cdn.shop.example" in refused.text
+    assert manager.act(path, picture_origins="").status_code == 303
+    assert ask_one(world.acme.tenant_id, "select cardinality(picture_origins) from site") == 0

@@ -167,6 +167,14 @@ def test_a_site_without_origins_has_nowhere_to_lead() -> None:
     assert refused == Unpreparable(UnpreparableReason.NOWHERE_TO_LEAD, "the site has no registered origin")
 
 
+def test_a_picture_of_a_cdn_is_shown_where_the_site_names_it() -> None:
+    image = "https://cdn.example/p1.png"
+    items = [{"id": "1", "name": "鍋", "price_minor": 1, "quantity": 1, "image": image}]
+    named = made(mail(), items=items, picture_origins=["https://cdn.example"])
+    assert image in (named.html or "")
+    assert image not in (made(mail(), items=items).html or "")  # taken off the list since
+
+
 def test_g8_no_captured_text_becomes_markup_or_a_link() -> None:
     items = [
         {"id": "1", "name": "<img src=x onerror=alert(1)>", "price_minor": 1, "quantity": 1},

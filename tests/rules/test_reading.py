@@ -242,3 +242,29 @@ def test_a_crawlers_event_is_marked_and_opens_nothing() -> None:
 
 def test_a_consent_manager_may_permit_capture_without_words() -> None:
     assert read("consent", {"channel": "capture", "granted": True}).seen == CaptureSeen(True, "", None)
+
+
+@pytest.mark.parametrize(
+    ("image", "is_kept"),
+    [
+        (f"{SITE}/p.png", True),
+        ("https://cdn.example/p.png?v=2", True),
+        ("http://cdn.example/p.png", False),  # over https alone
+        ("https://cdn.example.evil.example/p.png", False),
+        ("https://cdn.example:8443/p.png", False),
+        ("https://evil.example/p.png", False),
+    ],
+)
+def test_g8_pictures_lie_on_the_site_or_where_it_says_and_links_on_the_site_alone(image: str, is_kept: bool) -> None:
+    cart: dict[str, Any] = {
+        "currency": "JPY",
+        "value": 1,
+        "items": [{"id": "1", "name": "鍋", "price": 1, "quantity": 1, "image": image}],
+    }
+    event = read("cart", cart, picture_origins=("https://cdn.example",))
+    assert isinstance(event, ReadEvent), event
+    assert event_body(event.seen, tenant_id=TENANT, country="JP")["items"][0].get("image") == (
+        image if is_kept else None
+    )
+    led_there = read("cart", cart | {"url": "https://cdn.example/cart"}, picture_origins=("https://cdn.example",))
+    assert getattr(led_there, "code", None) == "off_origin"

@@ -220,3 +220,21 @@ def test_the_audit_names_what_changed_and_of_numbers_old_and_new(
     before: dict[str, object], after: dict[str, object], said: dict[str, object]
 ) -> None:
     assert rules.changes_of(before, after) == said
+
+
+@pytest.mark.parametrize(
+    ("typed", "origin"),
+    [
+        ("cdn.shop.example", "https://cdn.shop.example"),
+        (" https://CDN.shop.example/ ", "https://cdn.shop.example"),
+        ("cdn.shop.example:8443", "https://cdn.shop.example:8443"),
+    ],
+)
+def test_pictures_come_over_https_from_a_host(typed: str, origin: str) -> None:
+    assert rules.normalise_picture_origin(typed) == origin
+
+
+@pytest.mark.parametrize("typed", ["http://localhost:8000", "cdn.shop.example/img", "*.shop.example", "", "https://"])
+def test_what_is_no_host_of_pictures_is_refused(typed: str) -> None:
+    with pytest.raises(rules.BadPictureOrigin):
+        rules.normalise_picture_origin(typed)

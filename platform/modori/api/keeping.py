@@ -36,6 +36,7 @@ class Keeper:
         """Read the events, keep what may be kept, and say what came of it once it is on disk."""
         reading = Reading(
             origins=site.origins,
+            picture_origins=site.picture_origins,
             country=site.country,
             is_server=site.is_secret,
             capture_off=site.capture_mode is CaptureMode.OFF,

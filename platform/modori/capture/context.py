@@ -15,6 +15,8 @@ class SiteContext:
     key_id: str
     is_secret: bool
     origins: tuple[str, ...]
+    picture_origins: tuple[str, ...]
+    """Where else pictures of goods may lie: https, never for links."""
     country: str
     capture_mode: CaptureMode
     notice_selector: str | None
@@ -38,6 +40,7 @@ def context_of(site: Site, *, key_id: str, is_secret: bool, signing_secrets: tup
         key_id=key_id,
         is_secret=is_secret,
         origins=tuple(site.origins),
+        picture_origins=tuple(site.picture_origins),
         country=site.country,
         capture_mode=site.capture_mode,
         notice_selector=site.notice_selector,

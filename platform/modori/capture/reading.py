@@ -86,6 +86,7 @@ class Reading:
     """How events are to be read.
 
     origins      the site's; every URL must lie on one
+    picture_origins   where pictures may lie, too
     is_server    a secret key speaks: no page is needed
     capture_off  the site captures nothing (RULES 15)
     sdk          the tag's version, as the envelope says
@@ -104,6 +105,7 @@ class Reading:
     mark: Mark | None = None
     secrets: Sequence[bytes] = ()
     is_plain: bool = False
+    picture_origins: Sequence[str] = ()
 
 
 class _Refuse(Exception):
@@ -230,7 +232,7 @@ def _item(item: Item, currency: str, reading: Reading) -> Mapping[str, Any]:
     }
     if item.url is not None:
         kept["url"] = pages.scrub_link(item.url)
-    if item.image is not None and is_on(item.image, reading.origins):
+    if item.image is not None and is_on(item.image, (*reading.origins, *reading.picture_origins)):
         kept["image"] = item.image
     if item.stock is not None:
         kept["stock"] = int(item.stock)

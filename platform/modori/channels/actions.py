@@ -299,6 +299,7 @@ def _facts(session: Session, tenant_id: TenantId, row: Row[Any], language: str) 
         cart_url=row.cart_url,
         site_name=row.site_name,
         site_origins=row.origins,
+        picture_origins=row.picture_origins,
         site_cart_url=row.site_cart_url,
         sender=Sender(
             name=row.sender_name if language == "ja" else row.sender_name_en,

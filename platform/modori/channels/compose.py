@@ -162,11 +162,12 @@ def _mail(
 
 def _shown_item(item: Mapping[str, Any], facts: MessageFacts, language: str) -> dict[str, Any]:
     image = item.get("image")
+    places = (*facts.site_origins, *facts.picture_origins)
     return {
         "name": without_links(str(item.get("name") or "")) or words_of("mail")[language]["unnamed_item"],
         "price": _money(item.get("price_minor"), facts.currency, language),
         "quantity": item.get("quantity") or 1,
-        "image": image if isinstance(image, str) and is_on(image, facts.site_origins) and _is_picture(image) else None,
+        "image": image if isinstance(image, str) and is_on(image, places) and _is_picture(image) else None,
     }
 
 

@@ -22,7 +22,7 @@ def get_message_row(session: Session, *, tenant_id: TenantId, touch_id: TouchId)
             text(
                 "select t.touch_id, t.channel, t.contact_point_id, c.value, c.erased_at, c.dead_at,"
                 " p.person_id, p.name as person_name, e.items, e.cart_minor, e.currency, e.cart_url,"
-                " s.name as site_name, s.origins, s.cart_url as site_cart_url,"
+                " s.name as site_name, s.origins, s.picture_origins, s.cart_url as site_cart_url,"
                 " n.sender_name, n.sender_name_en, n.postal_address, n.complaint_contact, n.mail_from, n.sms_from,"
                 " n.goods_kind, n.goods_kind_en, n.dkim_domain, n.dkim_selector, n.dkim_key"
                 " from touch t"

@@ -68,6 +68,7 @@ class MessageFacts:
     site_cart_url: str | None
     sender: Sender
     dkim: DkimKey | None = None
+    picture_origins: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

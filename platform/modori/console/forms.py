@@ -23,8 +23,9 @@ WRONG: Final[Mapping[str, str]] = {
     "string_pattern_mismatch": say("This is not one of the possible values."),
     "beyond_limit": say("This is looser than the agency allows."),
     "bad_origin": say("Enter origins such as https://shop.example, one a line."),
+    "bad_picture_origin": say("Enter hosts such as cdn.shop.example, one a line; they must answer by https."),
 }
-FIELD_OF: Final[Mapping[str, list[str]]] = {"bad_origin": ["origins"]}
+FIELD_OF: Final[Mapping[str, list[str]]] = {"bad_origin": ["origins"], "bad_picture_origin": ["picture_origins"]}
 """Fields of refusals that do not name them."""
 OTHER: Final = say("This is not possible.")
 

@@ -44,7 +44,7 @@ MISSING: Final[Mapping[Missing, Advice]] = {
     ),
     Missing.CART_WITHOUT_PICTURE: Advice(
         say("Carts come without a picture"),
-        say("Send image with each item. Pictures on other hosts than this site's origins are not taken."),
+        say("Send image with each item. If pictures lie on another host, enter it in this site's settings."),
     ),
     Missing.FORM_NEVER: Advice(
         say("No form was seen"),

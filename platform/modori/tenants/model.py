@@ -93,6 +93,8 @@ class Site(TenantRow, table=True):
     site_id: UUID = Field(primary_key=True)
     name: str
     origins: list[str] = Field(sa_type=ARRAY(String))
+    picture_origins: list[str] = Field(default_factory=list, sa_type=ARRAY(String))
+    """Where else the pictures of its goods lie, https only: a CDN. Links lead to `origins` and nowhere else (G8)."""
     country: str = Field(default="JP", max_length=2)
     timezone: str = "Asia/Tokyo"
     locale: str = "ja"

@@ -39,6 +39,11 @@ def notice_permits_calls(capture_mode: str, *, has_text: bool) -> bool:
     return capture_mode == "notice" and has_text
 
 
+class BadPictureOrigin(BadInput):
+    code = "bad_picture_origin"
+    title = "This is not a host that pictures can come from"
+
+
 class BadOrigin(BadInput):
     code = "bad_origin"
     title = "This is not an origin such as https://shop.example"
@@ -120,6 +125,18 @@ def normalise_origin(text: str) -> str:
     default = {"http": 80, "https": 443}[parts.scheme]
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + ("" if port in (None, default) else f":{port}")
+
+
+def normalise_picture_origin(text: str) -> str:
+    """Write where pictures lie as an origin; a bare host is taken as https. raises BadPictureOrigin"""
+    bare = text.strip()
+    try:
+        origin = normalise_origin(bare if "://" in bare else f"https://{bare}")
+    except BadOrigin as error:
+        raise BadPictureOrigin(f"{bare[:100]} is no host of pictures") from error
+    if not origin.startswith("https://"):
+        raise BadPictureOrigin("pictures come over https")
+    return origin
 
 
 def _is_this_machine(host: str) -> bool:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from modori.kernel.phone import known_country
 from modori.tenants.model import CaptureMode
 from modori.tenants.policy import CONSENT_CHANNELS
-from modori.tenants.rules import normalise_origin
+from modori.tenants.rules import normalise_origin, normalise_picture_origin
 
 Seconds = Annotated[int, Field(ge=1, le=366 * 86400)]
 Gap = Annotated[int, Field(ge=0, le=366 * 86400)]
@@ -60,6 +60,7 @@ class SiteChange(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     origins: Annotated[list[str], Field(min_length=1, max_length=20)] | None = None
+    picture_origins: Annotated[list[str], Field(max_length=20)] | None = None
     country: Annotated[str, Field(pattern="^[A-Z]{2}$"), AfterValidator(known_country)] | None = None
     timezone: str | None = None
     locale: Annotated[str, Field(pattern="^(ja|en)$")] | None = None
@@ -94,6 +95,11 @@ class SiteChange(BaseModel):
     @classmethod
     def _origins_are_origins(cls, origins: list[str] | None) -> list[str] | None:
         return None if origins is None else list(dict.fromkeys(normalise_origin(one) for one in origins))
+
+    @field_validator("picture_origins")
+    @classmethod
+    def _pictures_lie_on_origins(cls, origins: list[str] | None) -> list[str] | None:
+        return None if origins is None else list(dict.fromkeys(normalise_picture_origin(one) for one in origins))
 
     @field_validator("timezone")
     @classmethod

@@ -199,7 +199,9 @@ def _read(posted: dict[str, str], stored: Site | None = None) -> SiteChange:
     if posted.get("has_order_feed"):
         given["has_order_feed"] = posted["has_order_feed"] == "yes"
     if "origins" in posted or stored is None:
-        given["origins"] = [line.strip() for line in posted.get("origins", "").splitlines() if line.strip()]
+        given["origins"] = _lines(posted.get("origins", ""))
+    if "picture_origins" in posted:
+        given["picture_origins"] = _lines(posted["picture_origins"])
     given |= read_form(posted, numbers=figures.numbers(figures.OF_SITE))
     typed = [(channel, day) for channel in CHANNELS for day in DAYS if f"hours_{channel}_{day}" in posted]
     if typed:
@@ -208,6 +210,10 @@ def _read(posted: dict[str, str], stored: Site | None = None) -> SiteChange:
             hours.setdefault(channel, {})[day] = _bands(posted[f"hours_{channel}_{day}"])
         given["hours"] = hours
     return SiteChange.model_validate(given)
+
+
+def _lines(typed: str) -> list[str]:
+    return [line.strip() for line in typed.splitlines() if line.strip()]
 
 
 def _bands(typed: str) -> list[list[str]]:
@@ -221,6 +227,7 @@ def _values(site: Site) -> dict[str, str]:
     values["capture_mode"] = site.capture_mode.value
     values["has_order_feed"] = "yes" if site.has_order_feed else "no"
     values["origins"] = "\n".join(site.origins)
+    values["picture_origins"] = "\n".join(site.picture_origins)
     values |= figures.typed(figures.OF_SITE, site)
     for channel in CHANNELS:
         for day in DAYS:
