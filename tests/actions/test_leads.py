@@ -208,6 +208,23 @@ def test_who_comes_back_and_leaves_an_address_is_judged_again(world: World) -> N
     assert len(promises(world.acme, "episode.abandoned")) == 2
 
 
+def test_a_look_that_comes_too_soon_finds_the_person_active_and_puts_the_next_one_off(world: World) -> None:
+    visitor = fill(world.acme)
+    due_at = the_episode(world.acme, visitor).due_at
+    assert due_at is not None
+    later = due_at - S
+    take(world.acme, [event(world.acme, "page", visitor=visitor, at=later)], now=later)
+    looked = the_episode(world.acme, visitor)
+    assert looked.due_at == due_at
+    with tenant_transaction(world.acme.tenant_id) as session:
+        verdict = actions.settle_episode(
+            session, tenant_id=world.acme.tenant_id, episode_id=EpisodeId(looked.episode_id), now=due_at + S
+        )
+    assert verdict is Verdict.OPEN
+    assert the_episode(world.acme, visitor).due_at == later + IDLE
+    assert promises(world.acme, "episode.abandoned") == []
+
+
 def test_activity_after_abandonment_postpones_and_makes_no_second_lead(world: World) -> None:
     add_route(world.acme)
     visitor = fill(world.acme)

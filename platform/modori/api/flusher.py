@@ -1,6 +1,6 @@
 """Group commit: what has queued while one transaction committed goes into the next one (decision 0030).
 
-One task of the event loop, one connection. Each request is answered once the transaction that holds its events is on
+Tasks of the event loop, each with a connection of its own. Each request is answered once the transaction that holds its events is on
 disk (G1). What a batch cannot take, or what makes it fail, is told to go alone: a transaction of its own then says what
 is the matter.
 """
@@ -32,13 +32,11 @@ from modori.storage.retrying import MOST_TRIES
 MOST_EVENTS: Final = 500
 """Of one transaction: larger ones were not faster, and each keeps its first request waiting."""
 
-PACE_S: Final = 0.005
-"""Between the beginnings of two transactions while requests come one upon the other: what a transaction costs whatever
-it holds is then shared by more of them. A request that comes alone never waits for it."""
-SEVERAL: Final = 3
-"""Requests of a transaction that tell of such a time."""
-ENOUGH: Final = 64
-"""Waiting events that wait for no others."""
+AT_ONCE: Final = 2
+"""Transactions: while one waits for PostgreSQL, another one's events are read and folded."""
+ENOUGH: Final = 12
+"""Waiting events for which a second transaction is begun: fewer wait for the one in hand, since what a transaction costs
+whatever it holds is better shared."""
 
 NEWS_EVERY_S: Final = 0.25
 """A page that watches a site is told at most this often that there is something new."""
@@ -79,36 +77,38 @@ class Flusher:
 
 
 class _Queue:
-    """What waits in one event loop, and the task that keeps it."""
+    """What waits in one event loop, and the tasks that keep it, each one batch."""
 
     def __init__(self, most_events: int, news: "_News") -> None:
         self._most_events, self._news = most_events, news
         self._waiting: deque[_Waiting] = deque()
         self._events = 0
-        self._running: asyncio.Task[None] | None = None
+        self._in_hand: set[asyncio.Task[None]] = set()
 
     def add(self, posted: Posted, loop: asyncio.AbstractEventLoop) -> "asyncio.Future[None]":
         waiting = _Waiting(posted, loop.create_future())
         self._waiting.append(waiting)
         self._events += len(posted.events)
-        if self._running is None:
-            self._running = loop.create_task(self._run(), context=Context())  # of no single request
+        self._begin(loop)
         return waiting.kept
 
-    async def _run(self) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-            while batch := self._next():
-                began = loop.time()
-                await self._flush(batch)
-                rest = began + PACE_S - loop.time()
-                if rest > 0 and len(batch) >= SEVERAL and self._events < ENOUGH:
-                    await asyncio.sleep(rest)
-        finally:
-            self._running = None
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin a batch, unless what waits had better wait for one in hand, whose end looks again."""
+        if self._waiting and (not self._in_hand or (len(self._in_hand) < AT_ONCE and self._events >= ENOUGH)):
+            task = loop.create_task(self._keep_next(), context=Context())  # of no single request
+            self._in_hand.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._in_hand.discard(task)
+        if not task.cancelled():
+            self._begin(task.get_loop())
+
+    async def _keep_next(self) -> None:
+        await self._flush(self._next())
 
     def _next(self) -> list[_Waiting]:
-        """Take what has queued, at most `most_events` events of it; nothing ends the run."""
+        """Take what has queued, at most `most_events` events of it."""
         batch: list[_Waiting] = []
         events = 0
         while self._waiting and (not batch or events + len(self._waiting[0].posted.events) <= self._most_events):

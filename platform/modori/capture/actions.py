@@ -224,7 +224,8 @@ class _Folding:
             episodes.mark_ordered(episode, at=result.ordered_at)
             self._taken.ordered_episode_ids.append(episode.episode_id)
         has_person = episode.person_id is not None
-        episode.due_at = episodes.next_look(episode, has_contact=has_person, site=self._site)
+        wanted_at = episodes.next_look(episode, has_contact=has_person, site=self._site)
+        episode.due_at = rules.look_at(episode.due_at, wanted_at)
         queries.save(self._session, episode)
         contacts.name_person(
             self._session, site=self._site, episode=episode, name=self._name, member_id=self._member_id

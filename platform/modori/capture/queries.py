@@ -149,7 +149,7 @@ def insert_episode(session: Session, episode: Episode) -> bool:
         text(
             "insert into episode (tenant_id, episode_id, site_id, visitor, state, items, started_at, last_activity_at)"
             " values (:tenant_id, :episode_id, :site_id, :visitor, :state, '[]', :started_at, :last_activity_at)"
-            " on conflict (tenant_id, site_id, visitor) where state in ('open', 'abandoned') do nothing"
+            " on conflict (site_id, visitor) where state in ('open', 'abandoned') do nothing"
         ),
         {
             "tenant_id": episode.tenant_id,

@@ -283,3 +283,14 @@ def next_look(facts: EpisodeFacts, *, idle_after: timedelta, expires_after: time
         return None
     waits_to_expire = facts.is_settled or not facts.has_substance
     return facts.last_activity_at + (expires_after if waits_to_expire else idle_after)
+
+
+def look_at(due_at: datetime | None, wanted_at: datetime | None) -> datetime | None:
+    """Say when an episode is looked at that has just seen activity: as it was due already, where that is sooner.
+
+    A look that comes too soon finds the person active and puts the next one off. To put it off at each event would cost
+    the entries of every index each time; so it is done once for each span of idleness that might have passed.
+    """
+    if due_at is None or wanted_at is None:
+        return wanted_at
+    return min(due_at, wanted_at)

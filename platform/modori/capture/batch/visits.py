@@ -61,6 +61,7 @@ class CurrentEpisode(NamedTuple):
     last_field: str | None
     submitted_at: datetime | None
     form_at: datetime | None
+    due_at: datetime | None
 
     def draft(self) -> Draft:
         """Return what events fold into. Items and typed fields start empty: what a batch adds is merged later."""
@@ -127,11 +128,12 @@ class Visit:
             is_settled=self.settled_reason is not None,
             has_substance=self.has_substance(),
         )
-        return rules.next_look(
+        wanted_at = rules.next_look(
             facts,
             idle_after=timedelta(seconds=self.site.abandon_after_s),
             expires_after=timedelta(seconds=self.site.episode_expires_after_s),
         )
+        return rules.look_at(None if self.before is None else self.before.due_at, wanted_at)
 
     @property
     def settled_reason(self) -> str | None:

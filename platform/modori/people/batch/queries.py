@@ -24,8 +24,9 @@ def list_known_points(connection: Plain, *, keys: Rows) -> Answer[tuple[int, UUI
     rows  i, contact_point_id, person_id, whether it is known by its hash alone, whether its person has a name
     """
     return connection.execute(
-        "select n.i, c.contact_point_id, c.person_id, c.value is null and c.erased_at is null, exists (select"
-        " from person p where p.tenant_id = c.tenant_id and p.person_id = c.person_id and p.name is not null)"
+        "select n.i, c.contact_point_id, c.person_id, c.value is null and c.erased_at is null,"
+        " coalesce((select p.name is not null from person p where p.tenant_id = c.tenant_id"
+        " and p.person_id = c.person_id limit 1), false)"  # `exists` would be asked of all persons at once, and hashed
         " from jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid, kind text, value_index text)"
         " cross join lateral (select c.* from contact_point c where c.tenant_id = n.tenant_id and c.kind = n.kind"
         " and c.value_index = decode(n.value_index, 'hex') limit 1) as c",
@@ -59,9 +60,10 @@ def lock_points(connection: Plain, *, ids: Rows) -> Answer[tuple[int, datetime |
     rows  i, last_ordered_at as it is under the lock
     """
     return connection.execute(
-        "select n.i, c.last_ordered_at from jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid,"
-        " contact_point_id uuid) join contact_point c on c.tenant_id = n.tenant_id"
-        " and c.contact_point_id = n.contact_point_id order by c.tenant_id, c.contact_point_id for no key update of c",
+        "with n as materialized (select * from jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid,"
+        " contact_point_id uuid) order by tenant_id, contact_point_id) select n.i, c.last_ordered_at from n"
+        " cross join lateral (select c.last_ordered_at from contact_point c where c.tenant_id = n.tenant_id"
+        " and c.contact_point_id = n.contact_point_id for no key update) as c",
         (orjson.dumps(ids),),
     )
 
@@ -73,7 +75,10 @@ def name_persons(connection: Plain, *, names: Rows) -> None:
     """
     connection.execute(
         "update person p set name = decode(n.name, 'hex')"
-        " from jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, person_id uuid, name text)"
+        " from (select n.name, p.tenant_id, p.person_id from"
+        " jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, person_id uuid, name text) cross join lateral"
+        " (select p.tenant_id, p.person_id from person p where p.tenant_id = n.tenant_id and p.person_id = n.person_id"
+        " limit 1) as p) as n"
         " where p.tenant_id = n.tenant_id and p.person_id = n.person_id and p.erased_at is null and p.name is null",
         (orjson.dumps(names),),
     )
