@@ -304,3 +304,40 @@ def test_what_may_wait_for_others(world: World, kinds: list[str], expected: bool
         ),
     }
     assert may_share(posted(world.acme, [of_kind[kind] for kind in kinds])) is expected
+
+
+READ = (
+    "select relname::text, (coalesce(idx_tup_fetch, 0) + coalesce(seq_tup_read, 0))::int8"
+    " from pg_stat_xact_user_tables where relname in ('episode', 'person', 'visitor')"
+)
+"""Rows read of each table by this connection, of earlier transactions some, too."""
+
+
+def test_a_batch_reads_no_more_of_a_client_with_many_rows(world: World) -> None:
+    """Without statistics, too: the tests' database has none, as a new client's has none."""
+    many = [
+        posted(world.stranger, [form(world.stranger, visitor=new_visitor(), email=somebody(), name="山田花子")])
+        for _ in range(120)
+    ]
+    together(*many)
+    visitor, known = new_visitor(), many[0].events[0].seen
+    asked = posted(
+        world.stranger,
+        [cart(world.stranger, visitor=visitor), form(world.stranger, visitor=visitor, email=known.fields["email"])],  # type: ignore[union-attr]  # a form's
+    )
+    together(asked)
+    again = posted(world.stranger, [form(world.stranger, visitor=visitor, email=somebody(), at=NOW + S)], now=NOW + S)
+
+    async def count_read() -> dict[str, int]:
+        async with plain_transaction({world.stranger.tenant_id}) as connection:
+            before = connection.execute(READ)
+            await take_batch(connection, [again])
+            after = connection.execute(READ)
+            await connection.answered()
+            earlier = dict(before.rows())
+            return {table: rows - earlier.get(table, 0) for table, rows in after.rows()}
+
+    rows = asyncio.run(count_read())
+    assert 0 < rows["episode"] <= 10
+    assert 0 < rows["person"] <= 10
+    assert 0 < rows["visitor"] <= 10

@@ -1,8 +1,8 @@
 """Group commit: what has queued while one transaction committed goes into the next one (decision 0030).
 
-Tasks of the event loop, each with a connection of its own. Each request is answered once the transaction that holds its events is on
-disk (G1). What a batch cannot take, or what makes it fail, is told to go alone: a transaction of its own then says what
-is the matter.
+Tasks of the event loop, each with a connection of its own. Each request is answered once the transaction that holds its
+events is on disk (G1). What a batch cannot take, or what makes it fail, is told to go alone: a transaction of its own
+then says what is the matter.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ MOST_EVENTS: Final = 500
 AT_ONCE: Final = 2
 """Transactions: while one waits for PostgreSQL, another one's events are read and folded."""
 ENOUGH: Final = 12
-"""Waiting events for which a second transaction is begun: fewer wait for the one in hand, since what a transaction costs
+"""Waiting events for which a second transaction is begun. Fewer wait for the one in hand: what a transaction costs
 whatever it holds is better shared."""
 
 NEWS_EVERY_S: Final = 0.25

@@ -54,8 +54,8 @@ def lock_current_episodes(connection: Plain, *, visitors: bytes) -> Answer[tuple
         " order by c.tenant_id, c.episode_id) select found.i, e.* from found cross join lateral ("
         "select e.episode_id, e.person_id, e.items <> '[]'::jsonb, e.form_fields, e.settled_reason, e.held_reason,"
         " e.started_at, e.last_activity_at, e.cart_id, e.currency, e.cart_minor, e.cart_url, e.cart_at, e.form,"
-        " e.form_progress, e.last_field, e.submitted_at, e.form_at, e.due_at from episode e where e.tenant_id = found.tenant_id"
-        " and e.episode_id = found.episode_id and e.state in ('open', 'abandoned') for no key update) as e",
+        " e.form_progress, e.last_field, e.submitted_at, e.form_at, e.due_at from episode e"
+        " where e.tenant_id = found.tenant_id and e.episode_id = found.episode_id and e.state in ('open', 'abandoned') for no key update) as e",
         (visitors,),
     )
 
@@ -122,9 +122,10 @@ def write_episodes(connection: Plain, *, rows: Rows) -> None:
 def hold_episodes(connection: Plain, *, rows: Rows) -> None:
     """Say why a lead of an episode waits, where nothing says so yet. rows: tenant_id, episode_id, reason"""
     connection.execute(
-        "update episode e set held_reason = coalesce(e.held_reason, n.reason)"
-        " from jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, episode_id uuid, reason text)"
-        " where e.tenant_id = n.tenant_id and e.episode_id = n.episode_id",
+        "update episode e set held_reason = coalesce(e.held_reason, n.reason) from (select n.reason, f.* from"
+        " jsonb_to_recordset(%s::jsonb) as n(tenant_id uuid, episode_id uuid, reason text) cross join lateral (select"
+        " f.tenant_id, f.episode_id from episode f where f.tenant_id = n.tenant_id and f.episode_id = n.episode_id"
+        " limit 1) as f) as n where e.tenant_id = n.tenant_id and e.episode_id = n.episode_id",
         (orjson.dumps(rows),),
     )
 
