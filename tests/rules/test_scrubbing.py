@@ -20,6 +20,11 @@ from modori.capture.scrubbing import (
         ("4111-1111-1111-1111", True, True),
         ("４１１１ー１１１１ー１１１１ー１１１１", True, True),  # full width
         ("カード 4111_1111.1111/1111 です", True, True),
+        ("4111 - 1111 - 1111 - 1111", True, False),  # more between its groups than any form prints
+        ("4111\u200b\u200b\u200b1111\u200b11111111", True, False),
+        ("4111一1111一1111一1111", True, False),  # the numeral one for a dash
+        ("٤١١١١١١١١١١١١١١١", True, True),  # digits of other scripts
+        ("४१११ ११११ ११११ ११११", True, True),
         ("378282246310005", True, True),  # 15 digits
         ("30569309025904", True, True),  # 14 digits
         ("3530111333300000", True, True),  # JCB

@@ -49,6 +49,8 @@ _FOURTEEN_DIGITS = re.compile(r"(?:[^0-9]*[0-9]){14}")
 _BETWEEN_DIGITS = re.compile(r"(?:[^\w]|[_ー]){1,2}")
 _DIGITS = re.compile(r"[0-9]+")
 _RUN = re.compile(rf"[0-9]+(?:{_BETWEEN_DIGITS.pattern}[0-9]+)*")
+_BETWEEN_TYPED_DIGITS = re.compile(r"(?<=[0-9])(?:[^\w]|[_ー一の])+(?=[0-9])")
+"""What people type between digits, however much of it: no letter, but what looks like a dash, or reads like one."""
 SHORTEST_CARD: Final = 14
 LONGEST_CARD: Final = 19
 """Digits. The 13-digit numbers of one brand are no longer issued, and goods have 13-digit codes (JAN)."""
@@ -80,7 +82,7 @@ def forbidden_kind(token: str) -> LeakKind | None:
 def may_hold_card_number(text: str) -> bool:
     """Say whether somebody may have typed a card number: any 13 to 19 digits in a row that pass Luhn (RULES 34).
 
-    Careful, for what people type into fields; full-width digits and up to two separators between digits count.
+    Careful, for what people type into fields: digits of any script count, and whatever but letters stands between.
     source  PCI DSS 4; ISO/IEC 7812-1 annex B
     """
     return any(
@@ -125,12 +127,16 @@ def scrub_input_name(name: str) -> str:
 
 
 def _runs(text: str) -> list[str]:
-    """Join digits that at most two characters, neither letters nor digits, keep apart."""
-    narrow = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    """Join digits that only other signs than letters keep apart."""
+    narrow = text if text.isascii() else _with_ascii_digits(unicodedata.normalize("NFKC", text))
     if _THIRTEEN_DIGITS.match(narrow) is None:
         return []
-    joined = re.sub(rf"(?<=[0-9]){_BETWEEN_DIGITS.pattern}(?=[0-9])", "", narrow)
-    return _DIGITS.findall(joined)
+    return _DIGITS.findall(_BETWEEN_TYPED_DIGITS.sub("", narrow))
+
+
+def _with_ascii_digits(text: str) -> str:
+    """Write decimal digits of every script, ٤ or ४, as 0 to 9."""
+    return "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
 
 
 def _may_be_long_number(text: str) -> bool:
@@ -140,7 +146,7 @@ def _may_be_long_number(text: str) -> bool:
 
 def _joined_groups(text: str) -> Iterator[str]:
     """Yield neighbouring groups of digits put together, wherever they come to a card number's length."""
-    narrow = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    narrow = text if text.isascii() else _with_ascii_digits(unicodedata.normalize("NFKC", text))
     if _FOURTEEN_DIGITS.match(narrow) is None:
         return
     for run in _RUN.findall(narrow):
