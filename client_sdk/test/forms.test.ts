@@ -134,9 +134,9 @@ const MEANINGS: [string, string, string][] = [
     "a=name b=name c=name d=name"],
   ["in katakana only", `<p>ナマエ</p><input name=a><p>ケータイ</p><input name=c><p>メアド</p><input name=d>`, "a=name c=tel d=email"],
   ["who asks", `<p>ご相談者さま</p><input name=a><p>担当者氏名</p><input name=b><p>ご契約者名</p><input name=c>`, "a=name b=name c=name"],
-  ["what else has a name", `<p>マンション名</p><input name=bukken_name><p>車名</p><input name=car_name><p>掲載するお名前</p><input name=c>
+  ["what else has a name", `<p>マンション名</p><input name=bukken_name><p>車名</p><input name=car_name><p>ペットのお名前</p><input name=c>
     <label>House name<input name=d></label><label>Previous family name<input name=e></label><label>Name to write on the cake<input name=name></label>`,
-    "bukken_name=address-line2 car_name!unknown c!unknown d!unknown e!unknown name!unknown"],
+    "bukken_name!unknown car_name!unknown c!unknown d!unknown e!unknown name!unknown"],
   ["a word in brackets makes no name", `<label>Emergency contact (name and number)<input name=a></label><label>備考（お名前など）<input name=b></label>`,
     "a!unknown b!unknown"],
   ["no counting of children", `<p>大人 <input name=a>名 子供 <input name=kodomo>名</p>`, "a!unknown kodomo!unknown"],

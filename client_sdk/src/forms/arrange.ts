@@ -24,15 +24,17 @@ export interface Slot {
 
 const GLUE: Record<string, string> = { tel: "-", "postal-code": "-", email: "@" };
 
-/** Are these two neighbours halves of one thing, by a dash, by their sizes or by names that only a number sets apart? */
+/** Are these two neighbours halves of one thing, by a dash, by their sizes, by names that only a number sets apart or by one caption? */
 function belongs(one: Known, next: Known): boolean {
   const { token, clues } = next;
-  const said = ({ name, id, label, near }: Clues) => [(name || id).replace(/\d+/g, ""), label, near].join();
+  const caption = ({ label, near }: Clues) => label + near;
+  const stem = ({ name, id }: Clues) => (name || id).replace(/\d+/g, "");
   const short = ({ room }: Clues) => room > 0 && room < 6;
   if (token !== one.token || !/^(name|tel|post|email)/.test(token || "")) return false;
   if (token === "email") return /[@＠]$/.test(clues.before);
   const split = /^[-‐-―−ー－()]$/.test(clues.before) || (short(clues) && short(one.clues));
-  return said(clues) === said(one.clues) || (!/name/.test(token!) && split);
+  const alike = caption(clues) === caption(one.clues);
+  return /name/.test(token!) ? alike && !!caption(clues) : split || (alike && stem(clues) === stem(one.clues));
 }
 
 /**

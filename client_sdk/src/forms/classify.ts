@@ -15,12 +15,13 @@ export interface Meaning {
 
 const UNREADABLE = /^(date|month|week|time|url)/;
 const TAKEN =
-  /^(email|tel|(family|given)-name(-kana)?|postal-code|address-l(evel|ine)[12]|street-address|organization)$/;
+  /^(email|tel|(family|given)-name|postal-code|address-l(evel|ine)[12]|street-address|organization)$/;
 /** Lower case, accents off, words and numbers apart, kanji set wide together: "Address[line1]" is " address line 1 ". */
 export function plain(text: string): string {
-  const split = text.replace(/([a-z])(?=[A-Z\d])/g, "$1 ").normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
-  const words = split.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{M}\p{N}〒]+/gu, " ").trim();
-  return ` ${words} `.replace(/ ([一-龠]) (?=[一-龠] )/g, " $1");
+  const split = ` ${text} `.replace(/([a-z])(?=[A-Z\d])/g, "$1 ").normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
+  const wide = split.normalize("NFKC").replace(/[ぁ-ゖ]/g, (kana) => String.fromCharCode(kana.charCodeAt(0) + 96));
+  const words = wide.toLowerCase().replace(/[^\p{L}\p{N}〒@]+/gu, " ");
+  return words.replace(/ ([一-龠]) (?=[一-龠] )/g, " $1");
 }
 
 /** The same without what stands behind it in brackets. */
@@ -69,13 +70,13 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   let kind = given || (type === "email" ? type : hint === "name" ? hint : first);
   const mail = say(words.EMAIL, captions);
   // An attribute's "address" or "name" is doubtful beside a caption that says more.
-  if ((mail || /アドレス/.test(near)) && /^(addr|name)/.test(kind)) kind = "email";
+  if ((mail || /アドレス/.test(near)) && /addr|^name/.test(kind)) kind = "email";
   if (kind === "name" && say(words.ORG, heads)) kind = "organization";
   const isName = /name/.test(kind);
   const isAddress = /addr|post/.test(kind);
 
   // What can only hold an "@" may stand beside any word, except in its own captions.
-  const sure = given ? !isName : kind === "email" && (type === kind || say(words.EMAIL));
+  const sure = given ? !isName : kind === "email";
   if (!mail && say(words.SECRET, sure ? captions : firm)) return no("password");
   if (type !== "email" && say(words.CODE, firm)) return no("one-time-code");
   if (!sure && !isAddress && say(words.CARD, isName ? firm.concat(texts) : firm)) return no("card");
@@ -94,14 +95,13 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
 
 /** Which part of a name or an address, by the first text that says. */
 function detail(kind: string, texts: string[]): string {
-  const whole = kind.replace(/^addr.*s$/, "street-address");
-  let token = whole;
+  let token = kind;
   texts.some((text) => {
-    const part = kind === "address" && words.PARTS.find(([, regexp]) => regexp.test(text));
+    const part = kind === "street-address" && words.PARTS.find(([, regexp]) => regexp.test(text));
     const family = words.FAMILY.test(text);
     if (part) token = "address-" + part[0];
     if (kind === "name" && family !== words.GIVEN.test(text)) token = (family ? "family-" : "given-") + kind;
-    return token !== whole;
+    return token !== kind;
   });
   return token;
 }

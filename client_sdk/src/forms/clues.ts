@@ -23,10 +23,10 @@ export type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
 /** What a person types or chooses in. Says nothing yet about reading it. */
 export const FIELDS =
-  "select,textarea,input:not([type=hidden],[type=button],[type=submit],[type=reset],[type=file],[type=checkbox],[type^=ra])";
+  "select,textarea,input:not([type^=h],[type^=b],[type^=su],[type^=r],[type^=f],[type^=c],[type^=i])";
 
 const NEAR_LIMIT = 60;
-const LETTER = /[\p{L}℡〒]/u;
+const LETTER = /(?!ー)[\p{L}℡〒]/u;
 
 export const isField = (node: Element): node is Field => node.matches(FIELDS);
 
