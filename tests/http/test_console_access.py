@@ -1,6 +1,7 @@
 """Doors of the console: every route × {nobody, a role too low, another client's id} is refused without a trace."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
 from uuid import uuid4
 
 import httpx
@@ -15,9 +16,11 @@ from modori.console.door import ConsoleRoute, Door
 from modori.entrypoints import resources
 from modori.entrypoints.sdk import sdk_integrity
 from modori.kernel import clock
+from modori.storage import db
+from modori.storage.roles import DatabaseUrls
 from modori.tenants.model import Role
-from tests.consoleworld import PUBLIC_URL, Console, ConsoleWorld, Voice, furnish, log_in, make_app
-from tests.world import NOW, World
+from tests.consoleworld import PUBLIC_URL, Console, ConsoleWorld, Voice, console_app, furnish, log_in, make_app
+from tests.world import NOW, World, connect, make_world
 
 LOWEST = (Role.CLIENT_REVIEWER, Role.OPERATOR, Role.ACCOUNT_MANAGER)
 
@@ -26,6 +29,30 @@ LOWEST = (Role.CLIENT_REVIEWER, Role.OPERATOR, Role.ACCOUNT_MANAGER)
 def _it_is_wednesday_morning() -> Iterator[None]:
     with clock.moved_to(NOW):
         yield
+
+
+@dataclass(frozen=True)
+class Houses:
+    """Both clients with something on every screen, and a browser of each of acme's users. Refusals change nothing."""
+
+    world: World
+    acme: ConsoleWorld
+    stranger: ConsoleWorld
+    browsers: Mapping[Role, Console]
+
+
+@pytest.fixture(scope="module")
+def _built(database_urls: DatabaseUrls) -> Houses:
+    connect(database_urls)
+    world = make_world()
+    with clock.moved_to(NOW):
+        browsers = {role: log_in(world, role) for role in world.users}
+        return Houses(world, furnish(world.acme, now=NOW), furnish(world.stranger, now=NOW), browsers)
+
+
+@pytest.fixture
+def houses(database: db.Database, _built: Houses) -> Houses:
+    return _built
 
 
 def all_routes() -> list[APIRoute]:
@@ -86,7 +113,7 @@ def test_every_route_stands_in_the_table_and_nothing_else_does() -> None:
 @pytest.mark.parametrize(("role", "status"), [(None, 303), (Role.OPERATOR, 403), (Role.ACCOUNT_MANAGER, 403)])
 def test_a_file_of_somebody_who_may_not_bring_it_is_not_taken_in(world: World, role: Role | None, status: int) -> None:
     """Session and role are looked at before the form is read; the token, which stands in it, after."""
-    console = Console(make_app()) if role is None else log_in(world, role)
+    console = Console(console_app()) if role is None else log_in(world, role)
     taken: list[int] = []
 
     async def parts() -> AsyncIterator[bytes]:
@@ -133,9 +160,9 @@ GUARDED = [route for route in ROUTES if ACCESS[route[0]].scope is not Scope.PUBL
 
 
 @pytest.mark.parametrize(("name", "path", "method"), GUARDED, ids=_names(GUARDED))
-def test_nobody_gets_in_without_a_session(world: World, name: str, path: str, method: str) -> None:
-    somewhere = address(path, no_ids(world.acme.tenant_id))
-    visitor = Console(make_app())
+def test_nobody_gets_in_without_a_session(houses: Houses, name: str, path: str, method: str) -> None:
+    somewhere = address(path, no_ids(houses.world.acme.tenant_id))
+    visitor = Console(console_app())
     answer = visitor.request(method, somewhere)
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/console/login")
@@ -153,13 +180,12 @@ RANKED = [route for route in ROUTES if _too_low(route[0])]
 
 @pytest.mark.parametrize(("name", "path", "method"), RANKED, ids=_names(RANKED))
 def test_a_role_that_is_too_low_is_refused_before_anything_is_looked_up(
-    world: World, name: str, path: str, method: str
+    houses: Houses, name: str, path: str, method: str
 ) -> None:
-    house = furnish(world.acme, now=NOW)
     for role in _too_low(name):
-        console = log_in(world, role)
-        there = _ask(console, method, address(path, ids_of(house)))
-        missing = _ask(console, method, address(path, no_ids(world.acme.tenant_id)))
+        console = houses.browsers[role]
+        there = _ask(console, method, address(path, ids_of(houses.acme)))
+        missing = _ask(console, method, address(path, no_ids(houses.world.acme.tenant_id)))
         assert (there.status_code, missing.status_code) == (403, 403)
         assert there.text == missing.text
 
@@ -173,32 +199,27 @@ DEEPER = [
 """Routes whose path names more of the client's than the client."""
 
 
-@pytest.fixture
-def stranger(world: World) -> ConsoleWorld:
-    return furnish(world.stranger, now=NOW)
-
-
 @pytest.mark.parametrize(("name", "path", "method"), TENANT_ROUTES, ids=_names(TENANT_ROUTES))
 def test_g7_another_clients_things_are_as_if_they_were_not_there(
-    world: World, stranger: ConsoleWorld, name: str, path: str, method: str
+    houses: Houses, name: str, path: str, method: str
 ) -> None:
     role = Role.OPERATOR if Role.OPERATOR in ACCESS[name].roles else Role.CLIENT_REVIEWER
-    console = log_in(world, role)
-    theirs = _ask(console, method, address(path, ids_of(stranger)))
-    nobodys = _ask(console, method, address(path, ids_of(stranger) | {"tenant_id": uuid4()}))
+    console = houses.browsers[role]
+    theirs = _ask(console, method, address(path, ids_of(houses.stranger)))
+    nobodys = _ask(console, method, address(path, ids_of(houses.stranger) | {"tenant_id": uuid4()}))
     assert (theirs.status_code, nobodys.status_code) == (404, 404)
     assert theirs.text == nobodys.text
 
 
 @pytest.mark.parametrize(("name", "path", "method"), DEEPER, ids=_names(DEEPER))
 def test_g7_another_clients_thing_under_ones_own_client_is_not_found(
-    world: World, stranger: ConsoleWorld, name: str, path: str, method: str
+    houses: Houses, name: str, path: str, method: str
 ) -> None:
     """The address names acme, where the viewer may do everything, and the stranger's rows."""
-    console = log_in(world, Role.AGENCY_ADMIN)
-    ours = world.acme.tenant_id
+    console = houses.browsers[Role.AGENCY_ADMIN]
+    ours = houses.world.acme.tenant_id
     fields = _FIELDS.get(name, {})
-    theirs = _ask(console, method, address(path, ids_of(stranger) | {"tenant_id": ours}), **fields)
+    theirs = _ask(console, method, address(path, ids_of(houses.stranger) | {"tenant_id": ours}), **fields)
     nobodys = _ask(console, method, address(path, no_ids(ours)), **fields)
     assert (theirs.status_code, theirs.text) == (nobodys.status_code, nobodys.text)
     assert theirs.status_code in (404, 303)
@@ -213,13 +234,12 @@ _FIELDS = {
 }
 
 
-def test_lists_show_only_ones_own_clients(world: World, stranger: ConsoleWorld) -> None:
-    ours = furnish(world.acme, now=NOW)
+def test_lists_show_only_ones_own_clients(houses: Houses) -> None:
     lists = {"/console/queue": Role.OPERATOR, "/console/leads": Role.OPERATOR, "/console/results": Role.CLIENT_REVIEWER}
     for path, role in lists.items():
-        page = log_in(world, role).get(path).text
-        assert str(ours.tenant.tenant_id) in page
-        assert str(stranger.tenant.tenant_id) not in page
+        page = houses.browsers[role].get(path).text
+        assert str(houses.acme.tenant.tenant_id) in page
+        assert str(houses.stranger.tenant.tenant_id) not in page
 
 
 def _ask(console: Console, method: str, path: str, **fields: str) -> httpx.Response:

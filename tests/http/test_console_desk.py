@@ -14,7 +14,7 @@ from modori.sending.model import ReportStatus
 from modori.sending.ports import NotSent
 from modori.storage.db import tenant_transaction
 from modori.tenants.model import Role
-from tests.consoleworld import Console, Voice, lead_path, lead_state, log_in, make_app, queue_call
+from tests.consoleworld import Console, Voice, console_app, lead_path, lead_state, log_in, queue_call
 from tests.leadworld import LeadWorld, make_lead
 from tests.questions import ask_one, change
 from tests.world import NOW, World, make_user
@@ -88,7 +88,7 @@ def test_an_empty_queue_says_so(world: World) -> None:
 
 def test_two_operators_cannot_hold_one_person(world: World, waiting: LeadWorld) -> None:
     first = log_in(world, Role.OPERATOR, lang="en")
-    second = Console(make_app()).log_in(make_user(Role.OPERATOR, world.acme.tenant_id).email, lang="en")
+    second = Console(console_app()).come_in(make_user(Role.OPERATOR, world.acme.tenant_id).user_id, lang="en")
     claimed = first.htmx(f"{lead_path(waiting)}/call/{task_of(waiting)}/claim")
     assert "Say first, in this order" in claimed.text
     late = second.htmx(f"{lead_path(waiting)}/call/{task_of(waiting)}/claim")

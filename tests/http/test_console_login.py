@@ -12,7 +12,7 @@ from modori.kernel.ids import new_id
 from modori.storage.db import agency_transaction
 from modori.tenants import actions, logins
 from modori.tenants.model import Role, TokenKind
-from tests.consoleworld import Console, log_in, make_app
+from tests.consoleworld import Console, console_app, log_in, make_app
 from tests.world import NOW, PASSWORD, World
 
 
@@ -24,13 +24,13 @@ def _it_is_wednesday_morning() -> Iterator[None]:
 
 def test_the_right_words_lead_to_ones_work(world: World) -> None:
     for role, home in ((Role.OPERATOR, "/console/queue"), (Role.CLIENT_REVIEWER, "/console/results")):
-        console = log_in(world, role)
+        console = Console(console_app()).log_in(world.users[role].email)
         assert console.get("/console").headers["location"] == home
         assert console.get(home).status_code == 200
 
 
 def test_the_cookie_is_bound_to_host_and_https_where_there_is_https(world: World) -> None:
-    plain = Console(make_app())
+    plain = Console(console_app())
     data = {"email": world.users[Role.OPERATOR].email, "password": PASSWORD}
     said = plain.post("/console/login", data=data).headers["set-cookie"]
     assert said.startswith("modori_session=")
@@ -49,7 +49,7 @@ def test_the_cookie_is_bound_to_host_and_https_where_there_is_https(world: World
 def test_wrong_words_tell_nothing(world: World, email: str) -> None:
     known = world.users[Role.OPERATOR].email
     answers = [
-        Console(make_app()).post("/console/login", data={"email": one, "password": "wrong wrong wrong"})
+        Console(console_app()).post("/console/login", data={"email": one, "password": "wrong wrong wrong"})
         for one in (known, email)
     ]
     assert {answer.status_code for answer in answers} == {422}
@@ -58,7 +58,7 @@ def test_wrong_words_tell_nothing(world: World, email: str) -> None:
 
 
 def test_many_tries_must_wait(world: World) -> None:
-    email, visitor = world.users[Role.OPERATOR].email, Console(make_app(), public_url="http://console.example")
+    email, visitor = world.users[Role.OPERATOR].email, Console(console_app(), public_url="http://console.example")
     pages = [visitor.post("/console/login", data={"email": email, "password": "guess"}) for _ in range(7)]
     assert "秒待って" in pages[-1].text or "Wait" in pages[-1].text
     right = visitor.post("/console/login", data={"email": email, "password": PASSWORD})
@@ -140,7 +140,7 @@ def test_a_log_in_leads_into_the_console_only(path: str, is_own: bool) -> None:
 
 
 def test_a_log_in_leads_back_to_where_one_wanted_to_go(world: World) -> None:
-    console = Console(make_app())
+    console = Console(console_app())
     location = console.get("/console/leads").headers["location"]
     assert location == "/console/login?next=/console/leads"
     words = {"email": world.users[Role.OPERATOR].email, "password": PASSWORD, "next": "/console/leads"}
@@ -148,7 +148,7 @@ def test_a_log_in_leads_back_to_where_one_wanted_to_go(world: World) -> None:
 
 
 def test_a_forgotten_password_is_answered_the_same_for_everybody(world: World) -> None:
-    visitor = Console(make_app())
+    visitor = Console(console_app())
     known = visitor.post("/console/forgotten", data={"email": world.users[Role.OPERATOR].email})
     unknown = visitor.post("/console/forgotten", data={"email": "nobody@nowhere.example"})
     assert known.text == unknown.text
@@ -160,7 +160,7 @@ def test_a_mailed_link_sets_a_password_once(world: World) -> None:
     old = log_in(world, Role.OPERATOR)
     with agency_transaction() as session:
         token = logins.issue_password_token(session, user_id=user.user_id, kind=TokenKind.RESET, now=NOW)
-    visitor, path = Console(make_app()), f"/console/password/{token}"
+    visitor, path = Console(console_app()), f"/console/password/{token}"
     assert visitor.get(path).status_code == 200
     assert visitor.get(path).headers["referrer-policy"] == "no-referrer"
     weak = visitor.post(path, data={"password": "short", "again": "short"})
@@ -191,7 +191,7 @@ def test_a_reader_chooses_language_and_zone(world: World) -> None:
 
 
 def test_the_log_in_speaks_the_browsers_language_until_told(world: World) -> None:
-    visitor = Console(make_app())
+    visitor = Console(console_app())
     assert '<html lang="ja">' in visitor.get("/console/login").text
     assert '<html lang="en">' in visitor.get("/console/login", headers={"Accept-Language": "en-GB,en;q=0.8"}).text
     assert '<html lang="en">' in visitor.get("/console/login?lang=en").text

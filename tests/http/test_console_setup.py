@@ -24,7 +24,7 @@ from modori.tenants.actions import change_limits, limits_of, signing_secrets
 from modori.tenants.model import Role
 from modori.tenants.queries import get_agency, get_site
 from modori.tenants.wire import LimitsChange
-from tests.consoleworld import PUBLIC_URL, Console, log_in, make_app
+from tests.consoleworld import PUBLIC_URL, Console, console_app, log_in
 from tests.drain import drain
 from tests.questions import ask_one, change
 from tests.world import NOW, World
@@ -468,14 +468,14 @@ def test_an_invited_user_gets_a_link_in_their_language_and_logs_in(world: World,
     [invitation] = [one for one in inbox.mails if email in str(one["To"])]
     assert invitation["Subject"] == "Modoriへのご招待"
     assert "新人 様" in invitation.get_content()
-    visitor, password = Console(make_app()), "大きな鉄のフライパンと急須"
+    visitor, password = Console(console_app()), "大きな鉄のフライパンと急須"
     assert visitor.post(_link(invitation), data={"password": password, "again": password}).status_code == 303
     entered = visitor.post("/console/login", data={"email": email, "password": password})
     assert entered.headers["location"] == "/console"
 
 
 def test_a_reset_is_mailed_to_who_there_is_and_to_nobody_else(world: World, inbox: Inbox) -> None:
-    visitor, email = Console(make_app()), world.users[Role.OPERATOR].email
+    visitor, email = Console(console_app()), world.users[Role.OPERATOR].email
     visitor.post("/console/forgotten", data={"email": email})
     visitor.post("/console/forgotten", data={"email": "nobody@nowhere.example"})
     _deliver()

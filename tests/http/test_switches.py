@@ -9,7 +9,7 @@ from modori.kernel.ids import PLATFORM
 from modori.people.model import Channel
 from modori.storage.roles import DatabaseUrls
 from modori.tenants.model import Role
-from tests.consoleworld import Console, lead_path, log_in, make_app, queue_call
+from tests.consoleworld import Console, console_app, lead_path, log_in, queue_call
 from tests.leadworld import make_lead
 from tests.questions import ask_one
 from tests.world import NOW, World, connect, make_user, make_world
@@ -37,7 +37,7 @@ def channels_of(world: World) -> str:
 
 
 def test_a_manager_stops_a_channel_of_their_client_and_lets_it_go_on(world: World) -> None:
-    manager = Console(make_app()).log_in(make_user(Role.ACCOUNT_MANAGER, world.acme.tenant_id).email, lang="en")
+    manager = Console(console_app()).come_in(make_user(Role.ACCOUNT_MANAGER, world.acme.tenant_id).user_id, lang="en")
     path = channels_of(world)
     assert f'href="{path}"' in manager.get(f"/console/tenants/{world.acme.tenant_id}").text
     stopped = manager.act(f"{path}/stop", channel="sms", reason="苦情の確認中", confirmed="yes")
@@ -120,7 +120,9 @@ def test_a_channel_that_nothing_goes_out_on_is_not_found(world: World, channel: 
 def test_g7_a_strangers_manager_neither_sees_nor_moves_it(world: World) -> None:
     admin = log_in(world, Role.AGENCY_ADMIN, lang="en")
     admin.act(f"{channels_of(world)}/stop", channel="sms", reason="内密", confirmed="yes")
-    stranger = Console(make_app()).log_in(make_user(Role.ACCOUNT_MANAGER, world.stranger.tenant_id).email, lang="en")
+    stranger = Console(console_app()).come_in(
+        make_user(Role.ACCOUNT_MANAGER, world.stranger.tenant_id).user_id, lang="en"
+    )
     for page in ("/console/queue", "/console/tenants"):
         assert "内密" not in stranger.get(page).text
     assert stranger.get(channels_of(world)).status_code == 404
