@@ -28,7 +28,7 @@ from modori.connectors.csv.model import UploadKind
 from modori.connectors.csv.tables import Table, read_table
 from modori.console.config import ConsoleConfig
 from modori.console.door import cookie_name
-from modori.console.routes import make_router
+from modori.console.routes import add_console
 from modori.entrypoints import resources
 from modori.entrypoints.sdk import sdk_integrity
 from modori.kernel import clock
@@ -232,7 +232,7 @@ def make_app(voice: Voice | None = None, public_url: str = PUBLIC_URL) -> FastAP
         now=clock.now,
         sdk_integrity=sdk_integrity,
     )
-    app.include_router(make_router(config))
+    add_console(app, config)
     return app
 
 

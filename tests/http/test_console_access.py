@@ -6,20 +6,16 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from modori.calls.desk import Dialler
 from modori.console.access import ACCESS, Scope
-from modori.console.config import ConsoleConfig
-from modori.console.door import ConsoleRoute, Door
-from modori.entrypoints import resources
-from modori.entrypoints.sdk import sdk_integrity
+from modori.console.door import ConsoleRoute
 from modori.kernel import clock
 from modori.storage import db
 from modori.storage.roles import DatabaseUrls
 from modori.tenants.model import Role
-from tests.consoleworld import PUBLIC_URL, Console, ConsoleWorld, Voice, console_app, furnish, log_in, make_app
+from tests.consoleworld import Console, ConsoleWorld, console_app, furnish, log_in, make_app
 from tests.world import NOW, World, connect, make_world
 
 LOWEST = (Role.CLIENT_REVIEWER, Role.OPERATOR, Role.ACCOUNT_MANAGER)
@@ -136,14 +132,7 @@ def test_a_route_without_an_entry_is_served_to_nobody(world: World) -> None:
     router = APIRouter(route_class=ConsoleRoute)
     router.add_api_route("/undeclared", lambda: "secret", name="leads.undeclared")
     app = make_app()
-    config = ConsoleConfig(
-        public_url=PUBLIC_URL,
-        ui=resources.operator_ui(),
-        dialler=Dialler(Voice(), deadline_s=30, cost_minor=0),
-        now=clock.now,
-        sdk_integrity=sdk_integrity,
-    )
-    app.include_router(router, prefix="/console", dependencies=[Depends(Door(config))])
+    app.include_router(router, prefix="/console")
     app.router.routes.insert(0, app.router.routes.pop())
     with pytest.raises(KeyError, match=r"leads\.undeclared"):
         Console(app).get("/console/undeclared")

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from modori.console.access import ACCESS, Scope, admit
 from modori.console.config import ConsoleConfig
@@ -47,19 +48,15 @@ async def token_given(request: Request) -> str:
 
 
 class Door:
-    """A dependency of the whole router."""
+    """What every request passes: `ConsoleRoute` finds it on the application, before the framework reads a form."""
 
     def __init__(self, config: ConsoleConfig) -> None:
         self.config = config
         self.pages = Pages(config.ui, config.now)
 
-    async def __call__(self, request: Request) -> None:
-        """Let a request in. The form that holds the token is read last: a file of somebody unknown is not taken in."""
-        viewer = await run_in_threadpool(self._admit, request)
-        if viewer is None or request.method in SAFE_METHODS:
-            return
-        if not compare_digest((await token_given(request)).encode(), viewer.csrf_token.encode()):
-            raise Forbidden("the form is too old", csrf=True)
+    async def look(self, request: Request) -> None:
+        """Look at who asks, before anything of a body is read: nothing of somebody unknown is taken in."""
+        request.state.asks_for_token = await run_in_threadpool(self._admit, request)
 
     def _admit(self, request: Request) -> Viewer | None:
         """Look at origin, session and access. Returns whose token is wanted; None on a route that is for everybody."""
@@ -96,6 +93,15 @@ class Door:
             if now - row.seen_at >= SESSION_NOTED_EVERY:
                 note_session_seen(session, session_id=row.session_id, now=now, at_most_every=SESSION_NOTED_EVERY)
         return row
+
+
+async def want_token(request: Request) -> None:
+    """A dependency of the whole router: the form of an unsafe request carries its session's token. raises Forbidden"""
+    viewer: Viewer | None = request.state.asks_for_token
+    if viewer is None or request.method in SAFE_METHODS:
+        return
+    if not compare_digest((await token_given(request)).encode(), viewer.csrf_token.encode()):
+        raise Forbidden("the form is too old", csrf=True)
 
 
 def refuse_foreign_origin(request: Request, *, public_url: str) -> None:
@@ -156,10 +162,13 @@ TITLES: Final = {
     403: (say("Your role does not allow this"), say("Ask an administrator of the agency if you need it.")),
     404: (say("There is nothing here"), say("It may have been removed, or the address is wrong.")),
     409: (say("That is no longer possible"), say("Somebody was faster, or its state has changed. Look at it again.")),
+    408: (say("This took too long to arrive"), say("Nothing was changed. Check your connection and try again.")),
+    413: (say("This is too large"), say("Nothing was changed. Go back and send less at once.")),
     422: (say("Something is missing or wrong"), say("Go back, check what you entered and send it again.")),
     429: (say("Too many tries"), say("Wait a little and try again.")),
     503: (say("We cannot answer right now"), say("Nothing is lost. Try again in a moment.")),
 }
+LARGE_FILE: Final = (say("The file was not taken"), say("The file is larger than 10 MiB. Split it."))
 STALE_FORM: Final = (say("This page is too old"), say("Load it again and repeat what you did. Nothing was changed."))
 
 
@@ -171,9 +180,14 @@ class ConsoleRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             try:
+                door: Door = request.app.state.console_door
+                await door.look(request)
                 return await answer(request)
             except ModoriError as error:
                 return error_page(request, error)
+            except HTTPException as error:  # FastAPI's own, of a form that it could not read, and why
+                cause = error.__cause__
+                return error_page(request, cause if isinstance(cause, ModoriError) else _Unreadable())
             except RequestValidationError as error:
                 in_path = any(one["loc"][0] == "path" for one in error.errors())
                 return error_page(request, NotFound() if in_path else _Unreadable())
@@ -203,6 +217,8 @@ def error_page(request: Request, error: ModoriError) -> Response:
             return Response(status_code=401, headers={"HX-Redirect": "/console/login"})
         return RedirectResponse(f"/console/login{back}", status_code=303)
     title, advice = STALE_FORM if error.extra.get("csrf") else TITLES.get(error.status, TITLES[422])
+    if error.extra.get("is_file"):
+        title, advice = LARGE_FILE
     said = {"title": visit.word(title), "advice": visit.word(advice), "code": error.code}
     if visit.is_htmx:
         toast = visit.pages.html(

@@ -1,9 +1,9 @@
 """Every route of the console, behind its one door."""
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, FastAPI
 
 from modori.console.config import ConsoleConfig
-from modori.console.door import ConsoleRoute, Door
+from modori.console.door import ConsoleRoute, Door, want_token
 from modori.console.views import (
     agency,
     audit,
@@ -48,9 +48,10 @@ SECTIONS = (
 )
 
 
-def make_router(config: ConsoleConfig) -> APIRouter:
-    """Make the console's router under /console."""
-    router = APIRouter(dependencies=[Depends(Door(config))], route_class=ConsoleRoute, include_in_schema=False)
+def add_console(app: FastAPI, config: ConsoleConfig) -> None:
+    """Add the console's routes under /console, behind their door."""
+    app.state.console_door = Door(config)
+    router = APIRouter(dependencies=[Depends(want_token)], route_class=ConsoleRoute, include_in_schema=False)
     for section in (*SECTIONS, nowhere):
         router.include_router(section.router, prefix="/console")
-    return router
+    app.include_router(router)

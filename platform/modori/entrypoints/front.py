@@ -1,5 +1,6 @@
 """What stands before every route: request ids, the caller's address, size limits, headers, counts; no traceback."""
 
+import asyncio
 import json
 import re
 import time
@@ -15,7 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from modori.api.edge import ProxyTrust
+from modori.api.ingest import SlowBody
 from modori.entrypoints import metrics
+from modori.kernel.errors import BadInput
 
 MOST_BODY_BYTES: Final = 1024 * 1024
 """Ingest has a tighter limit of its own."""
@@ -23,6 +26,10 @@ MOST_BODY_BYTES: Final = 1024 * 1024
 MOST_FILE_BYTES: Final = 16 * 1024 * 1024
 """Of a request that brings a file: more than the 10 MiB that are taken, so that the page itself can say so."""
 FILES: Final = re.compile(r"/console/uploads/[0-9a-f-]{36}/[0-9a-f-]{36}")
+
+BODY_WITHIN_S: Final = 15.0
+FILE_WITHIN_S: Final = 300.0
+"""From when somebody wants a body until all of it is there: 16 MiB at half a megabit a second."""
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
@@ -94,13 +101,15 @@ class Front:
         metrics.count(scope, answer.status, answer.took_s())
 
     async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer", headers: Mapping[bytes, bytes]) -> None:
+        body = _Body(receive, headers, is_file=FILES.fullmatch(scope["path"]) is not None)
         try:
-            most = MOST_FILE_BYTES if FILES.fullmatch(scope["path"]) else MOST_BODY_BYTES
-            if _is_longer_than(headers, most):
-                raise _TooLarge
-            await self.inner(scope, _bounded(receive, most), answer)
-        except _TooLarge:
-            await answer.refuse(413, "too_large", "The request is too large")
+            if body.is_announced_too_large and not scope["path"].startswith("/console/"):
+                raise TooLarge
+            await self.inner(scope, body, answer)  # the console answers by a page of its own, once it knows who asks
+        except TooLarge:
+            await answer.refuse(413, "too_large", TooLarge.title)
+        except SlowBody:
+            await answer.refuse(408, "slow_body", SlowBody.title)
         except Exception as error:  # the last place: the caller learns an id, the log the rest
             log.error("http.failed", route=metrics.route_of(scope), exc_info=error)
             await answer.refuse(500, "internal_error", _FAILED)
@@ -118,8 +127,12 @@ _UNLOGGED: Final = ("/healthz", "/readyz", "/metrics", "/assets/", "/sdk/", "/v1
 """Too many, or too little to tell: counted only."""
 
 
-class _TooLarge(Exception):
-    pass
+class TooLarge(BadInput):
+    """is_file, in `extra`: the request was to bring a file."""
+
+    code = "too_large"
+    status = 413
+    title = "The request is too large"
 
 
 class _Answer:
@@ -139,6 +152,8 @@ class _Answer:
             present = {name.lower() for name, _ in given}
             added = [one for one in self._defaults if one[0] not in present]
             added.append((b"x-request-id", self.request_id.encode()))
+            if self.status == SlowBody.status:  # whoever dawdles does not keep a connection for what is left
+                added.append((b"connection", b"close"))
             message = {**message, "headers": [*given, *added]}
         await self._send(message)
 
@@ -215,22 +230,38 @@ def _request_id(headers: Mapping[bytes, bytes]) -> str:
     return given if REQUEST_ID.fullmatch(given) else uuid7().hex
 
 
-def _is_longer_than(headers: Mapping[bytes, bytes], most: int) -> bool:
-    said = headers.get(b"content-length", b"0")
-    return said.isdigit() and (len(said) > 18 or int(said) > most)
+class _Body:
+    """A `receive` that refuses a body which is longer than allowed, or takes too long to arrive.
 
+    One that announces itself as too long is refused when somebody asks for it, before a byte of it is taken.
+    """
 
-def _bounded(receive: Receive, most: int) -> Callable[[], Awaitable[Any]]:
-    """Refuse a body that turns out longer than allowed, whatever its headers said."""
-    seen = 0
+    def __init__(self, receive: Receive, headers: Mapping[bytes, bytes], *, is_file: bool) -> None:
+        self._receive, self._is_file = receive, is_file
+        self._most = MOST_FILE_BYTES if is_file else MOST_BODY_BYTES
+        self._within_s = FILE_WITHIN_S if is_file else BODY_WITHIN_S
+        said = headers.get(b"content-length", b"0")
+        self.is_announced_too_large = said.isdigit() and (len(said) > 18 or int(said) > self._most)
+        self._seen = 0
+        self._ends_at: float | None = None
+        self._is_complete = False
 
-    async def bounded() -> Message:
-        nonlocal seen
-        message = await receive()
-        if message["type"] == "http.request":
-            seen += len(message.get("body", b""))
-            if seen > most:
-                raise _TooLarge
+    async def __call__(self) -> Message:
+        if self._is_complete:  # what is waited for now is that the caller hangs up
+            return await self._receive()
+        if self.is_announced_too_large:
+            raise TooLarge(is_file=self._is_file)
+        if self._ends_at is None:
+            self._ends_at = asyncio.get_running_loop().time() + self._within_s
+        try:
+            async with asyncio.timeout_at(self._ends_at):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise SlowBody() from error
+        if message["type"] != "http.request":
+            return message
+        self._seen += len(message.get("body", b""))
+        if self._seen > self._most:
+            raise TooLarge(is_file=self._is_file)
+        self._is_complete = not message.get("more_body", False)
         return message
-
-    return bounded

@@ -19,7 +19,7 @@ from modori.api.rates import Rates
 from modori.api.routes import make_router as make_api_router
 from modori.api.strangers import Strangers
 from modori.console.config import ConsoleConfig
-from modori.console.routes import make_router as make_console_router
+from modori.console.routes import add_console
 from modori.entrypoints import health, metrics, resources, runtime, sdk, wiring
 from modori.entrypoints.front import Front, answer_failure
 from modori.entrypoints.serving import serve
@@ -49,17 +49,16 @@ def make_app(settings: Settings) -> ASGIApp:
     )
     app.include_router(make_api_router(config))
     app.include_router(make_public_router())
-    app.include_router(
-        make_console_router(
-            ConsoleConfig(
-                public_url=settings.public_url,
-                ui=resources.operator_ui(),
-                dialler=wiring.make_dialler(settings),
-                now=clock.now,
-                sdk_integrity=sdk.sdk_integrity,
-                event_days=settings.event_retention_days,
-            )
-        )
+    add_console(
+        app,
+        ConsoleConfig(
+            public_url=settings.public_url,
+            ui=resources.operator_ui(),
+            dialler=wiring.make_dialler(settings),
+            now=clock.now,
+            sdk_integrity=sdk.sdk_integrity,
+            event_days=settings.event_retention_days,
+        ),
     )
     app.include_router(sdk.make_router())
     app.mount("/assets", _Assets(directory=resources.operator_ui() / "assets"))
@@ -124,6 +123,8 @@ async def _refusal(request: Request, error: Exception) -> Response:
 
 async def _plain_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, ModoriError):  # FastAPI has met it while it read a form
+        return await _refusal(request, error.__cause__)
     if request.url.path.startswith(JSON_PATHS):
         known: ModoriError = problems.MethodNotAllowed() if error.status_code == 405 else NotFound()
         return problems.response(known)
