@@ -2,14 +2,16 @@ import { readFileSync } from "node:fs";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
-// Long names of our own members, which are neither on the wire, nor in storage, nor the browser's. A late part sees
-// the core's members, so each name is short in the same way in every script.
+// Names of our own members, which are neither on the wire, nor in storage, nor the browser's: each becomes one letter. A
+// late part sees the core's members, so it is the same letter in every script.
 const INNER_NAMES = (
-  "again autocomplete clues glue near parts placeholder reports room slots theirs touched " +
-  "batch bytes changes collect debugging digitRuns explain flush flushOnHide forget forgetVisitor getConfig " +
-  "heartbeatMs holdsCardNumber hooks read write load ask knownVisitor noticeSelector own permitted post readQueue recheck report resume " +
-  "failed retry retryAfterS safely sending soon store told writeQueue"
+  "store read safely batch own report permitted soon told again bytes write failed flush ask collect holdsCardNumber load " +
+  "forget retryAfterS touched age digitRuns knownVisitor readQueue retry sending writeQueue forgetVisitor heartbeatMs resume " +
+  "parts flushOnHide hooks noticeSelector recheck changes autocomplete room theirs clues glue near placeholder reports slots " +
+  "explain config group"
 ).split(" ");
+const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+if (INNER_NAMES.length > LETTERS.length) throw new RangeError("more names than letters");
 
 /** How the SDK is compiled, for the page and for the tests alike. */
 export const compile = {
@@ -17,7 +19,7 @@ export const compile = {
   charset: "utf8",
   target: "es2020",
   mangleProps: new RegExp(`^(${INNER_NAMES.join("|")})$`),
-  mangleCache: Object.fromEntries(INNER_NAMES.map((name, at) => [name, "_" + at.toString(36)])),
+  mangleCache: Object.fromEntries(INNER_NAMES.map((name, at) => [name, LETTERS[at]])),
   define: { SDK_VERSION: JSON.stringify(version), SDK_INTEGRITY: '{"forms":"f","carts":"c","more":"m"}' },
 };
 export { version };

@@ -12,7 +12,6 @@ const ITEM_LIMIT = 100;
 
 /** What the wire names. A consent is read where it is heeded. */
 const MEMBERS: Record<string, string> = {
-  __proto__: null as never, // "constructor" is no command
   cart: "id currency value items url",
   order: "id currency value items",
   identify: "email tel line name member_id proof",
@@ -25,10 +24,10 @@ const amount: Reader = (value) => (text(value) && isFinite(value) ? Number(value
 /**
  * Turn a page's command into a report, taking only what the wire names.
  *
- * base     the page's address, for relative links
- * returns  undefined for an unknown command
+ * base    the page's address, for relative links
+ * raises  TypeError for an unknown command
  */
-export function reportOf(command: unknown, given: unknown, base: string): Report | undefined {
+export function reportOf(command: unknown, given: unknown, base: string): Report {
   const link: Reader = (value) => absoluteUrl(value, base);
   const readers: Record<string, Reader> = {
     value: amount,
@@ -42,7 +41,6 @@ export function reportOf(command: unknown, given: unknown, base: string): Report
   };
   const take = (from: any, names: string, other: Reader) =>
     Object.fromEntries(names.split(" ").map((name) => [name, (readers[name] || other)(Object(from)[name])]));
-  const type = String(command) as EventType;
-  const names = MEMBERS[type];
-  return names ? { type, data: take(given, names, type === "identify" ? personal : text), key: type === "cart" ? type : "" } : undefined;
+  const type = command as EventType;
+  return { type, data: take(given, MEMBERS[type]!, type === "identify" ? personal : text), key: type === "cart" ? type : "" };
 }

@@ -1,7 +1,7 @@
 import { enqueue, type Item, mergeStored, QUEUE_EVENTS, takeBatch, without } from "./queue";
 import { mayRetry, retryWaitMs } from "./retry";
 import type { Store } from "./store";
-import type { Transport } from "./transport";
+import type { Ask } from "./transport";
 import type { Page } from "./wire";
 
 /**
@@ -26,17 +26,17 @@ export interface Delivery {
 
 declare const SDK_VERSION: string;
 
-// Chromium allows 64 KiB of keepalive bodies at a time. One ordinary request and the page-hide ones share it.
+// Chromium allows 64 KiB of keepalive bodies at a time: an ordinary request leaves room for the page-hide one. What it
+// refuses all the same stays in storage.
 const ENVELOPE_BYTES = 256;
-const KEEPALIVE_BYTES = 15 * 1024 - ENVELOPE_BYTES;
+const BATCH_BYTES = 15 * 1024 - ENVELOPE_BYTES;
 const HIDE_BYTES = 48 * 1024 - ENVELOPE_BYTES;
 
-export function makeDelivery(page: Page, transport: Transport, store: Store, site: string): Delivery {
+export function makeDelivery(page: Page, ask: Ask, store: Store, site: string): Delivery {
   const now = () => page.Date.now();
   let items: Item[] = [];
   let parked: Item[] = []; // those of ours that we left in storage
   let onTheWay = false; // an ordinary request
-  let hideBytes = 0;
   let failures = 0;
   let dropped = 0;
   let notBefore = 0; // nothing goes before this instant, ms
@@ -56,9 +56,13 @@ export function makeDelivery(page: Page, transport: Transport, store: Store, sit
     parked = items;
   }
 
-  async function send(batch: Item[], keepalive: boolean): Promise<void> {
+  async function send(batch: Item[]): Promise<void> {
     batch.forEach((item) => (item.sending = true));
-    const { status, retryAfterS, text } = await transport.post(body(batch), keepalive);
+    const { status, retryAfterS, text } = await ask("events", {
+      method: "POST",
+      body: body(batch), // text goes as text/plain, without a preflight: a closing page would not live to see that answered
+      keepalive: true, // outlives the page
+    });
     const again = mayRetry(status);
     askedToWait = again && retryAfterS > 0;
     if (again) {
@@ -76,13 +80,10 @@ export function makeDelivery(page: Page, transport: Transport, store: Store, sit
 
   function flush(): void {
     if (onTheWay || now() < notBefore) return;
-    const waiting = unsent();
-    let { batch } = takeBatch(waiting, KEEPALIVE_BYTES);
-    const keepalive = !!batch[0];
-    if (!keepalive) batch = waiting.slice(0, 1);
+    const batch = takeBatch(unsent(), BATCH_BYTES);
     if (batch[0]) {
       onTheWay = true;
-      void send(batch, keepalive).then(() => {
+      void send(batch).then(() => {
         onTheWay = false;
         flush();
       });
@@ -100,17 +101,14 @@ export function makeDelivery(page: Page, transport: Transport, store: Store, sit
       items = enqueue(items, item);
     },
     resume() {
-      const left = store.readQueue();
-      items = mergeStored(left, items);
-      if (left[0]) store.writeQueue([]);
+      items = mergeStored(store.readQueue(), items);
+      store.writeQueue([]);
     },
     flushOnHide() {
       park();
       if (askedToWait && now() < notBefore) return;
-      const { batch, bytes } = takeBatch(unsent().reverse(), HIDE_BYTES - hideBytes);
-      if (!batch[0]) return;
-      hideBytes += bytes;
-      void send(batch.reverse(), true).then(() => (hideBytes -= bytes));
+      const batch = takeBatch(unsent().reverse(), HIDE_BYTES);
+      if (batch[0]) void send(batch.reverse());
     },
     forget() {
       // Another tab's withdrawals are that tab's to send, or the next page's.

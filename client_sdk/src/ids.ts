@@ -10,8 +10,3 @@ export function randomHex(page: Page): string {
   }
   return Array.from(bytes, (byte) => (byte + 256).toString(16).slice(1)).join("");
 }
-
-/** A version 4 UUID (RFC 9562). `crypto.randomUUID` is missing on plain http, so it is made here. */
-export function uuid(page: Page): string {
-  return randomHex(page).replace(/(.{8})(.{4}).(.{3}).(.{3})/, "$1-$2-4$3-8$4-");
-}

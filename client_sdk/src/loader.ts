@@ -13,19 +13,16 @@ export function makeLoader(page: Page, tag: HTMLScriptElement, host: string): (p
   return (part) => {
     if (asked.includes(part)) return;
     asked.push(part);
-    const script = page.document.createElement("script");
-    script.nonce = tag.nonce;
-    script.crossOrigin = "anonymous";
-    script.integrity = SDK_INTEGRITY[part];
+    const integrity = SDK_INTEGRITY[part];
     // By its digest: no browser keeps what the core of another build would refuse.
-    let url: any = host + "/sdk/" + part + ".js?" + SDK_INTEGRITY[part];
+    let url: any = host + "/sdk/" + part + ".js?" + integrity;
     try {
       policy ||= (page as any).trustedTypes.createPolicy("modori", { createScriptURL: (own: string) => own });
       url = policy.createScriptURL(url);
     } catch {
       // A browser without Trusted Types, or a page that does not know our policy: then the text will do, or not.
     }
-    script.src = url;
-    page.document.head.append(script);
+    const script = page.document.createElement("script");
+    page.document.head.append(Object.assign(script, { nonce: tag.nonce, crossOrigin: "anonymous", integrity, src: url }));
   };
 }

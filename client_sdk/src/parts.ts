@@ -1,6 +1,6 @@
 import type { Failures, Safely } from "./safely";
 import type { Store } from "./store";
-import type { Answer } from "./transport";
+import type { Ask } from "./transport";
 import type { EventType, Page, PageKind, SiteConfig, WireEvent } from "./wire";
 
 /** A thing to report, before it has an id, a visitor and a permission. */
@@ -40,21 +40,20 @@ export interface Core {
   /** How card numbers are known: the runs of digits in a text, and whether one of them could be a card's. */
   digitRuns(text: string): string[];
   holdsCardNumber(text: string): boolean;
-  /** Read a command as the wire wants it, taking only what it names; undefined for one that is unknown. */
-  read(command: string, given: unknown): Report | undefined;
+  /** Read a command as the wire wants it, taking only what it names. raises TypeError for one that is unknown */
+  read(command: string, given: unknown): Report;
   /** What the page itself said last, by type: it counts before what the page tells others. */
   own: Partial<Record<EventType, Report>>;
-  /** The transport, under the server's `/v1/`. Never rejects. */
-  ask(path: string, init: RequestInit): Promise<Answer>;
+  ask: Ask;
   load(part: PartName): void;
   /** After the forms part has started. */
-  forms: FormWatch | null;
+  forms?: FormWatch;
   /** After the carts part has started. */
-  carts: CartWatch | null;
+  carts?: CartWatch;
   health(): Health;
   failed: Failures;
   /** Called with each event as it is made; the debug part sets it. */
-  told: ((event: WireEvent) => void) | null;
+  told?: (event: WireEvent) => void;
   /** What the page gave to `modori("restore", hook)`; the restore part puts a `push` of its own in its place. */
   hooks: { push(hook: RestoreHook): unknown };
 }

@@ -33,13 +33,12 @@ export function without(items: Item[], others: Item[]): Item[] {
 /**
  * The first items that one request may carry.
  *
- * budget   bytes for the events, commas counted; an item larger than that is passed over
+ * budget  bytes for the events, commas counted; the first goes whatever its size
  */
-export function takeBatch(items: Item[], budget: number): { batch: Item[]; bytes: number } {
+export function takeBatch(items: Item[], budget: number): Item[] {
   let bytes = 0;
-  const batch = items.filter(({ json }, at) => {
+  return items.filter(({ json }, at) => {
     const size = utf8Bytes(json) + 1;
-    return bytes + size <= budget && at < BATCH_EVENTS && (bytes += size);
+    return (!at || bytes + size <= budget) && at < BATCH_EVENTS && (bytes += size);
   });
-  return { batch, bytes };
 }

@@ -2,7 +2,6 @@ import { randomHex } from "./ids";
 import type { Item } from "./queue";
 import type { Page } from "./wire";
 
-const VISITOR = "modori_v";
 const VISITOR_S = 400 * 86_400; // the longest that browsers keep a cookie
 
 const KEPT = ["form", "cart", "back"]; // of the visitor, each with the moment it was said, ms
@@ -23,6 +22,8 @@ export interface Store {
   write(name: string, value: string): void;
   readQueue(): Item[];
   writeQueue(items: Item[]): void;
+  /** Remove what is too old, whatever is permitted: that is no capture. */
+  age(): void;
   /** The visitor's id, or undefined where this browser has none. */
   knownVisitor(): string | undefined;
   /** The visitor's id, made and kept when there is none. Call it only after permission. */
@@ -34,7 +35,7 @@ export interface Store {
 }
 
 export function makeStore(page: Page, site: string): Store {
-  let current: string | undefined; // reading a cookie waits for another process
+  let current = ""; // the visitor's id, once it is kept: reading a cookie waits for another process
 
   function attempt<T>(work: () => T): T | null {
     try {
@@ -43,40 +44,44 @@ export function makeStore(page: Page, site: string): Store {
       return null;
     }
   }
-  const keyOf = (name: string) => (name === VISITOR ? name : "modori_" + name + ":" + site);
+  const keyOf = (name: string) => "modori_" + name + ":" + site;
   const read = (name: string) => attempt(() => page.localStorage.getItem(keyOf(name)));
   function write(name: string, value: string): void {
-    attempt(() => (value ? page.localStorage.setItem(keyOf(name), value) : page.localStorage.removeItem(keyOf(name))));
+    attempt(() => page.localStorage[value ? "setItem" : "removeItem"](keyOf(name), value));
   }
-  const readCookie = () => attempt(() => /\bmodori_v=([^;]*)/.exec(page.document.cookie)?.[1]);
-  function keepVisitor(id: string, seconds: number): void {
-    const secure = page.location.protocol === "https:" ? ";Secure" : "";
-    attempt(() => (page.document.cookie = `${VISITOR}=${id};Path=/;Max-Age=${seconds};SameSite=Lax${secure}`));
-    write(VISITOR, id);
-    current = id;
+  const readCookie = () => attempt(() => /\bmodori_v=([\w-]{22,64})/.exec(page.document.cookie)?.[1]);
+  function keepVisitor(id: string, seconds: number): string {
+    attempt(() => {
+      const { protocol, hostname } = page.location;
+      const labels = hostname.split(".");
+      // One visitor on all hosts of a site: the widest domain that the browser takes, which refuses what has many owners, as
+      // "co.jp" has; at last without a domain. What is removed is removed under each.
+      for (let at = labels.length - 1; at-- > -1 && readCookie() !== id; ) {
+        const domain = at < 0 ? "" : ";Domain=" + labels.slice(at).join(".");
+        const secure = /s:/.test(protocol) ? ";Secure" : "";
+        page.document.cookie = `modori_v=${id};Path=/;Max-Age=${seconds};SameSite=Lax${domain}${secure}`;
+      }
+    });
+    write("v", id);
+    return (current = id);
   }
-  let inCookie: string | null | undefined;
-  const knownVisitor = () =>
-    (current ||= [(inCookie = readCookie()), read(VISITOR)].find((id): id is string => /^[\w-]{22,64}$/.test(id || "")));
-
-  // What is too old goes whatever is permitted: removing is no capture.
-  for (const name of KEPT) if (Number(/\d{13}/.exec(read(name)!)) < page.Date.now() - KEPT_MS) write(name, "");
+  function age(least = page.Date.now() - KEPT_MS): void {
+    for (const name of KEPT) if (Number(/\d{13}/.exec(read(name)!)) < least) write(name, "");
+  }
+  const knownVisitor = () => current || readCookie() || /^[\w-]{22,64}$/.exec(read("v")!)?.[0];
 
   return {
     read,
     write,
     readQueue: () => attempt(() => (JSON.parse(read("q") || "[]") as Item[]).filter(({ json }) => JSON.parse(json))) || [],
     writeQueue: (items) => write("q", items.length ? JSON.stringify(items, STORED) : ""),
+    age,
     knownVisitor,
-    visitor() {
-      const id = knownVisitor() || randomHex(page);
-      if (id !== inCookie) keepVisitor((inCookie = id), VISITOR_S);
-      return id;
-    },
+    visitor: () => current || keepVisitor(knownVisitor() || randomHex(page), VISITOR_S),
     recheck: () => (current = ""),
     forgetVisitor() {
       keepVisitor("", -1);
-      for (const name of KEPT) write(name, "");
+      age(Infinity);
     },
   };
 }

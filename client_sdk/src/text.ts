@@ -3,7 +3,7 @@ export function clip(text: string, limit: number): string {
   return text.slice(0, limit).replace(/[\ud800-\udbff]$/, "");
 }
 
-/** The size of a text on the wire, in bytes of UTF-8. */
+/** The size of a text on the wire, in bytes of UTF-8, or a little more. A TextEncoder costs the first that asks a millisecond. */
 export function utf8Bytes(text: string): number {
-  return new TextEncoder().encode(text).length;
+  return text.replace(/[^ -~]/g, "---").length;
 }

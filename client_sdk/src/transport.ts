@@ -9,33 +9,29 @@ export interface Answer {
   text: string;
 }
 
-/** The only file that touches the network. Its promises never fail. */
-export interface Transport {
-  ask(path: string, init: RequestInit): Promise<Answer>;
-  /** A keepalive request outlives the page; browsers allow 64 KiB of them at a time. */
-  post(body: string, keepalive: boolean): Promise<Answer>;
-  getConfig(): Promise<Answer>;
-}
+/**
+ * Asks what lies at a path under the server's `/v1/`. The only file that touches the network. Its promises never fail.
+ *
+ * A keepalive request outlives the page; browsers allow 64 KiB of them at a time.
+ */
+export type Ask = (path: string, init?: RequestInit) => Promise<Answer>;
 
 const TIMEOUT_MS = 15_000;
 
-export function makeTransport(page: Page, host: string, site: string): Transport {
-  async function ask(path: string, init: RequestInit): Promise<Answer> {
+export function makeAsk(page: Page, host: string): Ask {
+  return async (path, init) => {
+    const answer = { status: 0, retryAfterS: 0, text: "" };
     try {
+      await 0; // with nothing of ours on the stack: browsers note down from where a request is made
       // A browser without it waits as long as it always does.
       const signal: any = page.AbortSignal?.timeout?.(TIMEOUT_MS);
       const response = await page.fetch(host + "/v1/" + path, { credentials: "omit", signal, ...init });
-      const retryAfterS = Number(response.headers.get("Retry-After")) || 0;
-      return { status: response.status, retryAfterS, text: await response.text() };
+      answer.text = await response.text();
+      answer.retryAfterS = Number(response.headers.get("Retry-After"));
+      answer.status = response.status;
     } catch {
-      return { status: 0, retryAfterS: 0, text: "" };
+      // Nobody answered.
     }
-  }
-
-  return {
-    ask,
-    // A text goes as text/plain, which needs no preflight: a closing page would not live to see that answered.
-    post: (body, keepalive) => ask("events", { method: "POST", body, keepalive }),
-    getConfig: () => ask("sites/" + site + "/config", {}),
+    return answer;
   };
 }

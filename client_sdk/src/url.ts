@@ -1,10 +1,9 @@
 const URL_LIMIT = 2000;
 
 /** A page's address without fragment and query, but for `utm_*` and our click token. */
-export function pageUrl(href: string): string {
-  const { origin, pathname, search } = new URL(href);
-  const kept = search.slice(1).split("&").filter((part) => /^(utm_\w+|modori_t)=/.test(part));
-  return (origin + pathname + (kept[0] ? "?" + kept.join("&") : "")).slice(0, URL_LIMIT);
+export function pageUrl({ origin, pathname, search }: Pick<Location, "origin" | "pathname" | "search">): string {
+  const kept = search.match(/[?&](utm_\w+|modori_t)=[^&]*/g) || [];
+  return (origin + pathname + kept.join("").replace(/^&/, "?")).slice(0, URL_LIMIT);
 }
 
 /** An address that the page gave, made absolute; undefined where it is none that a person could open. */
@@ -19,6 +18,6 @@ export function absoluteUrl(given: unknown, base: string): string | undefined {
 }
 
 /** Where in a site a page is: another one is another page. A fragment counts where it is an address ("#/cart"). */
-export function spotOf(href: string): string {
-  return pageUrl(href) + (/#[!/].*/.exec(href) || "");
+export function spotOf({ pathname, hash }: Location): string {
+  return pathname + (/^#[!/].*/.exec(hash) || "");
 }

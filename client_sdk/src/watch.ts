@@ -1,26 +1,27 @@
 import { isGuest, shimOf } from "./carts/layer";
 import { CONFIG_MAX_AGE_MS, parseConfig } from "./config";
 import { makeDelivery } from "./delivery";
-import { uuid } from "./ids";
+import { randomHex } from "./ids";
 import { makeLoader } from "./loader";
 import { reportOf } from "./commands";
 import { digitRuns, holdsCardNumber } from "./luhn";
 import type { Core, PartName, Parts, Report } from "./parts";
 import { ADS, type AdConsent, adsGranted, CAPTURE, choose, isRefused, mayCapture, parseChoice, REFUSED } from "./permission";
+import { isNotice } from "./notice";
 import { enqueue } from "./queue";
 import { mayRetry } from "./retry";
-import type { Failures, Listen, Safely } from "./safely";
+import type { Failures, Safely } from "./safely";
 import { makeStore } from "./store";
 import { clip, utf8Bytes } from "./text";
-import { makeTransport } from "./transport";
+import { makeAsk } from "./transport";
 import { pageUrl, spotOf } from "./url";
 import type { Page, PageAddress, WireEvent } from "./wire";
+import { wordsOf } from "./wording";
 
 declare const SDK_VERSION: string;
 
 const SOON_MS = 1000;
 const EVENT_BYTES = 40 * 1024; // one event fits a page-hide flush
-const CONFIG_TRIES = 8;
 const CONFIG_RETRY_MS = 5000;
 const TEXT_LIMIT = 300;
 const CONSENT_LIMIT = 2000;
@@ -29,10 +30,13 @@ const CONSENT_LIMIT = 2000;
 const isText = (field: any): boolean => /^(te|em|nu)/.test(field.type);
 
 /** How a person shows up at a field; a browser's autofill and a page's own code say `input` or `change`. */
-const TOUCHES = ["focusin", "input", "change"];
+const TOUCHES = "focusin input change";
 
 /** Events of GA4's e-commerce, and names like theirs: cart, checkout, purchase, view_item. */
 const TRADE = /cart|check|purch|w_item/;
+
+/** Safari knows no such callback; to its `setTimeout` this is no wait at all. */
+type Idle = (work: () => void, options: { timeout: number }) => void;
 
 /** A report with the moment and the page that it is about. Waits in memory for permission. */
 interface Dated extends Report {
@@ -46,8 +50,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   const site = tag.dataset.site as string;
   const host = new URL(tag.src).origin;
   const store = makeStore(page, site);
-  const transport = makeTransport(page, host, site);
-  const delivery = makeDelivery(page, transport, store, site);
+  const ask = makeAsk(page, host);
+  const delivery = makeDelivery(page, ask, store, site);
   const load = makeLoader(page, tag, host);
   const now = () => page.Date.now();
 
@@ -55,7 +59,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   let ready = false; // the config is known
   let config = parseConfig("");
   let configAt = 0;
-  let choice = parseChoice(store.read("choice"));
+  let choice = parseChoice(null); // not read yet
   let ads: AdConsent = {}; // what the page told Google since we last acted on it
   let lastSaid: unknown; // the last that the page told Google
   let trades = false; // it told of a cart
@@ -63,8 +67,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   let held: Dated[] = [];
   let seen = !document.hidden; // in front of a person, until this is heard to have ended
   let began = false; // capture was permitted once on this page
-  let spotSeen = ""; // where the last page event was
-  let pageSeenAt = 0;
+  let spotSeen = ""; // where the last page event was; "" where it is time for another
   let soonTimer = false;
 
   function find(selector: unknown): Element | null {
@@ -77,9 +80,9 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   // A page that is only rendered ahead is nobody's yet.
   const permitted = () =>
     !(document as any).prerendering &&
-    mayCapture(config, choice, (page.navigator as any).globalPrivacyControl, () => !!find(config.noticeSelector));
+    mayCapture(config, choice, (page.navigator as any).globalPrivacyControl, () => isNotice(find(config.noticeSelector)));
   const dated = (report: Report, at = now()): Dated => {
-    return { ...report, at, on: { url: pageUrl(page.location.href), title: clip(document.title, TEXT_LIMIT) } };
+    return { ...report, at, on: { url: pageUrl(page.location), title: clip(document.title, TEXT_LIMIT) } };
   };
 
   /** The second look for card numbers, right before an event is made. */
@@ -91,9 +94,10 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
 
   /** Give a report its id and visitor and put it in the queue. */
   function emit({ type, data: said, key, at, on }: Dated): void {
-    const id = uuid(page);
+    const id = randomHex(page); // a UUID, written without dashes
     const visitor = store.visitor();
-    const data: typeof said = JSON.parse(JSON.stringify(said, masked(/cart|order/.test(type))));
+    // What a page event says is our own word; the first look through a text costs milliseconds.
+    const data: typeof said = type === "page" ? said : JSON.parse(JSON.stringify(said, masked(/cart|order/.test(type))));
     const event: WireEvent = { id, type, at: new Date(at).toISOString(), visitor, page: on, data };
     let json;
     const items = data.items as unknown[] | undefined;
@@ -105,12 +109,10 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     core.told?.(event);
   }
 
-  /** Say that the page is open and seen: at a new address, and now and then. A page that goes says it only at a new one. */
-  function emitPage(leaving: unknown): void {
-    const spot = spotOf(page.location.href);
-    const due = spot !== spotSeen || (!leaving && now() - pageSeenAt > config.heartbeatMs - SOON_MS);
-    if (!seen || !due) return;
-    pageSeenAt = now();
+  /** Say that the page is open and seen: at a new address, and at each beat. */
+  function emitPage(): void {
+    const spot = spotOf(page.location);
+    if (!seen || spot === spotSeen) return;
     spotSeen = spot;
     const data = { kind: core.carts?.kind() || undefined, health: core.health() };
     emit(dated({ type: "page", data, key: "page" + spot }));
@@ -161,7 +163,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if (!began) begin();
     if (core.carts) core.carts.look();
     else if (trades || shimOf(page)) load("carts");
-    emitPage(leaving);
+    emitPage();
     held.splice(0).forEach(emit);
     // "Do not contact": nothing is taken of what this person types.
     if (isGuest(page)) return core.forms?.clear();
@@ -213,20 +215,20 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   }
 
   /** Heed what the visitor said. Every grant is evidence, so each one counts; of withdrawals the last says all. */
-  function consent(given: any): void {
+  function consent(given: any, heed = decide): void {
     const { control } = given;
     const channel = String(given.channel);
     const granted = given.granted === true;
-    const found: any = !given.text && find(control);
-    const text = found ? ((found.labels || "")[0] || found).textContent.replace(/\s+/g, " ").trim() : given.text;
+    const found = !given.text && find(control);
+    const text = found ? wordsOf(found) : given.text;
     const data = { channel, granted, text: text && clip(String(text), CONSENT_LIMIT), control };
     const news: Report = { type: "consent", data, key: granted ? "" : "consent " + channel };
     // A grant goes out by the permission that it gives. A withdrawal needs none where the server knows this browser,
     // and "no thanks" has nobody else to go to.
-    if (granted) decide(channel, granted);
+    if (granted) heed(channel, granted);
     if (!granted && store.knownVisitor()) emit(dated(news));
     else if (granted || channel !== CAPTURE) report(news);
-    if (!granted) decide(channel, false);
+    if (!granted) heed(channel, granted);
   }
 
   const handle = safely(([name, given]: any) => {
@@ -240,7 +242,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     } else if (config.mode !== "off" || granted === false) {
       if (isConsent) consent(Object(given));
       else {
-        const said = core.read(name, given)!;
+        const said = core.read(name, given);
         core.own[said.type] = said;
         report(said);
       }
@@ -252,33 +254,34 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   /** Take the config route's JSON; empty where it could not be had: that forgets nothing. */
   function configure(json: string): void {
     config = parseConfig(json);
-    if (json && (config.mode === "off" || isRefused(choice))) {
+    const refused = isRefused(choice) || (config.gpc && (page.navigator as any).globalPrivacyControl);
+    if (json && (config.mode === "off" || refused)) {
       // Withdrawals that have not reached the server yet are the one thing that goes without permission.
       delivery.resume();
       stop();
-      // A page that went before it heard of its mode has stored the refusal, and told nobody.
-      if (isRefused(choice)) consent({ channel: CAPTURE });
+      // A page that went before it heard of its mode has stored the refusal, and told nobody; a browser's signal is news, too.
+      if (refused) consent({ channel: CAPTURE }, () => {});
       store.forgetVisitor();
     }
-    if (!ready) {
-      ready = soonTimer = true;
-      page.setTimeout(beat, SOON_MS);
-      commands.splice(0).forEach(handle);
-    } else soon();
+    if (!ready) page.setTimeout(beat, config.heartbeatMs);
+    ready = true;
+    commands.splice(0).forEach(handle);
+    soon();
   }
 
   const beat = safely(() => {
     page.setTimeout(beat, config.heartbeatMs);
-    if (seen && now() - configAt >= CONFIG_MAX_AGE_MS) void askConfig(0);
+    spotSeen = "";
+    if (seen && now() - configAt >= CONFIG_MAX_AGE_MS) void askConfig(CONFIG_RETRY_MS);
     look();
   });
 
-  async function askConfig(triesLeft: number): Promise<void> {
+  /** Ask for the config, and again after a while, and a longer one, until there is an answer. */
+  async function askConfig(waitMs: number): Promise<void> {
     configAt = now();
-    const { status, text } = await transport.getConfig();
-    const again = mayRetry(status);
-    if (again && triesLeft) page.setTimeout(() => askConfig(triesLeft - 1), CONFIG_RETRY_MS * (1 + Math.random()));
-    else if (!again || !ready) safely(configure)(again ? "" : text);
+    const { status, text } = await ask("sites/" + site + "/config");
+    if (mayRetry(status)) page.setTimeout(() => askConfig(waitMs * 2), waitMs * (1 + Math.random()));
+    else safely(configure)(text);
   }
 
   const part = safely((name: PartName, start: Parts[PartName]) => {
@@ -292,11 +295,11 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     // A page that kept the old function still pushes to `modori.q`.
     const members = { version: SDK_VERSION, q: { push: handle }, part };
     page.modori = Object.assign((...args: unknown[]) => handle(args), members);
-    Array.from(early || []).forEach(handle);
+    (early || []).forEach(handle);
   }
 
-  const on: Listen = (target, type, work) =>
-    target.addEventListener(type, safely(work), true);
+  const on = (types: string, work: (event: any) => void, target: EventTarget = page) =>
+    types.split(" ").forEach((type) => target.addEventListener(type, safely(work), true));
   function leave(): void {
     collect(true);
     delivery.flushOnHide();
@@ -314,15 +317,12 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     report,
     read: (command, given) => reportOf(command, given, document.baseURI),
     own: {},
-    ask: transport.ask,
+    ask,
     load,
-    forms: null,
-    carts: null,
     digitRuns,
     holdsCardNumber,
     health: () => ({ ...failed, ...delivery.health() }),
     failed,
-    told: null,
     hooks: [],
   };
 
@@ -333,20 +333,22 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     touched = true;
     collect();
   };
-  TOUCHES.forEach((type) => on(document, type, touch));
-  on(document, "visibilitychange", () => {
+  on(TOUCHES, touch);
+  on("visibilitychange", () => {
     if (document.hidden) leave();
     seen = !document.hidden;
     soon();
   });
-  on(document, "click", soon);
-  on(page, "pagehide", leave);
-  on(page, "online", delivery.retry);
-  on(page, "pageshow", ({ persisted }: PageTransitionEvent) => {
-    if (persisted) spotSeen = "";
-    soon();
+  on("click", soon);
+  on("pagehide", leave);
+  on("online", delivery.retry);
+  on("pageshow", ({ persisted }: PageTransitionEvent) => {
+    if (persisted) {
+      spotSeen = "";
+      soon();
+    }
   });
-  on(page, "storage", () => {
+  on("storage", () => {
     store.recheck();
     // Another tab's choice is this one's, too; but a refusal that could not be stored still counts here.
     const said = store.read("choice");
@@ -357,10 +359,15 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     // Nothing of the page's is patched: without the Navigation API a single page's way on is noticed by the click that it
     // begins with, or at the next beat.
     const { navigation } = page as any;
-    on(navigation || page, navigation ? "currententrychange" : "popstate", soon);
+    on("popstate currententrychange", soon, navigation);
   })();
 
-  if (/modori_debug=1/.test(page.location.search) || store.read("debug")) load("more");
-  // With nothing of the page's or ours on the stack: browsers note down from where a request is made.
-  void Promise.resolve(CONFIG_TRIES - 1).then(askConfig);
+  /** The first look into storage waits for another process, and so does a request: not while the page is busy. */
+  const wake = safely(() => {
+    choice = parseChoice(store.read("choice"));
+    store.age();
+    if (/modori_debug=1/.test(page.location.search) || store.read("debug")) load("more");
+    void askConfig(CONFIG_RETRY_MS);
+  });
+  ((page.requestIdleCallback || page.setTimeout) as Idle)(wake, { timeout: SOON_MS });
 }

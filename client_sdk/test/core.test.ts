@@ -366,13 +366,68 @@ test("a withdrawal by a browser that the server knows needs no permission", asyn
   const before = await open({ config: AFTER_CONSENT });
   before.say("consent", { channel: "email", granted: true });
   await before.advance(1000);
-  const world = await open({ after: before, config: { ...AFTER_CONSENT, gpc: true }, before: signal });
+  const world = await open({ after: before, config: { ...AFTER_CONSENT, mode: "notice", notice_selector: "#none" } });
   world.say("cart", cart);
   world.say("consent", { channel: "sms", granted: true });
   world.say("consent", { channel: "email", granted: false });
   await world.advance(60_000);
   assert.deepEqual(world.events().map(({ type, data }) => [type, data.channel]), [["consent", "email"]]);
 });
+
+test("the privacy signal, heard where it counts, forgets what is stored and asks the server to forget, once", async () => {
+  const before = await open({ html: FORM, config: AFTER_CONSENT });
+  before.say("consent", { channel: "email", granted: true });
+  before.say("cart", cart);
+  await before.advance(2000);
+  before.type("#email", "a@b.jp");
+  before.answers = () => "unreachable";
+  await before.close();
+  assert.ok(before.stored()["modori_q:" + SITE] && before.stored()["modori_form:" + SITE]);
+  const world = await open({ after: before, config: { ...AFTER_CONSENT, gpc: true }, before: signal });
+  await world.advance(60_000);
+  world.say("cart", cart);
+  const said = world.events().map(({ type, data }) => [type, data.channel, data.granted]);
+  assert.deepEqual(said, [["consent", "capture", false]]);
+  assert.equal(world.events()[0]!.visitor, before.events()[0]!.visitor);
+  assert.deepEqual([Object.keys(world.stored()), world.page.document.cookie], [["modori_choice:" + SITE], ""]);
+  const next = await open({ after: world, config: { ...AFTER_CONSENT, gpc: true }, before: signal });
+  await next.advance(60_000);
+  await next.close();
+  assert.equal(next.posts.length, 0);
+});
+
+const UNSEEN: [why: string, html: string, counts: boolean][] = [
+  ["shown", `<p id="notice">お預かりします</p>`, true],
+  ["hidden", `<p id="notice" style="display:none">お預かりします</p>`, false],
+  ["invisible", `<p id="notice" style="visibility:hidden">お預かりします</p>`, false],
+  ["within something hidden", `<div style="display:none"><p id="notice">お預かりします</p></div>`, false],
+  ["empty", `<p id="notice"> <br> </p>`, false],
+];
+for (const [why, html, counts] of UNSEEN) {
+  test(`a notice that is ${why} permits capture: ${counts}`, async () => {
+    const world = await open({ html, config: { mode: "notice", notice_selector: "#notice" } });
+    await world.advance(2000);
+    assert.deepEqual([world.posts.length > 0, !!world.page.document.cookie], [counts, counts]);
+  });
+}
+
+const WORDED: [why: string, html: string, words: string][] = [
+  ["its label", `<label>メールで <b>案内</b><input id="c" type="checkbox"></label>`, "メールで 案内"],
+  ["its labels", `<label for="c">案内を</label> <input id="c" type="checkbox"> <label for="c">受け取る</label>`, "案内を 受け取る"],
+  ["its own", `<button id="c">同意する</button>`, "同意する"],
+  ["what follows it", `<p>お届け先 <input id="c" type="checkbox"> メルマガを受け取る <br></p>`, "メルマガを受け取る"],
+  ["what is around it", `<td><p><span>案内を受け取る</span><input id="c" type="checkbox"></p></td>`, "案内を受け取る"],
+  ["its title", `<p><input id="c" type="checkbox" title="案内を希望します"></p>`, "案内を希望します"],
+  ["none where what is around it says too much", `<p>${"長".repeat(301)}<input id="c" type="checkbox"></p>`, ""],
+];
+for (const [why, html, words] of WORDED) {
+  test(`a consent's words are ${why}`, async () => {
+    const world = await open({ html });
+    world.say("consent", { channel: "email", granted: true, control: "#c" });
+    await world.advance(1000);
+    assert.equal(world.events("consent")[0]!.data.text, words);
+  });
+}
 
 test("a refusal in another tab is heard here", async () => {
   const world = await open({ html: FORM });
@@ -396,7 +451,7 @@ test("a site that is switched off leaves nothing in the browser; one that cannot
   world.type("#email", "a@c.jp");
   await world.close();
   const before = Object.keys(world.stored()).sort();
-  assert.deepEqual(before, ["modori_form:" + SITE, "modori_q:" + SITE, "modori_v"]);
+  assert.deepEqual(before, ["modori_form:" + SITE, "modori_q:" + SITE, "modori_v:" + SITE]);
   for (const config of ["unreachable", "busy"] as const) {
     const unasked = await open({ after: world, config });
     await unasked.advance(120_000);

@@ -126,3 +126,27 @@ test("a hook that throws does not keep the form from its values", async () => {
   });
   assert.equal(value(world, "pref"), "東京都");
 });
+
+test("the token leaves the address once the page's event has told it; all else of the address, and the router's state, stay", async () => {
+  const url = `https://shop.example/cart?a=1&modori_t=${TOKEN}&modori_coupon=BACK-10#list`;
+  const state = { router: "its own" };
+  const world = await open({ url, before: (page) => page.history.replaceState(state, "", url) });
+  assert.equal(world.page.location.href, "https://shop.example/cart?a=1&modori_coupon=BACK-10#list");
+  assert.deepEqual(world.page.history.state, state);
+  await world.advance(10_000);
+  assert.deepEqual(world.events("page").map(({ page }) => page.url), [`https://shop.example/cart?modori_t=${TOKEN}`]);
+});
+
+test("a page that nobody has seen keeps the token until it has told it", async () => {
+  const world = await open({}, (world) => world.setVisible(false));
+  assert.match(world.page.location.href, /modori_t/);
+  world.setVisible(true);
+  await world.advance(2000);
+  assert.doesNotMatch(world.page.location.href, /modori_t/);
+  assert.deepEqual(world.events("page").map(({ page }) => page.url), [`https://shop.example/cart?modori_t=${TOKEN}`]);
+});
+
+test("without permission the address stays as it is", async () => {
+  const world = await open({ config: { mode: "after-consent" } });
+  assert.match(world.page.location.href, /modori_t/);
+});

@@ -74,6 +74,7 @@ export class World {
     put(page, "fetch", (url: string, init: RequestInit) => world.fetch(url, init));
     put(page, "setTimeout", (work: () => void, ms = 0) => world.setTimer(work, ms, null));
     put(page, "setInterval", (work: () => void, ms = 0) => world.setTimer(work, ms, ms));
+    put(page, "requestIdleCallback", (work: () => void) => Promise.resolve().then(work));
     put(page, "AbortSignal", { timeout: (ms: number) => world.abortAfter(ms) });
     put(page, "clearTimeout", (timer: Timer) => world.timers.splice(world.timers.indexOf(timer), 1));
     put(page, "Date", class extends Date { static now = () => world.now; });
@@ -81,6 +82,7 @@ export class World {
     Object.defineProperty(page.document, "hidden", { get: () => !world.visible });
     page.document.title = "カート";
     page.document.body.innerHTML =
+      "入力中の内容をお預かりします。" +
       (options.tag ?? `<script async src="${HOST}/sdk/v1/modori.js" data-site="${SITE}"></script>`) +
       (options.html ?? "");
     if (options.after) {

@@ -241,7 +241,7 @@ class Crowd:
     async def _first_visit(self, context: BrowserContext, visitor: Visitor) -> None:
         page = await self._open(context, visitor)
         deadline = time.monotonic() + PERMITTED_S
-        while not (may := await page.evaluate("'modori_v' in localStorage")) and time.monotonic() < deadline:
+        while not (may := await page.evaluate("document.cookie.includes('modori_v')")) and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
         self.permitted += may
         if visitor.doing is Doing.PUTS_IN:

@@ -30,9 +30,9 @@ export function readItems(given: unknown, read: Read, origin: string): Item[] {
     return { id, name, quantity, url, ...line, price: plain(line.price), stock: plain(line.stock) };
   });
   // As JSON, so that what is not said has no member.
-  const items = JSON.parse(JSON.stringify(read("cart", { items: lines })!.data.items)) as Item[];
+  const items = JSON.parse(JSON.stringify(read("cart", { items: lines }).data.items)) as Item[];
   return items.filter((item) => {
-    const harmless = read("identify", { member_id: item.id })!.data.member_id || item.name || "";
+    const harmless = read("identify", { member_id: item.id }).data.member_id || item.name || "";
     item.id = (harmless as string).slice(0, 200);
     item.quantity = Math.round(item.quantity);
     if (!item.url?.startsWith(origin + "/")) delete item.url;

@@ -41,7 +41,7 @@ export function startCarts(core: Core): CartWatch {
   let kindAt = ""; // the address that it was found at
 
   const lines = (given: unknown) => readItems(given, read, page.location.origin);
-  const send = (type: string, given: object) => core.report(read(type, given)!);
+  const send = (type: string, given: object) => core.report(read(type, given));
 
   /** The cart as this tab knows it, or another tab or an earlier page, whichever spoke last. */
   function recall(): Known {

@@ -92,7 +92,7 @@ export function startDebug(core: Core): void {
   });
   const end = safely(() => {
     host.remove();
-    core.told = null;
+    delete core.told;
     delete core.failed.told;
     core.store.write("debug", "");
   });

@@ -3,7 +3,7 @@ import type { Core, RestoreHook } from "../parts";
 import { askForProof } from "./asking";
 import { type Brought, ownFields, readLeft } from "./brought";
 import { fillCoupon } from "./coupon";
-import { findReturn } from "./return";
+import { findReturn, tidyAddress } from "./return";
 
 /** A form may come up after the page: it is looked for at these moments, ms after the page began. */
 const LOOKS_MS = [0, 500, 1500, 4000, 10_000];
@@ -19,6 +19,7 @@ export function startRestore(core: Core): void {
   const { page, safely, store } = core;
   const back = findReturn(core);
   if (!back) return;
+  safely(tidyAddress)(core);
   const { token, coupon } = back;
 
   async function ask(path: string, init: RequestInit) {

@@ -33,3 +33,19 @@ export function findReturn(core: Core): Return | null {
   store.write("back", holds ? JSON.stringify(found) : "");
   return holds ? found : null;
 }
+
+/**
+ * Take the link's token out of the address bar, from where other tags and copied links would carry it on. The router's
+ * state stays. Not before the page's own event has told the token, and none is made of a page that nobody sees.
+ */
+export function tidyAddress(core: Core): void {
+  const { document, history, location } = core.page;
+  if (document.hidden) {
+    document.addEventListener("visibilitychange", core.safely(() => tidyAddress(core)), { once: true });
+    return;
+  }
+  core.collect();
+  const { origin, pathname, search, hash } = location;
+  const kept = search.slice(1).split("&").filter((part) => !/^modori_t=/.test(part)).join("&");
+  if (/\bmodori_t=/.test(search)) history.replaceState(history.state, "", origin + pathname + (kept && "?" + kept) + hash);
+}
