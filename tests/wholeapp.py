@@ -1,7 +1,9 @@
 """The web process's application as it is served, every route that it knows, and what stands in the whole database."""
 
+import atexit
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import psycopg
@@ -84,25 +86,40 @@ def _walk(routes: Sequence[BaseRoute], prefix: str) -> Iterator[tuple[str, BaseR
 
 def standing(urls: DatabaseUrls, *, tenant_id: TenantId | None = None) -> Standing:
     """Return what stands in every table, read as the owner past row security; of one tenant, where one is named."""
-    with psycopg.connect(urls.owner) as owner:
-        tables = [
-            str(row[0])
-            for row in owner.execute(
-                "select c.relname from pg_class c where c.relnamespace = 'public'::regnamespace"
-                " and c.relkind in ('r', 'p') and not c.relispartition and (not %(one)s or exists (select from"
-                " pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id')) order by 1",
-                {"one": tenant_id is not None},
-            ).fetchall()
-        ]
-        condition = sql.SQL("where t.tenant_id = {}").format(str(tenant_id)) if tenant_id else sql.SQL("")
-        question = sql.SQL(" union all ").join(
-            sql.SQL(
-                "select {name}, count(*), coalesce(md5(string_agg(t::text, '|' order by t::text)), '')"
-                " from {table} t {condition}"
-            ).format(name=name, table=sql.Identifier(name), condition=condition)
-            for name in tables
+    question = _question_of(urls.owner, one=tenant_id is not None)
+    rows = _owner(urls.owner).execute(question, {"tenant_id": tenant_id}, prepare=True).fetchall()
+    return {str(name): (int(count), str(digest)) for name, count, digest in rows}
+
+
+@cache
+def _owner(owner_url: str) -> "psycopg.Connection[tuple[Any, ...]]":
+    """One connection for all questions: a new one would learn every table anew, which costs more than to read them."""
+    connection = psycopg.connect(owner_url, autocommit=True)
+    atexit.register(connection.close)
+    return connection
+
+
+@cache
+def _question_of(owner_url: str, *, one: bool) -> sql.Composed:
+    tables = [
+        str(row[0])
+        for row in _owner(owner_url)
+        .execute(
+            "select c.relname from pg_class c where c.relnamespace = 'public'::regnamespace"
+            " and c.relkind in ('r', 'p') and not c.relispartition and (not %(one)s or exists (select from"
+            " pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id')) order by 1",
+            {"one": one},
         )
-        return {str(name): (int(count), str(digest)) for name, count, digest in owner.execute(question).fetchall()}
+        .fetchall()
+    ]
+    condition = sql.SQL("where t.tenant_id = %(tenant_id)s" if one else "")
+    return sql.SQL(" union all ").join(
+        sql.SQL(
+            "select {name}, count(*), coalesce(md5(string_agg(t::text, '|' order by t::text)), '')"
+            " from {table} t {condition}"
+        ).format(name=name, table=sql.Identifier(name), condition=condition)
+        for name in tables
+    )
 
 
 def changed(before: Standing, after: Standing) -> set[str]:
