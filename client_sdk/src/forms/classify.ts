@@ -77,13 +77,14 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
 
   // What can only hold an "@" may stand beside any word, except in its own captions.
   const sure = given ? !isName : kind === "email";
-  if (!mail && say(words.SECRET, sure ? captions : firm)) return no("password");
-  if (type !== "email" && say(words.CODE, firm)) return no("one-time-code");
-  if (!sure && !isAddress && say(words.CARD, isName ? firm.concat(texts) : firm)) return no("card");
+  const token = detail(kind, captions.concat(plain(after), texts[4]!, texts));
+  const close = ends.concat(heads);
+  if (!mail && say(words.SECRET, sure ? captions : close)) return no("password");
+  if (type !== "email" && say(words.CODE, close)) return no("one-time-code");
+  if (!sure && !isAddress && say(words.CARD, close.concat(isName ? texts : [], token === "name" ? firm : []))) return no("card");
   if (type === "textarea" && !isAddress) return no("type");
   const again = say(words.CONFIRM, texts);
   const account = say(words.ACCOUNT, label || placeholder ? heads : texts);
-  const token = detail(kind, captions.concat(plain(after), texts[4]!, texts));
   const choice = /select/.test(type) && !/[@＠]$/.test(before) && !/level/.test(token);
   const refused = (isName && account) || choice || (!sure && say(words.STRANGE, firm));
   if (!kind || (type === "search" && !sure) || (!given && refused)) return no("unknown", again);

@@ -23,7 +23,7 @@ export type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
 /** What a person types or chooses in. Says nothing yet about reading it. */
 export const FIELDS =
-  "select,textarea,input:not([type^=h],[type^=b],[type^=su],[type^=r],[type^=f],[type^=c],[type^=i])";
+  "select,textarea,input:not([type^=h],[type^=b],[type^=su],[type^=r],[type^=f],[type^=c])";
 
 const NEAR_LIMIT = 60;
 const LETTER = /(?!ー)[\p{L}℡〒]/u;
