@@ -7,6 +7,8 @@ Revises: 0002
 import sqlalchemy as sa
 from alembic import op
 
+from modori.storage import migrating
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -20,6 +22,8 @@ NEW_TABLES = {
 
 
 def upgrade() -> None:
+    with migrating.apart():
+        migrating.build_index("event_of_visitor", "event", ["tenant_id", "visitor"], where="episode_id is null")
     op.execute("set local lock_timeout = '5s'")
     op.add_column(
         "site", sa.Column("contact_points_per_prefix_hour", sa.Integer(), nullable=False, server_default="30")
@@ -31,16 +35,13 @@ def upgrade() -> None:
     op.add_column("visitor", sa.Column("capture_granted_at", sa.DateTime(timezone=True), nullable=True))
 
     op.add_column("event", sa.Column("mark", sa.String(length=40), nullable=True))
-    op.create_check_constraint("mark", "event", "mark in ('bot', 'prefetch')")
-    op.create_index(
-        "event_of_visitor", "event", ["tenant_id", "visitor"], postgresql_where=sa.text("episode_id is null")
-    )
+    migrating.check_from_now("mark", "event", "mark in ('bot', 'prefetch')")
     op.add_column("promise", sa.Column("due_at", sa.DateTime(timezone=True), nullable=True))
     op.execute("grant select (due_at) on promise to modori_scan")
     op.execute("grant delete on event to modori_app")  # "no thanks" deletes what was sent
 
     op.drop_constraint("episodestate", "episode", type_="check")
-    op.create_check_constraint(
+    migrating.check_from_now(
         "episodestate", "episode", "state in ('open', 'abandoned', 'ordered', 'expired', 'refused')"
     )
 

@@ -6,6 +6,8 @@ Revises: 0003
 
 import sqlalchemy as sa
 from alembic import op
+
+from modori.storage import migrating
 from sqlalchemy.dialects import postgresql
 
 revision = "0004"
@@ -25,6 +27,9 @@ def one_of(name: str, *values: str) -> sa.Enum:
 
 
 def upgrade() -> None:
+    with migrating.apart():  # the conditions that 0003 has set
+        migrating.check_rows("mark", "event")
+        migrating.check_rows("episodestate", "episode")
     op.execute("set local lock_timeout = '5s'")
     op.create_table(
         "upload",

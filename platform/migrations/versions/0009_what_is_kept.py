@@ -4,8 +4,9 @@ Revision ID: 0009
 Revises: 0008
 """
 
-import sqlalchemy as sa
 from alembic import op
+
+from modori.storage import migrating
 
 revision = "0009"
 down_revision = "0008"
@@ -40,15 +41,18 @@ INDEXES = (
 )
 
 
+NEW_COLUMNS = (("episode", "forgotten_at"), ("contact_point", "kept_until"))
+
+
 def upgrade() -> None:
+    with migrating.apart():
+        for table, column in NEW_COLUMNS:
+            op.execute(f"alter table {table} add column if not exists {column} timestamptz")
+        for name, table, columns, where in INDEXES:
+            migrating.build_index(name, table, ["tenant_id", *columns], where=where)
+        _strip_tokens_of_events()
     op.execute("set local lock_timeout = '5s'")
-    op.add_column("episode", sa.Column("forgotten_at", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("contact_point", sa.Column("kept_until", sa.DateTime(timezone=True), nullable=True))
-    for name, table, columns, where in INDEXES:
-        op.create_index(
-            name, table, ["tenant_id", *columns], postgresql_where=None if where is None else sa.text(where)
-        )
-    _strip_tokens()
+    _strip_tokens_of_evidence()
     for table, is_kept in EVIDENCE.items():
         op.execute(f"drop trigger never_changes on {table}")
         op.execute(
@@ -63,16 +67,9 @@ def upgrade() -> None:
     op.execute("grant delete on visitor to modori_app")
 
 
-def _strip_tokens() -> None:
+def _strip_tokens_of_events() -> None:
     """A link's token in a page's or a cart's address was kept as it came: whoever read the table could follow it."""
-    for table in ("consent", "capture_choice"):
-        op.execute(f"alter table {table} disable trigger never_changes")
-    for table, column in (
-        ("event", "page_url"),
-        ("consent", "page_url"),
-        ("capture_choice", "page_url"),
-        ("episode", "cart_url"),
-    ):
+    for table, column in (("event", "page_url"), ("episode", "cart_url")):
         op.execute(
             f"update {table} set {column} = {_stripped(column)} where {column} like '%modori_t=%'"  # noqa: S608  # our names
         )
@@ -81,7 +78,15 @@ def _strip_tokens() -> None:
         f"update event set body = jsonb_set(body, '{{url}}', to_jsonb({led_to}))"  # noqa: S608  # our names
         " where type = 'cart' and body ->> 'url' like '%modori_t=%'"
     )
+
+
+def _strip_tokens_of_evidence() -> None:
+    """Likewise of consents, whose trigger forbids it: nobody writes them while it is off."""
     for table in ("consent", "capture_choice"):
+        op.execute(f"alter table {table} disable trigger never_changes")
+        op.execute(
+            f"update {table} set page_url = {_stripped('page_url')} where page_url like '%modori_t=%'"  # noqa: S608  # our names
+        )
         op.execute(f"alter table {table} enable trigger never_changes")
 
 
