@@ -1,11 +1,13 @@
 """Whom the visits of a batch name: which contact points are new, whose they are, and what must be written."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from modori.capture.batch.queries import Counted
 from modori.capture.batch.visits import Arrived, Visit, VisitorKey
 from modori.capture.contacts import (
     Typed,
@@ -97,16 +99,42 @@ class Meeting:
             if is_settled_by_order(_started(self.brought[i].visit), last_ordered_at=at)
         ]
 
-    def held(self, counts: Sequence[tuple[int, int, int, int]]) -> list[dict[str, Any]]:
-        """Return the episodes whose lead must wait, since too many new contact points came (RULES 36)."""
+    def held(self, counted: Sequence[Counted]) -> list[dict[str, Any]]:
+        """Return the episodes whose lead must wait, since too many new contact points came (RULES 36).
+
+        Of an address and of a prefix each point counts as it would have, had it come alone: those before it, and it.
+        """
         found: dict[tuple[UUID, UUID | None], dict[str, Any]] = {}
-        for i, by_visitor, by_address, by_prefix in counts:
+        total = {(what, *key): count for what, i, *key, count in counted if i is None}
+        new = sorted(i for _, i, *_ in counted if i is not None)
+        yet_to_come = Counter(key for i in new for key in self._shared_keys(i))
+        for i in new:
             visit = self.brought[i].visit
-            reason = held_because(visit.site, by_visitor=by_visitor, by_address=by_address, by_prefix=by_prefix)
+            nth: dict[str, int] = {}
+            for key in self._shared_keys(i):
+                yet_to_come[key] -= 1
+                nth[key[0]] = max(nth.get(key[0], 0), total[key] - yet_to_come[key])
+            reason = held_because(
+                visit.site,
+                by_visitor=total["visitor", visit.tenant_id, visit.site.site_id, visit.key[2], None],
+                by_address=nth.get("address", 0),
+                by_prefix=nth.get("prefix", 0),
+            )
             if reason is not None:
                 row = {"tenant_id": visit.tenant_id, "episode_id": visit.episode_id, "reason": reason}
                 found[(visit.tenant_id, visit.episode_id)] = row
         return list(found.values())
+
+    def _shared_keys(self, i: int) -> list[tuple[str, UUID, UUID, None, bytes]]:
+        """Name the counts that a point shares with those of other visitors, as `queries.count_contact_points` does."""
+        one = self.brought[i]
+        site = one.visit.site
+        keys: list[tuple[str, UUID, UUID, None, bytes]] = [
+            ("prefix", site.tenant_id, site.site_id, None, prefix) for prefix in one.prefixes
+        ]
+        if one.typed.ip_index is not None:
+            keys.append(("address", site.tenant_id, site.site_id, None, one.typed.ip_index))
+        return keys
 
 
 def wanted_points(arrived: Sequence[Arrived]) -> dict[PointKey, Wanted]:

@@ -18,7 +18,8 @@ from modori.storage.db import Plain
 from modori.storage.pipelined import Answer
 
 Rows = Sequence[dict[str, Any]]
-
+Counted = tuple[str, int | None, UUID | None, UUID | None, str | None, bytes | None, int]
+"""What a row counts, `i`, tenant_id, site_id, visitor, the address's or prefix's hash, how many."""
 
 _VISITORS: Final = "jsonb_to_recordset(%s::jsonb) as n(i int, tenant_id uuid, site_id uuid, visitor text)"
 _CURRENT: Final = (
@@ -55,7 +56,8 @@ def lock_current_episodes(connection: Plain, *, visitors: bytes) -> Answer[tuple
         "select e.episode_id, e.person_id, e.items <> '[]'::jsonb, e.form_fields, e.settled_reason, e.held_reason,"
         " e.started_at, e.last_activity_at, e.cart_id, e.currency, e.cart_minor, e.cart_url, e.cart_at, e.form,"
         " e.form_progress, e.last_field, e.submitted_at, e.form_at, e.due_at from episode e"
-        " where e.tenant_id = found.tenant_id and e.episode_id = found.episode_id and e.state in ('open', 'abandoned') for no key update) as e",
+        " where e.tenant_id = found.tenant_id and e.episode_id = found.episode_id"
+        " and e.state in ('open', 'abandoned') for no key update) as e",
         (visitors,),
     )
 
@@ -130,13 +132,14 @@ def hold_episodes(connection: Plain, *, rows: Rows) -> None:
     )
 
 
-def count_contact_points(connection: Plain, *, brought: Rows) -> Answer[tuple[int, int, int, int]]:
+def count_contact_points(connection: Plain, *, brought: Rows) -> Answer[Counted]:
     """Count what visitors and addresses bring (RULES 36), those points that no episode of the visitor has held yet.
 
     brought  {"i", "tenant_id", "site_id", "visitor", "contact_point_id", "ip_index" (hex or null), "prefixes" (hex:
              what it shares with others that were made up in a row), "now"}
-    rows     `i` of each that was new to its visitor, the visitor's count of the day (UTC), the address's of the hour
-             as it was once this one had been counted, and in the same way the largest of its prefixes
+    rows     `new`: the `i` of each that was new to its visitor; then the counts that they have raised, as they are now:
+             `visitor`'s of the day (UTC), `address`'s and `prefix`'s of the hour. Whose is whose is for the caller to
+             say: joined here, each row would be looked for among all the others
     """
     return connection.execute(
         "with n as materialized (select b.*, decode(b.ip_index, 'hex') as ip from jsonb_to_recordset(%s::jsonb) as"
@@ -158,7 +161,7 @@ def count_contact_points(connection: Plain, *, brought: Rows) -> Answer[tuple[in
         " on conflict (tenant_id, site_id, ip_index, hour_at)"
         " do update set new_points = contact_velocity.new_points + excluded.new_points"
         " returning tenant_id, site_id, ip_index, new_points"
-        "), alike as materialized (select n.i, n.tenant_id, n.site_id, decode(one, 'hex') as prefix_index, n.now"
+        "), alike as (select n.tenant_id, n.site_id, decode(one, 'hex') as prefix_index, n.now"
         " from n cross join lateral jsonb_array_elements_text(n.prefixes) as one"
         "), p as (insert into prefix_velocity (tenant_id, site_id, prefix_index, hour_at, new_points)"
         " select tenant_id, site_id, prefix_index, date_trunc('hour', min(now)), count(*) from alike"
@@ -166,14 +169,10 @@ def count_contact_points(connection: Plain, *, brought: Rows) -> Answer[tuple[in
         " on conflict (tenant_id, site_id, prefix_index, hour_at)"
         " do update set new_points = prefix_velocity.new_points + excluded.new_points"
         " returning tenant_id, site_id, prefix_index, new_points"
-        "), nth as (select alike.i, p.new_points - count(*) over one + row_number() over (one order by alike.i) as nth"
-        " from alike join p using (tenant_id, site_id, prefix_index) window one as (partition by alike.tenant_id,"
-        " alike.site_id, alike.prefix_index)"
-        ") select n.i, v.contact_points_count, coalesce(a.new_points - count(*) over ip + row_number() over (ip"
-        " order by n.i), 0), coalesce((select max(nth) from nth where nth.i = n.i), 0) from n"
-        " join v using (tenant_id, site_id, visitor)"
-        " left join a on a.tenant_id = n.tenant_id and a.site_id = n.site_id and a.ip_index = n.ip"
-        " window ip as (partition by n.tenant_id, n.site_id, n.ip)",
+        ") select 'new', i, null::uuid, null::uuid, null::text, null::bytea, 0::bigint from n"
+        " union all select 'visitor', null, tenant_id, site_id, visitor, null, contact_points_count::bigint from v"
+        " union all select 'address', null, tenant_id, site_id, null, ip_index, new_points::bigint from a"
+        " union all select 'prefix', null, tenant_id, site_id, null, prefix_index, new_points::bigint from p",
         (orjson.dumps(brought),),
     )
 
