@@ -1,6 +1,7 @@
 """Keys at hand: those in use stay there without being looked up again, and a change is obeyed in time."""
 
 from collections.abc import Callable
+from threading import Event, Thread
 
 import pytest
 from sqlalchemy import text
@@ -89,3 +90,27 @@ def test_unknown_keys_are_remembered_and_others_are_none(kept: Kept) -> None:
     assert kept.keys.at_hand("pk_unknown") == (True, None)
     assert kept.keys.at_hand("no key") == (True, None)
     assert kept.keys.find("pk_" + "x" * 200) is None
+
+
+def test_keys_are_refreshed_while_requests_note_their_use(kept: Kept) -> None:
+    """Requests add to what is in use while the thread walks through it."""
+    failed: list[Exception] = []
+    ended = Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            for key in [kept.tenant.site_key, *(f"pk_guess{number}" for number in range(50))]:
+                kept.keys._used.add(key)
+
+    asking = Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(100):
+            kept.keys.refresh()
+    except RuntimeError as error:
+        failed.append(error)
+    finally:
+        ended.set()
+        asking.join(20)
+    assert failed == []
+    assert kept.at_hand() == (True, kept.site)

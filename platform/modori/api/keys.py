@@ -67,7 +67,7 @@ class SiteKeys:
             self._used.add(named)
             if now - self._refreshed_at > self._kept_s / 2:
                 self._refreshed_at = now
-                self._thread.submit(self.refresh)
+                self._thread.submit(self._refresh_and_tell)
         return True, kept.site
 
     def find(self, key: str) -> SiteContext | None:
@@ -90,13 +90,22 @@ class SiteKeys:
                 kept.popitem(last=False)
         return site
 
+    def _refresh_and_tell(self) -> None:
+        """Refresh in the thread, whose pool swallows what is raised: without this line keys would only grow slow."""
+        try:
+            self.refresh()
+        except Exception as error:
+            log.error("ingest.keys_not_refreshed", exc_info=error)
+            raise
+
     def refresh(self) -> None:
         """Keep what has been used lately and has not changed; forget what has. No transaction may be open.
 
         A database that is away changes nothing: what is kept is over in its time.
         """
         until = self._tick() + self._kept_s
-        used, self._used = self._used, set()
+        taken, self._used = self._used, set()
+        used = frozenset(taken)  # copied at once: a request may still add to the one that was taken
         with self._lock:
             known = [(named, kept) for named in used if (kept := self._kept.get(named)) is not None]
         sites = {UUID(kept.site.key_id): kept.site for _, kept in known[:MOST_REFRESHED] if kept.site is not None}
