@@ -51,6 +51,7 @@ _DIGITS = re.compile(r"[0-9]+")
 _RUN = re.compile(rf"[0-9]+(?:{_BETWEEN_DIGITS.pattern}[0-9]+)*")
 _BETWEEN_TYPED_DIGITS = re.compile(r"(?<=[0-9])(?:[^\w]|[_ー一の])+(?=[0-9])")
 """What people type between digits, however much of it: no letter, but what looks like a dash, or reads like one."""
+_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 SHORTEST_CARD: Final = 14
 LONGEST_CARD: Final = 19
 """Digits. The 13-digit numbers of one brand are no longer issued, and goods have 13-digit codes (JAN)."""
@@ -136,12 +137,19 @@ def _runs(text: str) -> list[str]:
 
 def _with_ascii_digits(text: str) -> str:
     """Write decimal digits of every script, ٤ or ४, as 0 to 9."""
+    if _FOREIGN_DIGIT.search(text) is None:
+        return text
     return "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
 
 
 def _may_be_long_number(text: str) -> bool:
-    """Say whether as many digits as a card number has may be in a text: cheap, and never wrongly no."""
-    return not text.isascii() or (len(text) >= SHORTEST_CARD and _FOURTEEN_DIGITS.match(text) is not None)
+    """Say whether as many digits as a card number has may be in a text: cheap, and never wrongly no.
+
+    One sign may stand for two digits, ㊿ for 50.
+    """
+    if not text.isascii():
+        return len(text) >= SHORTEST_CARD // 2
+    return len(text) >= SHORTEST_CARD and _FOURTEEN_DIGITS.match(text) is not None
 
 
 def _joined_groups(text: str) -> Iterator[str]:
