@@ -25,7 +25,9 @@ from modori.kernel import clock
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import ResultId, UserId
 from modori.leads.model import LeadState
-from modori.people.model import Channel
+from modori.people import actions as people
+from modori.people.model import Channel, ContactKind
+from modori.people.values import value_index
 from modori.storage.db import tenant_transaction
 from modori.storage.roles import DatabaseUrls
 from modori.tenants.model import Role
@@ -582,3 +584,60 @@ def test_g6_killed_in_the_middle_it_goes_on_and_counts_nothing_twice(world: Worl
     assert outcomes(tenant, upload_id) == ["new"] * ROWS
     total = ask_one(tenant.tenant_id, "select count(*) || ' ' || sum(value_minor) from purchase_order")
     assert total == f"{ROWS} {ROWS * (ROWS + 1) // 2}"
+
+
+def erase(world: World, kind: ContactKind, value: str) -> None:
+    with tenant_transaction(world.acme.tenant_id) as session:
+        people.erase_contact(
+            session,
+            tenant_id=world.acme.tenant_id,
+            kind=kind,
+            value_index=value_index(world.acme.tenant_id, kind, value),
+            requested_by="server",
+            now=LATER,
+        )
+    run(world.acme)
+
+
+def cells(world: World, upload_id: UUID) -> str:
+    with tenant_transaction(world.acme.tenant_id) as session:
+        parts = [
+            actions.open_part(session, tenant_id=world.acme.tenant_id, upload_id=upload_id, part_number=number)
+            for number in range(2)
+        ]
+    return str(parts)
+
+
+def test_rules_18_an_erasure_reaches_the_rows_that_wait_for_approval(world: World) -> None:
+    others = [f"B-{number},1,{AT},person{number}@example.jp,," for number in range(99)]
+    rows = [f"A-1,4980,{AT},Hanako@Example.jp,090-1111-2222,", *others, f"A-2,20,{AT},,０９０-1234-5678,"]
+    upload_id = upload(world, UploadKind.ORDERS, orders(*rows))  # two parts
+    before = cells(world, upload_id)
+    erase(world, ContactKind.EMAIL, "hanako@example.jp")  # whom nobody had met
+    erase(world, ContactKind.PHONE, "+819012345678")
+    after = cells(world, upload_id)
+    for personal in ("Hanako", "1111-2222", "1234-5678"):
+        assert personal in before
+        assert personal not in after
+    assert after.count("@example.jp") == 99
+    approve(world, upload_id)
+    assert ask_one(world.acme.tenant_id, "select count(*) from purchase_order where proven_at is not null") == 101
+    known = (
+        "select count(*) from purchase_order where external_id like 'A-%'"
+        " and coalesce(email_index, phone_index) is not null"
+    )
+    assert ask_one(world.acme.tenant_id, known) == 0
+
+
+def test_rules_18_a_consent_of_somebody_erased_is_refused(world: World) -> None:
+    content = (
+        "チャネル,連絡先,同意,同意文,同意日時,画面\n"
+        "メール,hanako@example.jp,はい,受け取る,2026/11/01 12:00,会員登録\n"
+        "メール,taro@example.jp,はい,受け取る,2026/11/01 12:00,会員登録\n"
+    )
+    upload_id = upload(world, UploadKind.CONSENTS, content)
+    erase(world, ContactKind.EMAIL, "hanako@example.jp")
+    assert report(world.acme, upload_id) == [(2, "refused", "erased", None), (3, "new", None, None)]
+    approve(world, upload_id)
+    assert outcomes(world.acme, upload_id) == ["refused", "new"]
+    assert ask_one(world.acme.tenant_id, "select count(*) from consent where granted and source = 'csv'") == 1

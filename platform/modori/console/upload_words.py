@@ -63,6 +63,7 @@ REASONS: Final[Mapping[str, str]] = {
     CellFault.BAD_REASON: say("Write cancel, refusal, return or unpaid."),
     CellFault.BAD_CHANNEL: say("Write email, sms, line or call."),
     CellFault.BAD_ANSWER: say("Write yes or no."),
+    "erased": say("This person was erased after the upload. The row was emptied."),
     "bad_input": say("This cannot be stored."),
     "bad_email": say("This is not an e-mail address."),
     "bad_phone": say("This is not a telephone number."),

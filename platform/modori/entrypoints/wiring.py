@@ -46,6 +46,7 @@ FOLLOWERS: Final[Mapping[str, tuple[Job, ...]]] = {
     "lead.expired": (outreach.clear_expired_lead_now,),
     "stop.recorded": (outreach.end_stopped_leads_now,),
     "contact.erased": (outreach.end_erased_leads_now, outreach.forget_erased_events_now),
+    "erasure.recorded": (uploads.forget_in_uploads_now,),
     "visitor.refused": (outreach.forget_visitor_now,),
     "order.recorded": (outcomes.settle_order_now, billing.attribute_order_now),
     "order.proven": (billing.attribute_order_now,),

@@ -229,6 +229,15 @@ def erase_contact(
         erased_at=now,
     )
     queries.insert_erasure(session, erasure)
+    outbox.promise(
+        session,
+        "erasure.recorded",
+        key=f"erasure:{erasure.erasure_id}",
+        at=now,
+        tenant_id=tenant_id,
+        kind=kind.value,
+        value_index=value_index.hex(),
+    )
     if point is not None:  # erased before, it may have been typed again since
         outbox.promise(
             session,

@@ -95,7 +95,13 @@ def keep_upload(
             tenant_id=tenant_id,
             upload_id=upload_id,
             part_number=number,
-            rows=crypto.seal(session, tenant_id, _field(upload_id, number), json.dumps(part, ensure_ascii=False)),
+            rows=sealed_part(
+                session,
+                tenant_id=tenant_id,
+                upload_id=upload_id,
+                part_number=number,
+                plain=json.dumps(part, ensure_ascii=False),
+            ),
         )
         for number, part in enumerate(parts)
     ]
@@ -103,6 +109,11 @@ def keep_upload(
     _audit(session, upload, user_id, "upload.made", now)
     _promise(session, upload, "upload.made", now=now)
     return upload
+
+
+def sealed_part(session: Session, *, tenant_id: TenantId, upload_id: UUID, part_number: int, plain: str) -> bytes:
+    """Seal a part's rows, JSON as `UploadPart` has them."""
+    return crypto.seal(session, tenant_id, _field(upload_id, part_number), plain)
 
 
 def open_part(session: Session, *, tenant_id: TenantId, upload_id: UUID, part_number: int) -> list[Cells] | None:

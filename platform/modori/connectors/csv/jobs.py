@@ -13,15 +13,18 @@ from uuid import UUID
 
 from modori.background import work
 from modori.connectors.csv import actions, queries
+from modori.connectors.csv.forgetting import empty_rows, list_rows_about
 from modori.connectors.csv.judging import judge_rows
 from modori.connectors.csv.model import RowOutcome, Upload, UploadState
 from modori.connectors.csv.reading import RowContext, wrong_of
 from modori.kernel import clock
 from modori.kernel.errors import ModoriError
-from modori.kernel.ids import TenantId
+from modori.kernel.ids import SiteId, TenantId
+from modori.people.model import ContactKind
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.storage.failures import DATABASE_FAILURES, refusal_of
 from modori.storage.retrying import retry_deadlocks
+from modori.tenants import queries as tenants
 
 WORKS_FOR_S: Final = 5.0
 
@@ -34,6 +37,38 @@ def check_upload_now(tenant_id: str, work_id: str) -> None:
 def apply_upload_now(tenant_id: str, work_id: str) -> None:
     """Record the rows of an approved file, one transaction each, in the file's order."""
     work.run_outside(tenant_id, work_id, _in_turns(tenant_id, UploadState.APPLYING, _apply_part))
+
+
+def forget_in_uploads_now(tenant_id: str, work_id: str) -> None:
+    """Take an erased address or number, and what stands beside it, out of the rows that still wait."""
+    tenant = TenantId(UUID(tenant_id))
+
+    def do(payload: dict[str, Any], _now: datetime) -> None:
+        about = ContactKind(payload["kind"]), bytes.fromhex(payload["value_index"])
+        with read_transaction([tenant]) as session:
+            waiting = queries.list_open_uploads(session, tenant_id=tenant)
+            country = {
+                site_id: tenants.get_site(session, tenant_id=tenant, site_id=SiteId(site_id)).country
+                for site_id in {upload.site_id for upload in waiting}
+            }
+        for upload in waiting:
+            for number in range(upload.parts_count):
+                _forget_in_part(tenant, upload.upload_id, number, about, country[upload.site_id])
+
+    work.run_outside(tenant_id, work_id, do)
+
+
+def _forget_in_part(
+    tenant: TenantId, upload_id: UUID, number: int, about: tuple[ContactKind, bytes], country: str
+) -> None:
+    """Look through one part in a transaction that cannot write: nearly none holds what is looked for."""
+    with read_transaction([tenant]) as session:
+        rows = actions.open_part(session, tenant_id=tenant, upload_id=upload_id, part_number=number) or []
+    kind, index = about
+    numbers = list_rows_about(rows, tenant_id=tenant, kind=kind, index=index, country=country)
+    if numbers:
+        with tenant_transaction(tenant) as session:
+            empty_rows(session, tenant_id=tenant, upload_id=upload_id, part_number=number, numbers=numbers)
 
 
 def _in_turns(

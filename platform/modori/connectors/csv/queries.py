@@ -181,6 +181,51 @@ def list_unapplied_rows(
     )
 
 
+class OpenUpload(NamedTuple):
+    """A file that still has its rows."""
+
+    upload_id: UUID
+    site_id: UUID
+    parts_count: int
+
+
+def list_open_uploads(session: Session, *, tenant_id: TenantId) -> list[OpenUpload]:
+    """List a client's files that still have their rows, oldest first, at most 1,000: none is older than 30 days."""
+    found = session.connection().execute(
+        text(
+            "select upload_id, site_id, parts_count from upload where tenant_id = :tenant_id"
+            " and rows_removed_at is null order by made_at, upload_id limit 1000"
+        ),
+        {"tenant_id": tenant_id},
+    )
+    return [OpenUpload(*row) for row in found]
+
+
+def replace_part(session: Session, part: UploadPart) -> None:
+    """Put a part's rows in the place of those that are there."""
+    session.connection().execute(
+        text(
+            "delete from upload_part where tenant_id = :tenant_id and upload_id = :upload_id"
+            " and part_number = :part_number"
+        ),
+        {"tenant_id": part.tenant_id, "upload_id": part.upload_id, "part_number": part.part_number},
+    )
+    session.expunge_all()
+    session.add(part)
+    session.flush()
+
+
+def refuse_erased(session: Session, *, tenant_id: TenantId, upload_id: UUID, row_numbers: Sequence[int]) -> None:
+    """Say of rows that nobody has recorded yet that the person whom they are about was erased."""
+    session.connection().execute(
+        text(
+            "update upload_row set outcome = 'refused', reason = 'erased', field = null where tenant_id = :tenant_id"
+            " and upload_id = :upload_id and row_number = any(:numbers) and applied_at is null"
+        ),
+        {"tenant_id": tenant_id, "upload_id": upload_id, "numbers": list(row_numbers)},
+    )
+
+
 class PlacedRow(NamedTuple):
     """Where a row lies: its number, and how many rows of the file lie before it."""
 
