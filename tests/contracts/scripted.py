@@ -29,7 +29,8 @@ def serving(script: Script) -> Iterator[int]:
         yield int(listener.getsockname()[1])
     finally:
         listener.close()
-        thread.join(10)
+        thread.join(30)
+        assert not thread.is_alive(), "the script goes on, and would until the tests end"
 
 
 def reset(connection: socket.socket) -> None:
@@ -104,16 +105,24 @@ def http_answer(answer: bytes, *, seen: list[bytes] | None = None) -> Script:
 
 
 def read_request(connection: socket.socket) -> bytes:
+    """Read one request whole. Raises ConnectionError when the other side leaves in the middle of it."""
     read = b""
     while b"\r\n\r\n" not in read:
-        read += connection.recv(65536)
+        read += _more(connection)
     head, _, body = read.partition(b"\r\n\r\n")
     length = next(
         (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
     )
     while len(body) < length:
-        body += connection.recv(65536)
+        body += _more(connection)
     return head + b"\r\n\r\n" + body
+
+
+def _more(connection: socket.socket) -> bytes:
+    got = connection.recv(65536)
+    if not got:
+        raise ConnectionError("the other side has left")
+    return got
 
 
 def json_answer(status: str, body: str, *headers: str) -> bytes:
