@@ -20,7 +20,8 @@ from modori.sandbox.ports import choose_port
 from modori.storage.roles import DatabaseUrls, RolePasswords, provision
 from tests.world import KEY_SETTINGS
 
-WITHIN_S = 30.0
+WITHIN_S = 120.0
+"""A bound, not a measure: on a busy machine a process needs half a minute to begin."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def modori(
         yield process
         assert process.poll() is None, log.read_text()[-3000:]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0, log.read_text()[-3000:]
+        assert process.wait(60) == 0, log.read_text()[-3000:]
     finally:
         if process.poll() is None:
             process.kill()
