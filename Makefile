@@ -22,7 +22,7 @@ dev: $(READY) $(SDK) ## as demo, and each process starts again when its code cha
 
 test: $(READY) $(SDK) ## every test, browser included, and the SDK's own
 	$(PY) -m modori.sandbox.node test
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 3 --dist worksteal
 
 check: $(READY) ## formatting, lints, types, import contracts
 	.venv/bin/ruff check .

@@ -20,6 +20,7 @@ from modori.sandbox.engine_folders import EnginesInUse, engines_folder
 from modori.sandbox.engines import Engines
 from modori.storage.roles import DatabaseUrls, RolePasswords, provision
 from tests import network_guard
+from tests.lanes import lay_out
 
 network_guard.install()
 
@@ -84,6 +85,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_CLUSTER] = Cluster(superuser_url, redis_url, RolePasswords(*passwords))
     elif config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(_TellWorkers())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Lay the tests out for several workers; each works out the same order."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    files = [item.path.relative_to(config.rootpath).as_posix() for item in items]
+    items[:] = [items[place] for place in lay_out(files, workers)]
 
 
 @pytest.hookimpl(wrapper=True)
