@@ -155,6 +155,10 @@ const MEANINGS: [string, string, string][] = [
   ["a sample is an address", `<p>Where shall we send it?</p><input name=a placeholder="name@example.com">`, "a=email"],
   ["numbers to call", `<p>Contact No.</p><input name=a><label>Daytime number<input name=b></label><label>Direct line<input name=c></label><label>Mother's maiden name<input name=d></label>`,
     "a=tel b=tel c=tel d!unknown"],
+  ["answers to secret questions", `<p>お母様の旧姓は？</p><input name=a><p>親友の名前</p><input name=b><p>出身小学校の名前</p><input name=c><label>Name of your first pet<input name=d></label>`,
+    "a!unknown b!unknown c!unknown d!unknown"],
+  ["a card's holder abroad", `<p>Nom sur la carte</p><input name=a><p>Nombre del titular de la tarjeta</p><input name=b><p>Name des Karteninhabers</p><input name=c>
+    <p>Nome impresso no cartão</p><input name=d><p>持卡人姓名</p><input name=e><p>Account holder name</p><input name=f>`, "a!card b!card c!card d!card e!card f!card"],
   ["in hiragana only", `<p>でんわばんごう</p><input name=a><p>めーるあどれす</p><input name=b><p>おなまえ</p><input name=c>`, "a=tel b=email c=name"],
   ["a name's halves under one caption, whatever they are called", `<p>会員氏名</p><input name=NAME_L> <input name=NAME_F>`,
     "NAME_L=family-name NAME_F=given-name"],

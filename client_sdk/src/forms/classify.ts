@@ -78,10 +78,9 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   // What can only hold an "@" may stand beside any word, except in its own captions.
   const sure = given ? !isName : kind === "email";
   const token = detail(kind, captions.concat(plain(after), texts[4]!, texts));
-  const close = ends.concat(heads);
-  if (!mail && say(words.SECRET, sure ? captions : close)) return no("password");
-  if (type !== "email" && say(words.CODE, close)) return no("one-time-code");
-  if (!sure && !isAddress && say(words.CARD, close.concat(isName ? texts : [], token === "name" ? firm : []))) return no("card");
+  if (!mail && say(words.SECRET, sure ? captions : outer)) return no("password");
+  if (type !== "email" && say(words.CODE, outer)) return no("one-time-code");
+  if (!sure && !isAddress && say(words.CARD, outer.concat(isName ? texts : [], token === "name" ? firm : []))) return no("card");
   if (type === "textarea" && !isAddress) return no("type");
   const again = say(words.CONFIRM, texts);
   const account = say(words.ACCOUNT, label || placeholder ? heads : texts);
