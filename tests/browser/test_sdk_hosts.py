@@ -1,0 +1,81 @@
+"""What of the SDK depends on a page's host, and the words that only a real browser finds beside a control."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from modori.sandbox.chromium import launch_options
+from tests.browser.sdk_pages import Receiver, open_page, receiving, shop
+
+NOTICE: dict[str, object] = {"mode": "notice", "notice_selector": "#notice", "heartbeat_s": 15}
+HOSTS = ("www.shop.localhost", "secure.shop.localhost")
+CONTROLS = (
+    "<!doctype html><html lang=ja><meta charset=utf-8><title>店</title><link rel=icon href='data:,'>"
+    "<script>window.modori=window.modori||function(){(modori.q=modori.q||[]).push(arguments)}</script>"
+    "<script async src='SDK_HOST/sdk/v1/modori.js' data-site=pk_page></script>"
+    "<p id=notice>お預かりします。</p>"
+    "<p id=one>お得な</p><p id=two>案内を受け取る</p>"
+    "<p><input type=checkbox id=named aria-labelledby='one two'></p>"
+    "<p><input type=checkbox id=told aria-label='案内を希望する'></p>"
+    "<table><tr><td><input type=checkbox id=cell> メルマガを受け取る <td>別の欄</table>"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(**launch_options())
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
+def _visitors(receiver: Receiver) -> list[str]:
+    return [event["visitor"] for event in receiver.events("page")]
+
+
+def test_one_visitor_on_all_hosts_of_a_shop_until_no_thanks_on_one(context: BrowserContext) -> None:
+    with receiving(NOTICE) as receiver, shop(receiver) as url:
+        addresses = [url.replace("localhost", host) for host in HOSTS]
+        pages = []
+        for count, address in enumerate(addresses, 1):
+            pages.append(open_page(context, address, []))
+            receiver.wait_for("page", count)
+        assert len(_visitors(receiver)) == 2
+        assert len(set(_visitors(receiver))) == 1
+        cookies = context.cookies(addresses)
+        assert [(cookie["name"], cookie["domain"]) for cookie in cookies] == [("modori_v", ".shop.localhost")]
+
+        pages[0].evaluate("modori('consent', {channel: 'capture', granted: false})")
+        (refusal,) = receiver.wait_for("consent", 1)
+        assert refusal["visitor"] == _visitors(receiver)[0]
+        assert refusal["visitor"] not in str(context.cookies(addresses))
+
+
+def test_another_registrable_domain_is_another_visitor(context: BrowserContext) -> None:
+    with receiving(NOTICE) as receiver, shop(receiver) as url:
+        for count, host in enumerate(("www.shop.localhost", "www.other.localhost", "lone.localhost"), 1):
+            open_page(context, url.replace("localhost", host), [])
+            receiver.wait_for("page", count)
+        assert len(set(_visitors(receiver))) == 3
+
+
+@pytest.mark.parametrize(
+    ("control", "words"),
+    [("named", "お得な 案内を受け取る"), ("told", "案内を希望する"), ("cell", "メルマガを受け取る")],
+)
+def test_a_control_without_a_label_has_the_words_that_name_it(
+    context: BrowserContext, control: str, words: str
+) -> None:
+    with receiving(NOTICE) as receiver, shop(receiver, html=CONTROLS) as url:
+        page = open_page(context, url, [])
+        page.evaluate(f"modori('consent', {{channel: 'email', granted: true, control: '#{control}'}})")
+        (said,) = receiver.wait_for("consent", 1)
+        assert said["data"]["text"] == words
