@@ -41,7 +41,7 @@ export const GIVEN =
 export const KANA = /[カガ]ナ|[kg]ana|ruby|ヨミ|[^ァ-ー][セメ]イ[^ァ-ー]/;
 const NAME = /担当者|ナマエ|sh?imei|者[様サ]マ? |[姓氏芳者様人本宛約主]名|name|名前|namae|naam| nom(e|bre)? |contact pers/;
 const NOT_NAME =
-  /(?![姓氏芳者様人本宛約主])[一-龠ァ-ー]名 |[友校犬猫]ノ名|(display|middle|school|shop|store|house|previous|maiden|pet)( \w+)? name|同.者|ペット|オ子|旧姓|子供|name (to|of your) /;
+  /(?![姓氏芳者様人本宛約主])[一-龠ァ-ー]名 |[友校犬猫]ノ名|(display|middle|school|shop|store|house|previous|maiden|pet)( \w+)? name|同.者|ペ[ンッ]|オ子|旧姓|子供|name (to|of your) /;
 /** A caption that says so makes no name of the field, whatever its name attribute says. */
 export const ACCOUNT = /\bid\b|usuario|utente|util|nick|benutz|(log|sign) ?[io]n\b|user/;
 
