@@ -50,10 +50,11 @@ def test_leads_of_several_clients_are_paged_by_key_each_once(
     world: World, acme: ConsoleWorld, stranger: ConsoleWorld
 ) -> None:
     at_once = pages_of(world, LeadFilter(), limit=100)[0]
-    paged = pages_of(world, LeadFilter(), limit=2)
-    assert [one for page in paged for one in page] == at_once
+    for limit in (1, 2, 3):  # fewer than there are clients, as many, more
+        paged = pages_of(world, LeadFilter(), limit=limit)
+        assert [one for page in paged for one in page] == at_once
+        assert max(map(len, paged)) == limit
     assert len(at_once) == len(set(at_once)) == 10
-    assert max(map(len, paged)) == 2
 
 
 @pytest.mark.parametrize(
