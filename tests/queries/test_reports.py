@@ -57,6 +57,18 @@ def test_leads_of_several_clients_are_paged_by_key_each_once(
     assert len(at_once) == len(set(at_once)) == 10
 
 
+def test_leads_over_many_clients_are_those_of_the_whole_list(
+    world: World, acme: ConsoleWorld, stranger: ConsoleWorld
+) -> None:
+    both = [world.acme.tenant_id, world.stranger.tenant_id]
+    many = [*(TenantId(new_id()) for _ in range(leads.AT_A_TIME)), *both]  # ours lie in the second round
+    for limit in (1, 3, 100):
+        with read_transaction(many) as session:
+            found = leads.list_leads(session, tenant_ids=many, wanted=LeadFilter(), after=None, limit=limit)
+            assert [row.lead_id for row in found] == pages_of(world, LeadFilter(), limit=100)[0][:limit]
+            assert len(leads.list_site_choices(session, tenant_ids=many)) == 2, "it sees all of its clients again"
+
+
 @pytest.mark.parametrize(
     ("wanted", "count"),
     [
