@@ -233,7 +233,8 @@ for (const [habit, html, typed, expected] of JOINS) {
 test("what lies far left of the page is a trap for robots", () => {
   const shop = new Shop(`<form><input name=email><p><input name=phone></p></form>`);
   const trap = shop.find("[name=phone]");
-  trap.getBoundingClientRect = () => ({ right: -4800 }) as DOMRect;
+  trap.getBoundingClientRect = () => ({ x: -4800, y: 20, height: 20 }) as DOMRect;
+  shop.document.elementsFromPoint = (x) => (x < 0 ? [] : Array.from(shop.document.querySelectorAll("input")));
   assert.deepEqual(shop.type({ email: "a@b.jp", phone: "0312345678" }).state()?.fields, { email: "a@b.jp" });
 });
 

@@ -5,6 +5,8 @@ import type { Clues, Field } from "./clues";
 export interface Known extends Meaning {
   field: Field;
   clues: Clues;
+  /** Somebody was at it since it was understood. */
+  stale?: boolean;
   /** Not told yet: time with the focus, and how often it was changed again after it had been left. */
   ms: number;
   edits: number;

@@ -79,8 +79,11 @@ export function cluesOf(field: Field): Clues {
   const said = (name: string) => field.getAttribute(name) || "";
   const root = field.getRootNode() as Document;
   const labels = said("aria-labelledby").split(/\s+/).map((id) => root.getElementById(id));
+  // `field.labels` walks through the whole page for each field; this list is made once.
+  const all: Iterable<HTMLLabelElement> = root.getElementsByTagName?.("label") || root.querySelectorAll("label");
+  const own = [...all].filter(({ control }) => control === field);
   // A label may be around the field, and so around a list of choices.
-  const label = labels.concat(...(field.labels || [])).map((node) => node && node.textContent!.replace(field.textContent!, ""));
+  const label = labels.concat(own).map((node) => node && node.textContent!.replace(field.textContent!, ""));
   const [near, before, level] = textBefore(field);
   const after = level ? textAfter(field) : "";
   return {

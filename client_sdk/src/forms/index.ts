@@ -1,8 +1,8 @@
 import type { Core, FormState, FormWatch } from "../parts";
 import type { Known } from "./arrange";
-import { classify } from "./classify";
+import { classify, type Meaning } from "./classify";
 import { cluesOf, type Field, isField } from "./clues";
-import { fieldsOf, type Group, groupOf, isHere, reach, type Root } from "./reach";
+import { fieldsOf, type Group, groupOf, isHere, reach, type Root, visited } from "./reach";
 import { read, whyNot } from "./reading";
 
 /** A form as a person sees it: it outlives its elements, which single-page apps replace by others of the same name. */
@@ -15,12 +15,18 @@ interface Watched {
   /** What was said last, as JSON. */
   said?: string;
   survey?: string;
+  /** Of the submit that was the last touch; a page may refuse it. */
+  submit?: Event;
 }
 
 const NAME_LIMIT = 64;
 const SURVEY_LIMIT = 80;
-const HEARD = "input change submit keydown focusin focusout compositionstart compositionend load".split(" ");
+const COMMIT_MS = 300; // a page that goes ends what is being composed
+const HEARD = "input change submit keydown focusin focusout compositionend load".split(" ");
 
+const captionOf = ({ label, placeholder }: Known["clues"]) => label + placeholder;
+/** Taken or unknown: it asks for no secret. */
+const isOpen = ({ why }: Meaning) => /n$/.test(why);
 const hasFocus = (field: Field) => (field.getRootNode() as Document).activeElement === field;
 
 /** Watch the page's forms. Events are only noted; what was typed is read when changes are asked for. */
@@ -32,20 +38,28 @@ export function startForms(core: Core): FormWatch {
   const watched = new Map<string, Watched>();
   let focus: Known | null = null;
   let focusAt = 0;
-  let composing: Group | null = null;
+  let composing: Field | null = null;
+  let composedAt = 0;
   let typing: Field | null = null; // typed into, and not left since
 
-  /** What a field means, found out once, and again where a framework has changed what it is called. */
+  /**
+   * What a field means. It is found out anew where a framework has changed what it is called, and where somebody was at it:
+   * then its captions may have changed. What asked for a secret asks for one as long as it is called the same.
+   */
   function know(field: Field): Known {
-    const known = knowns.get(field);
-    if (known) {
-      const { type, name, id } = known.clues;
-      if (type === "password" || (type === field.type && name === field.name && id === field.id)) return known;
-    }
+    let known = knowns.get(field);
+    const { type, name, id } = known?.clues || {};
+    const same = type === "password" || (type === field.type && name === field.name && id === field.id);
+    if (known && same && !(isOpen(known) && known.stale)) return known;
+    if (known) known.stale = false;
     const clues = cluesOf(field);
-    const fresh = { ...classify(clues), field, clues, ms: 0, edits: 0, changes: 0 };
-    knowns.set(field, fresh);
-    return fresh;
+    const meaning = classify(clues);
+    const said = captionOf(clues);
+    // Pages take placeholders away while somebody types, and put messages between a field and its caption.
+    if (known && same && isOpen(meaning) && (!said || said === captionOf(known.clues))) return known;
+    known = Object.assign(known || { field, ms: 0, edits: 0, changes: 0 }, meaning, { clues });
+    knowns.set(field, known);
+    return known;
   }
 
   /** A form's new state, or null where it says nothing new. What is `unfinished` is not read. */
@@ -85,7 +99,7 @@ export function startForms(core: Core): FormWatch {
   function touch(group: Group, touched: Field | null): void {
     let name = "page";
     if ("elements" in group) {
-      const index = Array.from(group.ownerDocument.forms).indexOf(group);
+      const index = [...group.ownerDocument.forms].indexOf(group);
       name = (group.getAttribute("id") || group.getAttribute("name") || "form-" + index).slice(0, NAME_LIMIT);
     }
     // Two that are here at once, in frames or shadow roots, are two, whatever they are called.
@@ -138,16 +152,22 @@ export function startForms(core: Core): FormWatch {
         return;
       }
       const group = meet(target);
+      Object.assign(knowns.get(target) || {}, { stale: true });
       if (type === "input") typing = target;
+      if ((event as InputEvent).isComposing) composing = target;
       if (/^focus/.test(type)) {
         typing = null;
         lap();
         focus = type === "focusin" ? know(target) : null;
+        visited.add(target);
         // What does not cross a shadow root is heard within it.
         for (const node of path as Node[]) if (node.nodeType === 11) listen(node as ShadowRoot);
         return;
       }
-      if (/^comp/.test(type)) composing = /start/.test(type) ? group : null;
+      if (/end/.test(type)) {
+        composing = null;
+        composedAt = now();
+      }
       touch(group, target);
       if (type !== "change") return;
       const known = know(target);
@@ -167,11 +187,12 @@ export function startForms(core: Core): FormWatch {
   return {
     changes(leaving) {
       // A page may say `input` of fields that nobody is in.
-      const typed = !leaving && typing && hasFocus(typing) ? typing : null;
+      const typed = typing && hasFocus(typing) && (!leaving || now() - composedAt < COMMIT_MS) ? typing : null;
+      const muted = composing && isHere(composing) && groupOf(composing);
       const changed: { state: FormState; at: number }[] = [];
       lap();
       watched.forEach((form) => {
-        const state = form.group !== composing && changeOf(form, typed);
+        const state = form.group !== muted && changeOf(form, typed);
         if (state) changed.push({ state, at: form.at });
       });
       return changed;

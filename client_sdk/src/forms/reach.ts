@@ -1,3 +1,4 @@
+import type { Why } from "../parts";
 import { type Field, FIELDS, isField } from "./clues";
 
 /** What fields belong to: a form, or the document for those outside any. */
@@ -5,21 +6,22 @@ export type Group = HTMLFormElement | Document;
 /** What fields are found under. */
 export type Root = Document | ShadowRoot;
 
-const FAR_LEFT_PX = -500;
 const PAYMENT_FRAME = /pay|card|credit|stripe|決済|カード/i;
 
-/** The first that `seek` finds from a node on outwards, through the shadow roots around it. */
-function outwards<Found>(node: Element, seek: (node: Element) => Found): Found | null {
-  for (let each: Element | null = node; each; each = (each.getRootNode() as ShadowRoot).host) {
-    const found = seek(each);
-    if (found) return found;
-  }
-  return null;
-}
+/** Fields that somebody was in. */
+export const visited = new WeakSet<Field>();
 
-/** The form that a field is in. */
-export function groupOf(field: Field): Group {
-  return outwards(field, (node) => (node as Field).form || node.closest("form")) || field.ownerDocument;
+/**
+ * What a node is shown in: a slot, its parent, the host of its shadow root, or the frame of its document. Where a form calls its
+ * fields like these members there may be no end: who asks goes on by calling itself, so that it ends in an error.
+ */
+const around = (node: any): any =>
+  node.assignedSlot || node.parentNode || (node.nodeType === 11 ? node.host : node.defaultView?.frameElement);
+
+/** The form that a field is in, through the shadow roots around it. */
+export function groupOf(node: any): Group {
+  if (node.nodeType === 9) return node;
+  return node.form || (node.nodeName === "FORM" ? node : groupOf(around(node) || node.ownerDocument));
 }
 
 /** Is it still in a page or frame that is shown? */
@@ -27,24 +29,34 @@ export function isHere(node: Node): unknown {
   return (node.getRootNode({ composed: true }) as Document).defaultView;
 }
 
-export function isIgnored(field: Field): unknown {
-  return outwards(field, (node) => node.closest("[data-modori-ignore]"));
-}
-
-/** Is this document in a frame whose own attributes speak of paying? (A foreign one cannot be reached at all.) */
-export function isPayment({ defaultView }: Document): unknown {
-  const frame = defaultView?.frameElement as HTMLIFrameElement | null;
-  return frame && PAYMENT_FRAME.test(frame.name + frame.id + frame.title + frame.src);
+/**
+ * Why nothing may be read here, by what it stands in as it is shown: through slots, shadow roots and frames.
+ * (A foreign frame cannot be reached at all.)
+ */
+export function refusal(node: any): Why | undefined {
+  if (!node) return;
+  if (node.hasAttribute?.("data-modori-ignore")) return "ignored";
+  if (node.contentDocument) {
+    if (PAYMENT_FRAME.test(node.name + node.id + node.title + node.src)) return "frame";
+    if (!isShown(node)) return "hidden";
+  }
+  return refusal(around(node));
 }
 
 /**
- * Shown to the person: a browser's autofill may also fill what a page hides, and robots what lies far to the left of the page.
- * Asks for style, and for layout where something was filled in, so ask seldom.
+ * Shown to the person: a browser's autofill may also fill what a page hides, and robots what lies beside the page.
+ * Asks for style, and for layout where something was filled in that nobody was in, so ask seldom.
  */
-export function isShown(field: Field): unknown {
-  if (field.value && field.getBoundingClientRect().right < FAR_LEFT_PX) return false;
-  if (!field.checkVisibility) return field.offsetParent;
-  return field.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+export function isShown(node: Element): unknown {
+  const field = node as Field;
+  if (!node.checkVisibility) return field.offsetParent;
+  if (!node.checkVisibility({ visibilityProperty: true, opacityProperty: true })) return false;
+  // A list that a page shows as something of its own is no trap.
+  if (!field.value || visited.has(field) || "options" in field) return true;
+  const { x, y, height } = node.getBoundingClientRect();
+  const there = (node.getRootNode() as Document).elementsFromPoint?.(x + 3, y + height / 2);
+  // Below the screen nothing is hit, but one can scroll to it.
+  return !there || there.includes(node) || (x > -9 && y > innerHeight);
 }
 
 /** Call `found` with every field under a root, through open shadow roots and frames of the same origin. */
@@ -59,7 +71,9 @@ export function reach(root: Root, found: (field: Field) => void, entered: (root:
 
 /** The fields of one form: those that its own tree holds, and of the others those that are in it. */
 export function fieldsOf(group: Group, others: Iterable<Field>): Field[] {
-  const nodes: Iterable<Element> = "elements" in group ? group.elements : group.querySelectorAll(FIELDS);
-  const all = Array.from(new Set([...nodes, ...Array.from(others).filter(isHere)]));
+  const { elements } = group as HTMLFormElement;
+  // A field may be called so.
+  const nodes: Iterable<Element> = elements && !("nodeType" in elements) ? elements : group.querySelectorAll(FIELDS);
+  const all = [...new Set([...nodes, ...[...others].filter(isHere)])];
   return all.filter((node): node is Field => isField(node) && groupOf(node) === group);
 }

@@ -1,7 +1,7 @@
 import type { FieldReport, Why } from "../parts";
 import { arrange, type Known, type Slot } from "./arrange";
 import type { Field } from "./clues";
-import { isIgnored, isPayment, isShown } from "./reach";
+import { isShown, refusal } from "./reach";
 import { type Cards, keepable } from "./values";
 
 const FIELD_LIMIT = 40; // characters of a field's name in a survey
@@ -19,8 +19,8 @@ export interface Reading {
 
 /** Why a field must not be read now, or "taken". */
 export function whyNot({ field, token, why }: Known): Why {
-  if (isIgnored(field)) return "ignored";
-  if (isPayment(field.ownerDocument)) return "frame";
+  const refused = refusal(field) || refusal(field.form);
+  if (refused) return refused;
   if (field.type === "password") return field.type;
   if (!token) return why;
   if (field.matches(":disabled")) return "disabled";
@@ -28,8 +28,10 @@ export function whyNot({ field, token, why }: Known): Why {
 }
 
 function textOf(field: Field): string {
-  const chosen = field.value && (field as HTMLSelectElement).selectedOptions?.[0];
-  return (chosen ? chosen.text : field.value).trim();
+  const { value } = field;
+  const chosen = value && (field as HTMLSelectElement).selectedOptions?.[0];
+  // Looking through a pasted book would hold up the page.
+  return value.length > 999 ? "" : (chosen ? chosen.text : value).trim();
 }
 
 /** What a slot says: "" for nothing yet, null for what must not be kept. */
