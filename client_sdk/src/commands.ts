@@ -33,7 +33,7 @@ export function reportOf(command: unknown, given: unknown, base: string): Report
     value: amount,
     price: amount,
     stock: amount,
-    quantity: (value) => amount(value ?? 1),
+    quantity: (value) => amount(value) ?? 1,
     url: link,
     image: link,
     items: (value) => (Array.isArray(value) ? value.slice(0, ITEM_LIMIT).map((item) => take(item, "id name price quantity url image stock", text)) : undefined),

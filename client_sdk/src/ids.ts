@@ -8,5 +8,5 @@ export function randomHex(page: Page): string {
   } catch {
     bytes.forEach((_, i) => (bytes[i] = Math.random() * 256));
   }
-  return Array.from(bytes, (byte) => (byte + 256).toString(16).slice(1)).join("");
+  return [...bytes].map((byte) => (byte + 256).toString(16).slice(1)).join("");
 }

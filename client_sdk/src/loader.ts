@@ -23,6 +23,6 @@ export function makeLoader(page: Page, tag: HTMLScriptElement, host: string): (p
       // A browser without Trusted Types, or a page that does not know our policy: then the text will do, or not.
     }
     const script = page.document.createElement("script");
-    page.document.head.append(Object.assign(script, { nonce: tag.nonce, crossOrigin: "anonymous", integrity, src: url }));
+    page.document.head.append(Object.assign(script, { nonce: tag.nonce, crossOrigin: "anonymous", referrerPolicy: "strict-origin", integrity, src: url }));
   };
 }

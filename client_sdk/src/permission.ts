@@ -27,15 +27,18 @@ export function isRefused(choice: Choice): boolean {
 export function choose(choice: Choice, channel: string, granted: boolean): Choice {
   if (channel === CAPTURE ? !granted : isRefused(choice)) return [REFUSED];
   const others = choice.filter((name) => name !== channel && name !== REFUSED);
-  return granted ? [...others, channel] : others;
+  return granted ? [...others, channel].filter(isKnown) : others;
 }
+
+/** Only what the server can take as evidence opens capture; "analytics" or "undefined" grants nothing. */
+const isKnown = (name: string) => /^(email|sms|line|call|capture|ads)$/.test(name);
 
 /** The choice as it was stored by joining it with spaces. */
 export function parseChoice(text: string | null): Choice {
   return text ? text.split(" ") : [];
 }
 
-/** What a page told Google's tags of the person's answer so far; each `update` may name some members only. */
+/** What a page told Google's tags of the person's answer, by each member's last word: an `update` may name some only. */
 export interface AdConsent {
   ad_storage?: unknown;
   ad_user_data?: unknown;
@@ -43,8 +46,9 @@ export interface AdConsent {
 
 /**
  * Did the person agree by Google's Consent Mode? Both count: what is stored for advertising, and what of the person is
- * sent for it. undefined while one has not been answered.
+ * sent for it. One denied is enough of an answer; undefined while one of two has not been answered.
  */
 export function adsGranted({ ad_storage, ad_user_data }: AdConsent): boolean | undefined {
-  return ad_storage && ad_user_data ? ad_storage + "" + ad_user_data === "grantedgranted" : undefined;
+  const said = ad_storage + "" + ad_user_data;
+  return /denied/.test(said) ? false : said === "grantedgranted" || undefined;
 }

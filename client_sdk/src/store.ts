@@ -1,4 +1,5 @@
 import { randomHex } from "./ids";
+import { REFUSED } from "./permission";
 import type { Item } from "./queue";
 import type { Page } from "./wire";
 
@@ -12,7 +13,7 @@ const STORED = ["id", "key", "json"]; // of an item
 /**
  * The only file that touches cookie and web storage. Each call works, or does nothing, where they are missing.
  *
- * Names in use, all written after permission only: `choice`, `q` (the queue), `form` (the last form that was
+ * Names in use, all written after permission only, but for the mark of a refusal: `choice`, `q` (the queue), `form` (the last form that was
  * left unfinished: when, ms, a space, and its state as JSON), `cart` (see carts/), `back` (see restore/). And `debug` where
  * the site's engineer asked for the overlay (see debug/).
  */
@@ -30,8 +31,10 @@ export interface Store {
   visitor(): string;
   /** Another tab may have made or forgotten the id: read it anew. */
   recheck(): void;
-  /** Remove the visitor's id and everything that is kept for the visitor. */
-  forgetVisitor(): void;
+  /** Remove the visitor's id and everything that is kept for the visitor. After a refusal its mark takes the id's place in the cookie. */
+  forgetVisitor(refused: boolean): void;
+  /** Does the cookie hold the mark of a refusal? It stays where localStorage is missing, full or emptied. */
+  isMarked(): boolean;
 }
 
 export function makeStore(page: Page, site: string): Store {
@@ -49,17 +52,17 @@ export function makeStore(page: Page, site: string): Store {
   function write(name: string, value: string): void {
     attempt(() => page.localStorage[value ? "setItem" : "removeItem"](keyOf(name), value));
   }
-  const readCookie = () => attempt(() => /\bmodori_v=([\w-]{22,64})/.exec(page.document.cookie)?.[1]);
-  function keepVisitor(id: string, seconds: number): string {
+  const readCookie = () => attempt(() => /\bmodori_v=([\w-]+)/.exec(page.document.cookie)?.[1]);
+  function keepVisitor(id: string, word = id): string {
     attempt(() => {
       const { protocol, hostname } = page.location;
       const labels = hostname.split(".");
       // One visitor on all hosts of a site: the widest domain that the browser takes, which refuses what has many owners, as
       // "co.jp" has; at last without a domain. What is removed is removed under each.
-      for (let at = labels.length - 1; at-- > -1 && readCookie() !== id; ) {
+      for (let at = labels.length - 1; at-- > -1 && readCookie() !== word; ) {
         const domain = at < 0 ? "" : ";Domain=" + labels.slice(at).join(".");
         const secure = /s:/.test(protocol) ? ";Secure" : "";
-        page.document.cookie = `modori_v=${id};Path=/;Max-Age=${seconds};SameSite=Lax${domain}${secure}`;
+        page.document.cookie = `modori_v=${word};Path=/;Max-Age=${word ? VISITOR_S : -1};SameSite=Lax${domain + secure}`;
       }
     });
     write("v", id);
@@ -68,7 +71,7 @@ export function makeStore(page: Page, site: string): Store {
   function age(least = page.Date.now() - KEPT_MS): void {
     for (const name of KEPT) if (Number(/\d{13}/.exec(read(name)!)) < least) write(name, "");
   }
-  const knownVisitor = () => current || readCookie() || /^[\w-]{22,64}$/.exec(read("v")!)?.[0];
+  const knownVisitor = () => current || /[\w-]{22,64}/.exec(readCookie() + " " + read("v"))?.[0];
 
   return {
     read,
@@ -77,10 +80,12 @@ export function makeStore(page: Page, site: string): Store {
     writeQueue: (items) => write("q", items.length ? JSON.stringify(items, STORED) : ""),
     age,
     knownVisitor,
-    visitor: () => current || keepVisitor(knownVisitor() || randomHex(page), VISITOR_S),
+    visitor: () => current || keepVisitor(knownVisitor() || randomHex(page)),
     recheck: () => (current = ""),
-    forgetVisitor() {
-      keepVisitor("", -1);
+    isMarked: () => readCookie() === REFUSED,
+    forgetVisitor(refused) {
+      keepVisitor("");
+      if (refused) keepVisitor("", REFUSED);
       age(Infinity);
     },
   };

@@ -25,7 +25,7 @@ export function makeAsk(page: Page, host: string): Ask {
       await 0; // with nothing of ours on the stack: browsers note down from where a request is made
       // A browser without it waits as long as it always does.
       const signal: any = page.AbortSignal?.timeout?.(TIMEOUT_MS);
-      const response = await page.fetch(host + "/v1/" + path, { credentials: "omit", signal, ...init });
+      const response = await page.fetch(host + "/v1/" + path, { credentials: "omit", referrerPolicy: "strict-origin", signal, ...init });
       answer.text = await response.text();
       answer.retryAfterS = Number(response.headers.get("Retry-After"));
       answer.status = response.status;

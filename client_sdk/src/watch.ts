@@ -32,8 +32,11 @@ const isText = (field: any): boolean => /^(te|em|nu)/.test(field.type);
 /** How a person shows up at a field; a browser's autofill and a page's own code say `input` or `change`. */
 const TOUCHES = "focusin input change";
 
-/** Events of GA4's e-commerce, and names like theirs: cart, checkout, purchase, view_item. */
-const TRADE = /cart|check|purch|w_item/;
+/** Events of GA4's e-commerce, and names like theirs: cart, checkout, purchase, view_item; and of older orders: transaction. */
+const TRADE = /cart|check|purch|w_item|transact/;
+
+/** As many digits as a card number that could be told from an id of goods. */
+const MANY_DIGITS = /(\d\D*){15}/;
 
 /** Safari knows no such callback; to its `setTimeout` this is no wait at all. */
 type Idle = (work: () => void, options: { timeout: number }) => void;
@@ -60,8 +63,10 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   let config = parseConfig("");
   let configAt = 0;
   let choice = parseChoice(null); // not read yet
-  let ads: AdConsent = {}; // what the page told Google since we last acted on it
-  let lastSaid: unknown; // the last that the page told Google
+  let ads: AdConsent = {}; // what the page told Google of the person's answer
+  let agreed: boolean | undefined; // by it, until we acted on it
+  let lastSaid: unknown = store; // the last object that the page told Google; at first one that is in no layer
+  let last: string | undefined; // by this page's last event: who has withdrawn all may still say "no thanks"
   let trades = false; // it told of a cart
   let touched = false; // somebody was at a field
   let held: Dated[] = [];
@@ -82,23 +87,28 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     !(document as any).prerendering &&
     mayCapture(config, choice, (page.navigator as any).globalPrivacyControl, () => isNotice(find(config.noticeSelector)));
   const dated = (report: Report, at = now()): Dated => {
-    return { ...report, at, on: { url: pageUrl(page.location), title: clip(document.title, TEXT_LIMIT) } };
+    return { ...report, at, on: { url: pageUrl(page.location), title: clip("" + document.title, TEXT_LIMIT) } };
   };
 
   /** The second look for card numbers, right before an event is made. */
-  const masked = (goods: boolean) => (name: string, value: unknown) => {
-    if (name === "mac" || !holdsCardNumber(String(value), goods)) return value;
-    failed.errors++;
-    return "";
-  };
+  const masked = <Kind>(said: Kind, goods: boolean): Kind =>
+    JSON.parse(
+      JSON.stringify(said, (name, value) => {
+        if (name === "mac" || !holdsCardNumber(String(value), goods)) return value;
+        failed.errors++;
+        return name === "url" ? page.location.origin : ""; // a page without an address would be refused
+      }),
+    );
 
   /** Give a report its id and visitor and put it in the queue. */
-  function emit({ type, data: said, key, at, on }: Dated): void {
+  function emit({ type, data: said, key, at, on }: Dated, visitor = store.visitor()): void {
     const id = randomHex(page); // a UUID, written without dashes
-    const visitor = store.visitor();
-    // What a page event says is our own word; the first look through a text costs milliseconds.
-    const data: typeof said = type === "page" ? said : JSON.parse(JSON.stringify(said, masked(/cart|order/.test(type))));
-    const event: WireEvent = { id, type, at: new Date(at).toISOString(), visitor, page: on, data };
+    last = visitor;
+    // The first look through a text costs milliseconds: what a page event says is our own word, and few addresses and
+    // titles have a card's digits at all.
+    const data = type === "page" ? said : masked(said, /cart|order/.test(type));
+    const where = MANY_DIGITS.test(on.url + on.title) ? masked(on, true) : on;
+    const event: WireEvent = { id, type, at: new Date(at).toISOString(), visitor, page: where, data };
     let json;
     const items = data.items as unknown[] | undefined;
     while (utf8Bytes((json = JSON.stringify(event))) > EVENT_BYTES && items?.length) items.length >>= 1;
@@ -131,7 +141,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
    */
   function lookForFields(): void {
     const framed = ({ contentDocument }: any) => contentDocument?.querySelector("input,textarea");
-    if (touched || Array.from(document.querySelectorAll("iframe,frame")).some(framed)) load("forms");
+    if (touched || [...document.querySelectorAll("iframe,frame")].some(framed)) load("forms");
   }
 
   /** Hear what the page tells Google: that it trades, and by Consent Mode what the person answered. */
@@ -141,22 +151,22 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     // Other tags wrap `push` and shorten the array: what was heard last is found again by itself.
     layer.slice(layer.lastIndexOf(lastSaid) + 1).forEach(
       safely((entry) => {
+        if (Object(entry) !== entry) return; // a text or an undefined may stand there again and again
+        lastSaid = entry;
         const { 0: command, 1: word, 2: said, event = word } = entry;
         // A default is the site's word; only an update is the person's.
-        if (command === "consent" && word === "update") ads = { ...ads, ...said };
+        if (command === "consent" && word === "update") agreed = adsGranted((ads = { ...ads, ...said }));
         trades = trades || TRADE.test(event);
       }),
     );
-    lastSaid = layer[layer.length - 1];
   }
 
   /** Where capture is permitted, turn all that waits into events. */
   const collect = safely((leaving?: boolean) => {
     listen();
-    const agreed = adsGranted(ads);
     if (agreed !== undefined && config.mode === "after-consent") {
-      ads = {};
       decide(ADS, agreed);
+      agreed = undefined;
     }
     if (ready && (config.mode === "off" || isRefused(choice))) forget();
     if (!permitted()) return;
@@ -164,9 +174,12 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if (core.carts) core.carts.look();
     else if (trades || shimOf(page)) load("carts");
     emitPage();
-    held.splice(0).forEach(emit);
+    held.splice(0).forEach((each) => emit(each));
     // "Do not contact": nothing is taken of what this person types.
-    if (isGuest(page)) return core.forms?.clear();
+    if (isGuest(page)) {
+      store.write("form", "");
+      return core.forms?.clear();
+    }
     if (!core.forms) return lookForFields();
     core.forms.changes(leaving).forEach(({ state, at }) => {
       // What is said once, a survey or the end, waits for no newer state to take its place.
@@ -203,13 +216,19 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     delivery.forget();
   }
 
+  /** Forget that, and what is stored of the visitor: capture is permitted no longer. */
+  function end(): void {
+    stop();
+    store.forgetVisitor(isRefused(choice));
+  }
+
   /** The visitor granted or withdrew a channel. */
   function decide(channel: string, granted: boolean): void {
     const before = permitted();
+    const wasRefused = isRefused(choice);
     choice = choose(choice, channel, granted);
     const after = permitted();
-    if (before && !after) stop();
-    if (isRefused(choice)) store.forgetVisitor();
+    if (wasRefused || isRefused(choice) || (before && !after)) end();
     // The mark of a refusal is no capture; what is there may always be taken back.
     if (after || isRefused(choice) || store.read("choice")) store.write("choice", choice.join(" "));
   }
@@ -226,9 +245,11 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     // A grant goes out by the permission that it gives. A withdrawal needs none where the server knows this browser,
     // and "no thanks" has nobody else to go to.
     if (granted) heed(channel, granted);
-    if (!granted && store.knownVisitor()) emit(dated(news));
+    const known = store.knownVisitor() || last;
+    if (!granted && known) emit(dated(news), known);
     else if (granted || channel !== CAPTURE) report(news);
     if (!granted) heed(channel, granted);
+    if (channel === CAPTURE) last = "";
   }
 
   const handle = safely(([name, given]: any) => {
@@ -254,14 +275,14 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   /** Take the config route's JSON; empty where it could not be had: that forgets nothing. */
   function configure(json: string): void {
     config = parseConfig(json);
+    if (store.isMarked()) choice = [REFUSED];
     const refused = isRefused(choice) || (config.gpc && (page.navigator as any).globalPrivacyControl);
     if (json && (config.mode === "off" || refused)) {
       // Withdrawals that have not reached the server yet are the one thing that goes without permission.
       delivery.resume();
-      stop();
       // A page that went before it heard of its mode has stored the refusal, and told nobody; a browser's signal is news, too.
       if (refused) consent({ channel: CAPTURE }, () => {});
-      store.forgetVisitor();
+      end();
     }
     if (!ready) page.setTimeout(beat, config.heartbeatMs);
     ready = true;
@@ -355,19 +376,14 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if (said || !isRefused(choice)) choice = parseChoice(said);
     if (isRefused(choice)) stop();
   });
-  safely(() => {
-    // Nothing of the page's is patched: without the Navigation API a single page's way on is noticed by the click that it
-    // begins with, or at the next beat.
-    const { navigation } = page as any;
-    on("popstate currententrychange", soon, navigation);
-  })();
-
   /** The first look into storage waits for another process, and so does a request: not while the page is busy. */
-  const wake = safely(() => {
+  ((page.requestIdleCallback || page.setTimeout) as Idle)(safely(() => {
     choice = parseChoice(store.read("choice"));
     store.age();
     if (/modori_debug=1/.test(page.location.search) || store.read("debug")) load("more");
     void askConfig(CONFIG_RETRY_MS);
-  });
-  ((page.requestIdleCallback || page.setTimeout) as Idle)(wake, { timeout: SOON_MS });
+  }), { timeout: SOON_MS });
+  // Nothing of the page's is patched: without the Navigation API a single page's way on is noticed by the click that it
+  // begins with, or at the next beat. It comes last, as a page may call something else so.
+  on("popstate currententrychange", soon, (page as any).navigation);
 }

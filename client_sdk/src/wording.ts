@@ -7,7 +7,7 @@ const NEAR_LIMIT = 300;
 export function wordsOf(control: any): string {
   const { labels, ariaLabelledByElements: named, nextSibling, parentNode, ariaLabel, title } = control;
   const texts = [labels, [control], named, [nextSibling], [parentNode]].map((nodes) =>
-    Array.from(nodes || [], (node: any) => node?.textContent).join(" ").replace(/\s+/g, " ").trim(),
+    [...(nodes || [])].map((node) => node?.textContent).join(" ").replace(/\s+/g, " ").trim(),
   );
   return texts.find((text, at) => text && (at < 3 || text.length <= NEAR_LIMIT)) || ariaLabel || title;
 }

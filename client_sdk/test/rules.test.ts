@@ -105,11 +105,12 @@ for (const [counts, signal, expected] of SIGNALS) {
 const AD_CONSENTS: [object, boolean | undefined][] = [
   [{}, undefined],
   [{ ad_storage: "granted" }, undefined], // the person's data has not been spoken of
-  [{ ad_user_data: "denied" }, undefined],
+  [{ ad_user_data: "denied" }, false], // one denied is an answer, whatever is said of the other
+  [{ ad_storage: "denied" }, false],
   [{ ad_storage: "granted", ad_user_data: "granted" }, true],
   [{ ad_storage: "granted", ad_user_data: "denied" }, false],
   [{ ad_storage: "denied", ad_user_data: "granted" }, false],
-  [{ ad_storage: true, ad_user_data: "granted" }, false],
+  [{ ad_storage: true, ad_user_data: "granted" }, undefined],
 ];
 for (const [said, expected] of AD_CONSENTS) {
   test(`Consent Mode ${JSON.stringify(said)}: granted ${expected}`, () => {
@@ -125,6 +126,9 @@ const CHOICES: [string, string, boolean, string][] = [
   ["email", "capture", false, "-"],
   ["-", "email", true, "-"], // a mailing wish does not undo "do not watch me"
   ["-", "capture", true, "capture"],
+  ["", "analytics", true, ""], // the server could not take it as evidence
+  ["sms", "undefined", true, "sms"],
+  ["sms", "-", true, "sms"],
 ];
 for (const [before, channel, granted, after] of CHOICES) {
   test(`choice "${before}", then ${channel} ${granted}: "${after}"`, () => {

@@ -14,8 +14,15 @@ export interface Item {
 /** The core's own reader of commands: only what the wire names, bounded, links absolute. */
 export type Read = Core["read"];
 
-/** A number as shops write it ("4,980円", "￥4,980"), as plain text; "" where there is none. */
-const plain = (amount: unknown) => String(amount).normalize("NFKC").replace(/[^\d.-]/g, "");
+/**
+ * A number as shops write it ("4,980円", "￥4,980", "1.299,00 €"), as plain text; "" where there is none. A comma is the
+ * decimal's where it comes after a point, or before the last one or two digits.
+ */
+function plain(amount: unknown): unknown {
+  if (typeof amount === "number") return amount;
+  const text = String(amount).normalize("NFKC").replace(/[^\d.,-]/g, "");
+  return /\..*,|,\d\d?$/.test(text) ? text.replace(/\./g, "").replace(",", ".") : text.replace(/,/g, "");
+}
 
 /**
  * Read lines of a cart, as we, GA4 (`item_id`, `item_name`) or a compatible tag (`page`, `count`) name their members.
@@ -24,7 +31,7 @@ const plain = (amount: unknown) => String(amount).normalize("NFKC").replace(/[^\
  * refuse the whole cart for: a link that leaves `origin`, and lines that are none, such as discounts.
  */
 export function readItems(given: unknown, read: Read, origin: string): Item[] {
-  const lines = Array.from(Object(given) as ArrayLike<any>, (given) => {
+  const lines = (Array.isArray(given) ? given : []).map((given) => {
     const line = Object(given);
     const { item_id: id, item_name: name, count: quantity, page: url } = line;
     return { id, name, quantity, url, ...line, price: plain(line.price), stock: plain(line.stock) };
@@ -32,8 +39,8 @@ export function readItems(given: unknown, read: Read, origin: string): Item[] {
   // As JSON, so that what is not said has no member.
   const items = JSON.parse(JSON.stringify(read("cart", { items: lines }).data.items)) as Item[];
   return items.filter((item) => {
-    const harmless = read("identify", { member_id: item.id }).data.member_id || item.name || "";
-    item.id = (harmless as string).slice(0, 200);
+    const { member_id: id, name = "" } = read("identify", { member_id: item.id, name: item.name }).data;
+    item.id = ((id || name) as string).slice(0, 200);
     item.quantity = Math.round(item.quantity);
     if (!item.url?.startsWith(origin + "/")) delete item.url;
     if (!/^\d+$/.test(String(item.stock))) delete item.stock;
@@ -60,7 +67,7 @@ export function change(cart: Item[], delta: Item[], sign: number): Item[] {
     const { quantity = 0 } = left.get(item.id) || {};
     left.set(item.id, { ...item, quantity: quantity + sign * item.quantity });
   }
-  return Array.from(left.values()).filter(({ quantity }) => quantity > 0);
+  return [...left.values()].filter(({ quantity }) => quantity > 0);
 }
 
 /**
@@ -72,7 +79,7 @@ export function priced(items: Item[], currency: string, value: unknown): { value
   const { maximumFractionDigits } = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions();
   const round = (amount: unknown) => Number(Number(amount).toFixed(maximumFractionDigits));
   let sum = 0;
-  const lines = items.filter(({ price }) => price! >= 0).map((item) => {
+  const lines = items.filter(({ price }) => price! >= 0 && price! < 1e9).map((item) => {
     const price = round(item.price);
     sum += price * item.quantity;
     return { ...item, price };

@@ -65,12 +65,16 @@ export function startCarts(core: Core): CartWatch {
     return complete(lines(given), [...recall().items, ...goods]);
   }
 
-  /** Report a cart, or with an id an order, and remember it. An empty cart says something only where one was known. */
+  /**
+   * Report a cart, or with an id an order, and remember it. An empty cart says something only where one was known; an order
+   * always does, whatever else is known of it: it stops what is on its way to who has bought.
+   */
   function tell(items: Item[], given: any, order?: string): void {
     const before = recall();
     const local = /^ja/.test(document.documentElement.lang) && "JPY";
-    const currency = String(given.currency || Object(given.items[0]).currency || before.currency || local).toUpperCase();
-    if (!/^[A-Z]{3}$/.test(currency)) return;
+    const stated = given.currency || Object(Object(given.items)[0]).currency || before.currency || local;
+    const currency = /^[A-Z]{3}$/i.test(stated) ? stated.toUpperCase() : order && "XXX"; // ISO 4217: none
+    if (!currency) return;
     const said = { currency, ...priced(items, currency, given.value) };
     if (order) {
       keep({ items: [], order });
@@ -89,10 +93,9 @@ export function startCarts(core: Core): CartWatch {
       kindAt = page.location.href;
     }
     const { items, transaction_id: id } = Object(given);
-    if (word === "view_item" || !Array.isArray(items)) return;
     if (word === "purchase") {
       if (id && !own.order && String(id) !== recall().order) tell(readLines(items), given, String(id));
-    } else if (!own.cart && !shim) {
+    } else if (word !== "view_item" && Array.isArray(items) && !own.cart && !shim) {
       const sign = /_cart/.test(word) ? Number(/^add/.test(word)) - Number(/^remove/.test(word)) : 0;
       const read = readLines(items);
       tell(sign ? change(recall().items, read, sign) : read, { ...given, value: !sign && given.value });

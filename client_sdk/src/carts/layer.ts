@@ -21,26 +21,31 @@ const ENTRIES = 500; // read at one look, the newest
 /**
  * Make a reader of the page's `dataLayer`: each call gives what is new since the one before.
  *
- * Looked at and never patched: other tags wrap its `push`, shorten it, and put another array in its place. So what was
- * read last is found again by itself, not by its number.
+ * Looked at and never patched: other tags wrap its `push`, shorten it, and put another array in its place, or the old one
+ * back. So what was read is known by itself, not by its number.
  */
 export function makeLayer(page: Page, name: string): () => Said[] {
-  let last: unknown;
+  const heard = new WeakSet();
   let ecommerce: unknown;
 
   return () => {
     const layer = (page as any)[name] as unknown;
     if (!Array.isArray(layer)) return [];
-    const fresh: any[] = layer.slice(layer.lastIndexOf(last) + 1).slice(-ENTRIES);
-    last = layer[layer.length - 1];
-    return fresh.map((entry): Said => {
+    const fresh: any[] = layer.filter((entry) => Object(entry) === entry && !heard.has(entry) && heard.add(entry));
+    return fresh.slice(-ENTRIES).map((entry): Said => {
       try {
         if (typeof entry[0] === "string") return [entry[0], entry[1], entry[2]];
         // Tag Manager's model: `ecommerce` stays until another takes its place, and null empties it.
         if ("ecommerce" in entry) ecommerce = entry.ecommerce;
+        // Universal Analytics, as many old shops still tell of their orders.
+        const { purchase, currencyCode: currency } = Object(entry.ecommerce);
+        if (purchase) {
+          const { id: transaction_id, revenue: value } = purchase.actionField;
+          return ["event", "purchase", { transaction_id, currency, value, items: purchase.products }];
+        }
         return ["event", entry.event, ecommerce || entry];
       } catch {
-        return ["", "", null]; // no object, or one whose members throw
+        return ["", "", null]; // its members throw
       }
     });
   };
