@@ -21,12 +21,15 @@ def apart() -> Iterator[None]:
         op.execute("reset lock_timeout")
 
 
-def build_index(name: str, table: str, columns: Sequence[str], *, where: str | None = None) -> None:
+def build_index(
+    name: str, table: str, columns: Sequence[str], *, where: str | None = None, unique: bool = False
+) -> None:
     """Build an index while others read and write: to be used `apart`. A partitioned table's is built part by part."""
     partitions = _partitions(table)
     if not partitions:
-        _build(name, table, columns, where)
+        _build(name, table, columns, where, unique=unique)
         return
+    assert not unique, "a partitioned table's keys are made with it"
     # the parent's index is made first: partitions that come meanwhile get one of their own
     op.execute(f"create index if not exists {name} on only {table} ({', '.join(columns)}){_condition(where)}")
     for partition in partitions:
@@ -49,11 +52,12 @@ def check_rows(name: str, table: str) -> None:
     op.execute(f"alter table {table} validate constraint {name}")
 
 
-def _build(name: str, table: str, columns: Sequence[str], where: str | None) -> None:
+def _build(name: str, table: str, columns: Sequence[str], where: str | None, *, unique: bool = False) -> None:
     if _is_broken(name):
         op.execute(f"drop index concurrently {name}")
     op.execute("set lock_timeout = 0")  # it waits for whoever began before it, and holds nobody up meanwhile
-    op.execute(f"create index concurrently if not exists {name} on {table} ({', '.join(columns)}){_condition(where)}")
+    kind = "unique index" if unique else "index"
+    op.execute(f"create {kind} concurrently if not exists {name} on {table} ({', '.join(columns)}){_condition(where)}")
     op.execute("set lock_timeout = '5s'")
 
 
