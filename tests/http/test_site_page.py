@@ -60,6 +60,7 @@ def test_the_tag_stands_evergreen_fixed_and_with_its_policy(world: World, consol
     assert re.search(r"/sdk/\d+\.\d+\.\d+/modori\.js", page)
     assert "integrity=" in page
     assert "sha384-" in page
+    assert page.count("referrerpolicy") == 2  # the tag's own request says no more than the page's origin
     assert re.search(r"script-src http://console\.example (&#39;|')sha256-[\w+/=]{44}(&#39;|')", page)
 
 
