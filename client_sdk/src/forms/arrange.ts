@@ -5,8 +5,6 @@ import type { Clues, Field } from "./clues";
 export interface Known extends Meaning {
   field: Field;
   clues: Clues;
-  /** Somebody was at it since it was understood. */
-  stale?: boolean;
   /** Not told yet: time with the focus, and how often it was changed again after it had been left. */
   ms: number;
   edits: number;
@@ -21,23 +19,24 @@ export interface Slot {
   /** What is put between the parts. */
   glue: string;
   /** A repeat of an earlier slot. */
-  again: boolean;
+  again: boolean | undefined;
 }
 
 const GLUE: Record<string, string> = { tel: "-", "postal-code": "-", email: "@" };
 
 /** Are these two neighbours halves of one thing, by a dash, by their sizes, by names that only a number sets apart or by one caption? */
-function belongs(one: Known, next: Known): boolean {
+const belongs = (one: Known, next: Known): unknown => {
   const { token, clues } = next;
   const caption = ({ label, near }: Clues) => label + near;
   const stem = ({ name, id }: Clues) => (name || id).replace(/\d+/g, "");
   const short = ({ room }: Clues) => room > 0 && room < 6;
-  if (token !== one.token || !/^(name|tel|post|email)/.test(token || "")) return false;
-  if (token === "email") return /[@＠]$/.test(clues.before);
+  const glue = GLUE[token!];
+  if (token !== one.token || !(glue || /^name/.test(token!))) return false;
+  if (glue === "@") return /[@＠]$/.test(clues.before);
   const split = /^[-‐-―−ー－()]$/.test(clues.before) || (short(clues) && short(one.clues));
   const alike = caption(clues) === caption(one.clues);
-  return /name/.test(token!) ? alike && !!caption(clues) : split || (alike && stem(clues) === stem(one.clues));
-}
+  return glue ? split || (alike && stem(clues) === stem(one.clues)) : alike && caption(clues);
+};
 
 /**
  * Put the fields of one form together: split ones are joined, repeats known as such, and of a name in two fields
@@ -45,7 +44,7 @@ function belongs(one: Known, next: Known): boolean {
  *
  * all  every field of the form in the page's order, with those that are not taken
  */
-export function arrange(all: Known[]): Slot[] {
+export const arrange = (all: Known[]): Slot[] => {
   const slots: Slot[] = [];
   all.forEach((known, at) => {
     // "Once more" alone is said of the address before it.
@@ -59,7 +58,7 @@ export function arrange(all: Known[]): Slot[] {
       slot.parts.push(known);
       return;
     }
-    const again = !!known.again && slots.some((earlier) => earlier.token === token);
+    const again = known.again && slots.some((earlier) => earlier.token === token);
     if (joins) {
       const asian = /[\u3040-\u9fff]/.test(known.clues.label + known.clues.near);
       slot.token = (asian ? "family-" : "given-") + token;
@@ -69,8 +68,7 @@ export function arrange(all: Known[]): Slot[] {
   });
   return slots.filter(({ token, parts }) => {
     // Four numbers in a row are a card's, whatever they say.
-    if (parts.length < (token === "tel" ? 4 : 3)) return true;
-    for (const part of parts) Object.assign(part, { token: null, why: "card" });
-    return false;
+    const few = parts.length < (token === "tel" ? 4 : 3);
+    return few || parts.forEach((part) => Object.assign(part, { token: null, why: "card" }));
   });
-}
+};

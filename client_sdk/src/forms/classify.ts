@@ -8,21 +8,20 @@ export interface Meaning {
   token: string | null;
   why: Why;
   /** Asks for the same once more; where nothing else is known of it, for what the field before it asks. */
-  again?: boolean;
+  again?: boolean | undefined;
   /** Perhaps not the buyer's own: a recipient's, or a name to log in by. */
   theirs?: boolean;
 }
 
-const UNREADABLE = /^(date|month|week|time|url)/;
 const TAKEN =
   /^(email|tel|(family|given)-name|postal-code|address-l(evel|ine)[12]|street-address|organization)$/;
 /** Lower case, accents off, words and numbers apart, kanji set wide together: "Address[line1]" is " address line 1 ". */
-export function plain(text: string): string {
+export const plain = (text: string): string => {
   const split = ` ${text} `.replace(/([a-z])(?=[A-Z\d])/g, "$1 ").normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
   const wide = split.normalize("NFKC").replace(/[ぁ-ゖ]/g, (kana) => String.fromCharCode(kana.charCodeAt(0) + 96));
   const words = wide.toLowerCase().replace(/[^\p{L}\p{N}〒@]+/gu, " ");
   return words.replace(/ ([一-龠]) (?=[一-龠] )/g, " $1");
-}
+};
 
 /** The same without what stands behind it in brackets. */
 const outside = (text: string) => plain(text.replace(/(\S) ?[(（].*?([)）]|$)/g, "$1 "));
@@ -31,13 +30,13 @@ const outside = (text: string) => plain(text.replace(/(\S) ?[(（].*?([)）]|$)/
 const ending = (text: string) => /( \S+){0,3} $/.exec(plain(text))![0];
 
 /** Decide what a field means, by what it says of itself and never by what was typed. */
-export function classify({ autocomplete, type, name, id, label, placeholder, near, before, after }: Clues): Meaning {
-  const no = (why: Why, again = false): Meaning => ({ token: null, why, again });
+export const classify = ({ autocomplete, type, name, id, label, placeholder, near, before, after }: Clues): Meaning => {
+  const no = (why: Why, again?: boolean): Meaning => ({ token: null, why, again });
   const [, hint = ""] = /(\S+)(\s+webauthn)?\s*$/.exec(autocomplete) || [];
   if (type === "password") return no(type);
   if (/^cc-/.test(hint)) return no("card");
   if (hint === "one-time-code") return no(hint);
-  if (UNREADABLE.test(type)) return no("type");
+  if (/^(date|month|week|time|url)/.test(type)) return no("type");
   if (/fax|tel-[ce]/.test(autocomplete)) return no("unknown");
   // Any other word (off, username, new-password, nope) says nothing about the field.
   const given = /^tel-/.test(hint) ? "tel" : TAKEN.test(hint) && hint;
@@ -88,13 +87,13 @@ export function classify({ autocomplete, type, name, id, label, placeholder, nea
   const refused = (isName && account) || choice || (!sure && say(words.STRANGE, firm));
   if (!kind || (type === "search" && !sure) || (!given && refused)) return no("unknown", again);
 
-  const kana = isName && !/kana/.test(kind) && say(words.KANA, texts) ? "-kana" : "";
+  const kana = isName && say(words.KANA, texts) ? "-kana" : "";
   const theirs = account || say(words.THEIRS, texts.concat(autocomplete));
   return { token: token + kana, why: "taken", again: again && /^(email|tel)/.test(token), theirs };
-}
+};
 
 /** Which part of a name or an address, by the first text that says. */
-function detail(kind: string, texts: string[]): string {
+const detail = (kind: string, texts: string[]): string => {
   let token = kind;
   texts.some((text) => {
     const part = kind === "street-address" && words.PARTS.find(([, regexp]) => regexp.test(text));
@@ -104,4 +103,4 @@ function detail(kind: string, texts: string[]): string {
     return token !== kind;
   });
   return token;
-}
+};

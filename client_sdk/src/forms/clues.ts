@@ -32,12 +32,11 @@ export const isField = (node: Element): node is Field => node.matches(FIELDS);
 
 const trimmed = (text: string) => text.replace(/\s+/g, " ").trim();
 
-function holdsField(node: Node): boolean {
-  return node.nodeType === 1 && (isField(node as Element) || !!(node as Element).querySelector(FIELDS));
-}
+const holdsField = (node: Node): unknown =>
+  node.nodeType === 1 && (isField(node as Element) || (node as Element).querySelector(FIELDS));
 
 /** The text before a field: up to the previous field, and past it where only a dash or the like lies between. */
-function textBefore(field: Field): [near: string, before: string, level: number] {
+const textBefore = (field: Field): [near: string, before: string, level: number] => {
   let before = "";
   let text = "";
   let node: Node | null = field;
@@ -49,41 +48,39 @@ function textBefore(field: Field): [near: string, before: string, level: number]
         text = "";
       } else {
         // A row of several heads speaks of its columns.
-        const { cells } = sibling as HTMLTableRowElement;
-        if (sibling.nodeType !== 8 && !cells?.[1]) text = sibling.textContent + " " + text;
+        const row = sibling as HTMLTableRowElement;
+        if (row.nodeType !== 8 && !row.cells?.[1]) text = row.textContent + " " + text;
         if (LETTER.test(text.replace(/必須|任意|required/i, ""))) return [trimmed(text).slice(-NEAR_LIMIT), before, level];
       }
     }
     node = node.parentNode;
   }
   return ["", before || trimmed(text), 1];
-}
+};
 
 /** The text right after a field. */
-function textAfter(field: Field): string {
+const textAfter = (field: Field): string => {
   let text = "";
   for (let next = field.nextSibling; next && !LETTER.test(text) && !holdsField(next); next = next.nextSibling) text += next.textContent;
   return LETTER.test(text) ? trimmed(text) : "";
-}
+};
 
 /** What stands over a field in the nearest row above that asks for nothing. */
-function columnHead(field: Field): string {
+const columnHead = (field: Field): string => {
   const table = field.closest("table");
   let row: HTMLTableRowElement | null | undefined = field.closest("tr");
   while (row && holdsField(row)) row = table!.rows[row.rowIndex - 1];
   return row?.cells[field.closest("td")!.cellIndex]?.textContent || "";
-}
+};
 
 /** Read a field's clues. */
-export function cluesOf(field: Field): Clues {
+export const cluesOf = (field: Field): Clues => {
   const said = (name: string) => field.getAttribute(name) || "";
   const root = field.getRootNode() as Document;
-  const labels = said("aria-labelledby").split(/\s+/).map((id) => root.getElementById(id));
-  // `field.labels` walks through the whole page for each field; this list is made once.
-  const all: Iterable<HTMLLabelElement> = root.getElementsByTagName?.("label") || root.querySelectorAll("label");
-  const own = [...all].filter(({ control }) => control === field);
+  const labels: (Element | null)[] = said("aria-labelledby").split(/\s+/).map((id) => root.getElementById(id));
   // A label may be around the field, and so around a list of choices.
-  const label = labels.concat(own).map((node) => node && node.textContent!.replace(field.textContent!, ""));
+  const all = labels.concat(...(field.labels || []));
+  const label = all.map((node) => node?.textContent!.replace(field.textContent!, ""));
   const [near, before, level] = textBefore(field);
   const after = level ? textAfter(field) : "";
   return {
@@ -98,4 +95,4 @@ export function cluesOf(field: Field): Clues {
     after,
     room: (field as HTMLInputElement).maxLength,
   };
-}
+};

@@ -10,7 +10,7 @@ interface Watched {
   group: Group;
   /** The last touch, ms, and the field that it was in. */
   at: number;
-  touched: Field | null;
+  touched: Field | null | undefined;
   state: FormState;
   /** What was said last, as JSON. */
   said?: string;
@@ -30,10 +30,11 @@ const isOpen = ({ why }: Meaning) => /n$/.test(why);
 const hasFocus = (field: Field) => (field.getRootNode() as Document).activeElement === field;
 
 /** Watch the page's forms. Events are only noted; what was typed is read when changes are asked for. */
-export function startForms(core: Core): FormWatch {
+export const startForms = (core: Core): FormWatch => {
   const { page } = core;
   const now = () => page.Date.now();
   const knowns = new WeakMap<Field, Known>();
+  const stale = new WeakSet<Field>(); // somebody was at them since they were understood
   const shadowed = new Set<Field>(); // fields in shadow roots, which no form lists
   const watched = new Map<string, Watched>();
   let focus: Known | null = null;
@@ -46,24 +47,23 @@ export function startForms(core: Core): FormWatch {
    * What a field means. It is found out anew where a framework has changed what it is called, and where somebody was at it:
    * then its captions may have changed. What asked for a secret asks for one as long as it is called the same.
    */
-  function know(field: Field): Known {
+  const know = (field: Field): Known => {
     let known = knowns.get(field);
     const { type, name, id } = known?.clues || {};
     const same = type === "password" || (type === field.type && name === field.name && id === field.id);
-    if (known && same && !(isOpen(known) && known.stale)) return known;
-    if (known) known.stale = false;
+    if (same && !(isOpen(known!) && stale.delete(field))) return known!;
     const clues = cluesOf(field);
     const meaning = classify(clues);
     const said = captionOf(clues);
     // Pages take placeholders away while somebody types, and put messages between a field and its caption.
-    if (known && same && isOpen(meaning) && (!said || said === captionOf(known.clues))) return known;
+    if (same && isOpen(meaning) && (!said || said === captionOf(known!.clues))) return known!;
     known = Object.assign(known || { field, ms: 0, edits: 0, changes: 0 }, meaning, { clues });
     knowns.set(field, known);
     return known;
-  }
+  };
 
   /** A form's new state, or null where it says nothing new. What is `unfinished` is not read. */
-  function changeOf(form: Watched, unfinished: Field | null): FormState | null {
+  const changeOf = (form: Watched, unfinished: Field | null): FormState | null => {
     const { group, state } = form;
     const all = fieldsOf(group, shadowed).map(know);
     const { fields, progress, reports, slots } = read(all, state.fields, core, unfinished);
@@ -73,67 +73,64 @@ export function startForms(core: Core): FormWatch {
     for (const { token, parts } of slots) {
       for (const part of parts) {
         if (part.field === form.touched) state.last_field = token;
-        if (!part.ms && !part.edits) continue;
-        const time = (times[token] = times[token] || { ms: 0, edits: 0 });
-        time.ms += part.ms;
-        time.edits += part.edits;
-        part.ms = part.edits = 0;
+        if (part.ms || part.edits) {
+          const time = (times[token] = times[token] || { ms: 0, edits: 0 });
+          time.ms += part.ms;
+          time.edits += part.edits;
+          part.ms = part.edits = 0;
+        }
       }
     }
     const said = JSON.stringify({ ...state, times: 0 });
     if (said === form.said || !(form.said || Object.keys(fields)[0])) return null;
     form.said = said;
-    const surveyed = form.survey;
     const survey = reports.slice(0, SURVEY_LIMIT);
-    form.survey = JSON.stringify(survey);
-    return form.survey === surveyed ? state : { ...state, survey };
-  }
+    const surveyed = JSON.stringify(survey);
+    if (surveyed === form.survey) return state;
+    form.survey = surveyed;
+    return { ...state, survey };
+  };
 
   /** Count the time that the field with the focus has cost until now. */
-  function lap(): void {
+  const lap = (): void => {
     const since = focusAt;
     focusAt = now();
     if (focus) focus.ms += focusAt - since;
-  }
+  };
 
-  function touch(group: Group, touched: Field | null): void {
-    let name = "page";
-    if ("elements" in group) {
-      const index = [...group.ownerDocument.forms].indexOf(group);
-      name = (group.getAttribute("id") || group.getAttribute("name") || "form-" + index).slice(0, NAME_LIMIT);
-    }
+  const touch = (group: Group, touched: Field | null): void => {
+    const said = (attribute: string) => (group as HTMLFormElement).getAttribute(attribute);
+    const index = () => [...group.ownerDocument!.forms].indexOf(group as HTMLFormElement);
+    let name = "elements" in group ? (said("id") || said("name") || "form-" + index()).slice(0, NAME_LIMIT) : "page";
     // Two that are here at once, in frames or shadow roots, are two, whatever they are called.
     let known: Watched | undefined;
     while ((known = watched.get(name)) && known.group !== group && isHere(known.group)) name += "+";
-    const state = { form: name, fields: {}, progress: 0, submitted: false, times: {} };
-    const form = known || { group, at: 0, touched, state };
-    watched.set(name, form);
-    form.group = group;
-    form.at = now();
-    form.touched = touched || form.touched;
-    form.state.submitted = !touched;
+    const state = { fields: {}, progress: 0, times: {}, ...known?.state, form: name, submitted: !touched };
+    watched.set(name, { ...known, group, at: now(), touched: touched || known?.touched, state });
     core.soon();
-  }
+  };
 
   /** What was typed is finished. */
-  function leave(): void {
+  const leave = (): void => {
     typing = null;
     core.collect();
-  }
+  };
 
   /** Remember a field in a shadow root, and say what it belongs to. */
-  function meet(field: Field): Group {
+  const meet = (field: Field): Group => {
     if (field.getRootNode() !== field.ownerDocument) shadowed.add(field);
     return groupOf(field);
-  }
+  };
 
   /** Look at a field for the first time: was it filled in before this script came? */
-  function look(field: Field): void {
+  const look = (field: Field): void => {
     const group = meet(field);
-    if (whyNot(know(field)) !== "taken" || !("defaultValue" in field) || field.value === field.defaultValue) return;
+    if (whyNot(know(field)) !== "taken") return;
+    const { value, defaultValue = value } = field as HTMLInputElement;
+    if (value === defaultValue) return;
     touch(group, field);
     if (hasFocus(field)) typing = field;
-  }
+  };
 
   const hear = core.safely((event: Event) => {
     const { type } = event;
@@ -152,7 +149,7 @@ export function startForms(core: Core): FormWatch {
         return;
       }
       const group = meet(target);
-      Object.assign(knowns.get(target) || {}, { stale: true });
+      stale.add(target);
       if (type === "input") typing = target;
       if ((event as InputEvent).isComposing) composing = target;
       if (/^focus/.test(type)) {
@@ -161,7 +158,7 @@ export function startForms(core: Core): FormWatch {
         focus = type === "focusin" ? know(target) : null;
         visited.add(target);
         // What does not cross a shadow root is heard within it.
-        for (const node of path as Node[]) if (node.nodeType === 11) listen(node as ShadowRoot);
+        (path as Node[]).map((node) => node.nodeType === 11 && listen(node as ShadowRoot));
         return;
       }
       if (/end/.test(type)) {
@@ -177,10 +174,9 @@ export function startForms(core: Core): FormWatch {
     }
   });
 
-  function listen(root: Root): void {
-    const heard = "host" in root ? ["change", "submit"] : HEARD;
-    for (const type of heard) root.addEventListener(type, hear, true);
-  }
+  const listen = (root: Root): void => {
+    HEARD.map((type) => root.addEventListener(type, hear, true));
+  };
 
   reach(page.document, look, listen);
 
@@ -199,4 +195,4 @@ export function startForms(core: Core): FormWatch {
     },
     clear: () => watched.clear(),
   };
-}
+};

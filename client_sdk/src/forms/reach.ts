@@ -19,61 +19,57 @@ const around = (node: any): any =>
   node.assignedSlot || node.parentNode || (node.nodeType === 11 ? node.host : node.defaultView?.frameElement);
 
 /** The form that a field is in, through the shadow roots around it. */
-export function groupOf(node: any): Group {
+export const groupOf = (node: any): Group => {
   if (node.nodeType === 9) return node;
   return node.form || (node.nodeName === "FORM" ? node : groupOf(around(node) || node.ownerDocument));
-}
+};
 
 /** Is it still in a page or frame that is shown? */
-export function isHere(node: Node): unknown {
+export const isHere = (node: Node): unknown => {
   return (node.getRootNode({ composed: true }) as Document).defaultView;
-}
+};
 
 /**
  * Why nothing may be read here, by what it stands in as it is shown: through slots, shadow roots and frames.
  * (A foreign frame cannot be reached at all.)
  */
-export function refusal(node: any): Why | undefined {
-  if (!node) return;
-  if (node.hasAttribute?.("data-modori-ignore")) return "ignored";
-  if (node.contentDocument) {
-    if (PAYMENT_FRAME.test(node.name + node.id + node.title + node.src)) return "frame";
-    if (!isShown(node)) return "hidden";
-  }
-  return refusal(around(node));
-}
+export const refusal = (node: any): Why | undefined => {
+  if (node?.hasAttribute?.("data-modori-ignore")) return "ignored";
+  if (node?.contentDocument && PAYMENT_FRAME.test(node.name + node.id + node.title + node.src)) return "frame";
+  return node?.contentDocument && !isShown(node) ? "hidden" : node && refusal(around(node));
+};
 
 /**
  * Shown to the person: a browser's autofill may also fill what a page hides, and robots what lies beside the page.
  * Asks for style, and for layout where something was filled in that nobody was in, so ask seldom.
  */
-export function isShown(node: Element): unknown {
+export const isShown = (node: Element): unknown => {
   const field = node as Field;
-  if (!node.checkVisibility) return field.offsetParent;
-  if (!node.checkVisibility({ visibilityProperty: true, opacityProperty: true })) return false;
+  // These names are older than `opacityProperty` and `visibilityProperty`, and known wherever those are.
+  const shown = node.checkVisibility
+    ? node.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true })
+    : field.offsetParent;
   // A list that a page shows as something of its own is no trap.
-  if (!field.value || visited.has(field) || "options" in field) return true;
+  if (!shown || !field.value || visited.has(field) || "options" in field) return shown;
   const { x, y, height } = node.getBoundingClientRect();
   const there = (node.getRootNode() as Document).elementsFromPoint?.(x + 3, y + height / 2);
   // Below the screen nothing is hit, but one can scroll to it.
   return !there || there.includes(node) || (x > -9 && y > innerHeight);
-}
+};
 
 /** Call `found` with every field under a root, through open shadow roots and frames of the same origin. */
-export function reach(root: Root, found: (field: Field) => void, entered: (root: Root) => void): void {
+export const reach = (root: Root, found: (field: Field) => void, entered: (root: Root) => void): void => {
   entered(root);
   root.querySelectorAll("*").forEach((node) => {
     if (isField(node)) found(node);
     const within = node.shadowRoot || (node as HTMLIFrameElement).contentDocument;
     if (within) reach(within, found, entered);
   });
-}
+};
 
 /** The fields of one form: those that its own tree holds, and of the others those that are in it. */
-export function fieldsOf(group: Group, others: Iterable<Field>): Field[] {
-  const { elements } = group as HTMLFormElement;
-  // A field may be called so.
-  const nodes: Iterable<Element> = elements && !("nodeType" in elements) ? elements : group.querySelectorAll(FIELDS);
-  const all = [...new Set([...nodes, ...[...others].filter(isHere)])];
-  return all.filter((node): node is Field => isField(node) && groupOf(node) === group);
-}
+export const fieldsOf = (group: Group, others: Iterable<Field>): Field[] => {
+  const nodes = (group.getRootNode() as Document).querySelectorAll(FIELDS);
+  const all = [...new Set([...nodes, ...[...others].filter(isHere)])] as Field[];
+  return all.filter((node) => isField(node) && groupOf(node) === group);
+};

@@ -18,24 +18,24 @@ export interface Reading {
 }
 
 /** Why a field must not be read now, or "taken". */
-export function whyNot({ field, token, why }: Known): Why {
+export const whyNot = ({ field, token, why }: Known): Why => {
   const refused = refusal(field) || refusal(field.form);
   if (refused) return refused;
   if (field.type === "password") return field.type;
   if (!token) return why;
   if (field.matches(":disabled")) return "disabled";
   return isShown(field) ? why : "hidden";
-}
+};
 
-function textOf(field: Field): string {
+const textOf = (field: Field): string => {
   const { value } = field;
-  const chosen = value && (field as HTMLSelectElement).selectedOptions?.[0];
+  const text = value && ((field as HTMLSelectElement).selectedOptions?.[0]?.text ?? value);
   // Looking through a pasted book would hold up the page.
-  return value.length > 999 ? "" : (chosen ? chosen.text : value).trim();
-}
+  return value.length > 999 ? "" : text.trim();
+};
 
 /** What a slot says: "" for nothing yet, null for what must not be kept. */
-function valueOf({ token, parts, glue }: Slot, cards: Cards): [token: string, value: string | null] {
+const valueOf = ({ token, parts, glue }: Slot, cards: Cards): [token: string, value: string | null] => {
   const texts = parts.map(({ field }) => textOf(field));
   const whole = texts.find((text) => (glue === "@" ? /.@/.test(text) : text.replace(/\D/g, "").length > 8));
   const text = whole || (texts.every(Boolean) ? texts.join(glue).replace(/@+/, "@") : "");
@@ -43,7 +43,7 @@ function valueOf({ token, parts, glue }: Slot, cards: Cards): [token: string, va
   // Where a phone number is asked for, many forms take an e-mail address as well.
   const mail = token === "tel" && !value && keepable("email", text, cards);
   return mail ? ["email", mail] : [token, value];
-}
+};
 
 /**
  * Read a form through the allow-list: nothing is read of a field before it is known to be allowed.
@@ -52,9 +52,9 @@ function valueOf({ token, parts, glue }: Slot, cards: Cards): [token: string, va
  * earlier    what was read before: a field that is hidden now (a finished step) keeps what it said while it was shown
  * unfinished a field that somebody is typing into: it says what it said when it was last left
  */
-export function read(all: Known[], earlier: Record<string, string>, cards: Cards, unfinished: Field | null): Reading {
+export const read = (all: Known[], earlier: Record<string, string>, cards: Cards, unfinished: Field | null): Reading => {
   const fields = { ...earlier };
-  const lesser: Record<string, boolean> = {};
+  const lesser: Record<string, boolean | undefined> = {};
   const counted = [0, 0]; // those not required, and those that are
   const filled = [0, 0];
   const arranged = arrange(all);
@@ -83,7 +83,7 @@ export function read(all: Known[], earlier: Record<string, string>, cards: Cards
       if (value) filled[required]!++;
     }
     // Of two with one meaning the first that says something counts, the buyer's before a recipient's.
-    const less = again || !!parts[0]!.theirs;
+    const less = again || parts[0]!.theirs;
     if (!(token in lesser) || (value && (!fields[token] || (lesser[token] && !less)))) {
       lesser[token] = less;
       if (value) fields[token] = value;
@@ -93,5 +93,5 @@ export function read(all: Known[], earlier: Record<string, string>, cards: Cards
   });
   for (const token of unread) if (earlier[token]) fields[token] = fields[token] || earlier[token]!;
   const required = +!!counted[1];
-  return { fields, progress: Math.round((100 * filled[required]!) / counted[required]!) / 100, reports, slots };
-}
+  return { fields, progress: +(filled[required]! / counted[required]!).toFixed(2), reports, slots };
+};

@@ -11,15 +11,15 @@ export interface Cards {
 }
 
 /** What a person typed, as it is kept: full-width letters narrowed, kana wide and in katakana, one kind of dash. */
-function normal(token: string, value: string): string {
+const normal = (token: string, value: string): string => {
   // Clipboards put marks of direction and spaces without width around numbers and addresses.
   const text = value.replace(/\p{Cf}/gu, "").replace(/[\uff01-\uff9f\u3000]+/g, (wide) => wide.normalize("NFKC")).trim();
   if (/kana/.test(token)) return text.replace(/[ぁ-ゖ]/g, (kana) => String.fromCharCode(kana.charCodeAt(0) + 96));
   return /name|org/.test(token) ? text : text.replace(/(\d\s?)[‐-―−ー─・〜~](?=\s?\d)/g, "$1-");
-}
+};
 
 /** A field's value as it may be kept; "" where it says nothing yet, null where it must not be kept. */
-export function keepable(token: string, value: string, cards: Cards): string | null {
+export const keepable = (token: string, value: string, cards: Cards): string | null => {
   const text = normal(token, value);
   const isPhone = token === "tel";
   // A phone number that begins like a card number has an area code, and ten digits with it.
@@ -30,4 +30,4 @@ export function keepable(token: string, value: string, cards: Cards): string | n
   if (token === "email") return /^[^@\s]+@[\w.-]+\.[a-z][\w-]+$/i.test(text) ? text : "";
   const whole = !isPhone || /^\+?\d{8,}$/.test(text.replace(/[-\s().\/]/g, ""));
   return whole && text.length <= VALUE_LIMIT ? text : "";
-}
+};
