@@ -41,6 +41,9 @@ export function reportOf(command: unknown, given: unknown, base: string): Report
   };
   const take = (from: any, names: string, other: Reader) =>
     Object.fromEntries(names.split(" ").map((name) => [name, (readers[name] || other)(Object(from)[name])]));
-  const type = command as EventType;
-  return { type, data: take(given, MEMBERS[type]!, type === "identify" ? personal : text), key: type === "cart" ? type : "" };
+  return {
+    type: command as EventType,
+    data: take(given, MEMBERS[command as EventType]!, command === "identify" ? personal : text),
+    key: command === "cart" ? command : "",
+  };
 }

@@ -26,8 +26,7 @@ export function isRefused(choice: Choice): boolean {
 /** The choice after the visitor granted or withdrew one channel. Only `capture` opens what `capture` closed. */
 export function choose(choice: Choice, channel: string, granted: boolean): Choice {
   if (channel === CAPTURE ? !granted : isRefused(choice)) return [REFUSED];
-  const others = choice.filter((name) => name !== channel && name !== REFUSED);
-  return granted ? [...others, channel].filter(isKnown) : others;
+  return [...choice.filter((name) => name !== channel), granted ? channel : ""].filter(isKnown);
 }
 
 /** Only what the server can take as evidence opens capture; "analytics" or "undefined" grants nothing. */

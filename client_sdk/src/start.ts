@@ -24,6 +24,6 @@ export function start(page: Page): void {
   safely(() => {
     const tag = findTag(page.document);
     // A frame without an address of its own is read by the page around it.
-    if (tag && !page.modori?.version && /^http/.test(page.location as never)) watch(page, tag, safely, failed);
+    if (tag && !page.modori?.version) watch(page, tag, safely, failed);
   })();
 }

@@ -1,3 +1,4 @@
+import { attempt } from "./attempt";
 import { randomHex } from "./ids";
 import { REFUSED } from "./permission";
 import type { Item } from "./queue";
@@ -40,13 +41,6 @@ export interface Store {
 export function makeStore(page: Page, site: string): Store {
   let current = ""; // the visitor's id, once it is kept: reading a cookie waits for another process
 
-  function attempt<T>(work: () => T): T | null {
-    try {
-      return work();
-    } catch {
-      return null;
-    }
-  }
   const keyOf = (name: string) => "modori_" + name + ":" + site;
   const read = (name: string) => attempt(() => page.localStorage.getItem(keyOf(name)));
   function write(name: string, value: string): void {
@@ -62,14 +56,14 @@ export function makeStore(page: Page, site: string): Store {
       for (let at = labels.length - 1; at-- > -1 && readCookie() !== word; ) {
         const domain = at < 0 ? "" : ";Domain=" + labels.slice(at).join(".");
         const secure = /s:/.test(protocol) ? ";Secure" : "";
-        page.document.cookie = `modori_v=${word};Path=/;Max-Age=${word ? VISITOR_S : -1};SameSite=Lax${domain + secure}`;
+        page.document.cookie = "modori_v=" + word + ";Path=/;Max-Age=" + (word ? VISITOR_S : -1) + ";SameSite=Lax" + domain + secure;
       }
     });
     write("v", id);
     return (current = id);
   }
   function age(least = page.Date.now() - KEPT_MS): void {
-    for (const name of KEPT) if (Number(/\d{13}/.exec(read(name)!)) < least) write(name, "");
+    KEPT.forEach((name) => Number(/\d{13}/.exec(read(name)!)) < least && write(name, ""));
   }
   const knownVisitor = () => current || /[\w-]{22,64}/.exec(readCookie() + " " + read("v"))?.[0];
 

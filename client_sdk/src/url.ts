@@ -10,7 +10,7 @@ export function pageUrl({ origin, pathname, search }: Pick<Location, "origin" | 
 export function absoluteUrl(given: unknown, base: string): string | undefined {
   try {
     const { href } = new URL(given as string, base);
-    if (given && typeof given === "string" && /^https?:/.test(href) && href.length <= URL_LIMIT) return href;
+    if (given && typeof given === "string" && /^http/.test(href) && href.length <= URL_LIMIT) return href;
   } catch {
     // No address.
   }

@@ -1,3 +1,4 @@
+import { attempt } from "./attempt";
 import { isGuest, shimOf } from "./carts/layer";
 import { CONFIG_MAX_AGE_MS, parseConfig } from "./config";
 import { makeDelivery } from "./delivery";
@@ -15,7 +16,7 @@ import { makeStore } from "./store";
 import { clip, utf8Bytes } from "./text";
 import { makeAsk } from "./transport";
 import { pageUrl, spotOf } from "./url";
-import type { Page, PageAddress, WireEvent } from "./wire";
+import type { EventType, Page, PageAddress, WireEvent } from "./wire";
 import { wordsOf } from "./wording";
 
 declare const SDK_VERSION: string;
@@ -66,7 +67,6 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   let ads: AdConsent = {}; // what the page told Google of the person's answer
   let agreed: boolean | undefined; // by it, until we acted on it
   let lastSaid: unknown = store; // the last object that the page told Google; at first one that is in no layer
-  let last: string | undefined; // by this page's last event: who has withdrawn all may still say "no thanks"
   let trades = false; // it told of a cart
   let touched = false; // somebody was at a field
   let held: Dated[] = [];
@@ -75,13 +75,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   let spotSeen = ""; // where the last page event was; "" where it is time for another
   let soonTimer = false;
 
-  function find(selector: unknown): Element | null {
-    try {
-      return document.querySelector(selector as string);
-    } catch {
-      return null; // empty, or no selector at all
-    }
-  }
+  // It may be empty, or no selector at all.
+  const find = (selector: unknown) => attempt(() => document.querySelector(selector as string));
   // A page that is only rendered ahead is nobody's yet.
   const permitted = () =>
     !(document as any).prerendering &&
@@ -103,17 +98,16 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   /** Give a report its id and visitor and put it in the queue. */
   function emit({ type, data: said, key, at, on }: Dated, visitor = store.visitor()): void {
     const id = randomHex(page); // a UUID, written without dashes
-    last = visitor;
     // The first look through a text costs milliseconds: what a page event says is our own word, and few addresses and
     // titles have a card's digits at all.
     const data = type === "page" ? said : masked(said, /cart|order/.test(type));
     const where = MANY_DIGITS.test(on.url + on.title) ? masked(on, true) : on;
-    const event: WireEvent = { id, type, at: new Date(at).toISOString(), visitor, page: where, data };
+    const event: WireEvent = { id, type, data, at: new Date(at).toISOString(), visitor, page: where };
     let json;
     const items = data.items as unknown[] | undefined;
     while (utf8Bytes((json = JSON.stringify(event))) > EVENT_BYTES && items?.length) items.length >>= 1;
     delivery.add({ id, key, json });
-    if (type === "form" || type === "order") {
+    if (/form|order/.test(type)) {
       store.write("form", data.form && !data.submitted ? at + " " + JSON.stringify(data) : "");
     }
     core.told?.(event);
@@ -140,8 +134,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
    * page with fields costs what a page without costs.
    */
   function lookForFields(): void {
-    const framed = ({ contentDocument }: any) => contentDocument?.querySelector("input,textarea");
-    if (touched || [...document.querySelectorAll("iframe,frame")].some(framed)) load("forms");
+    const framed = (frame: any) => frame.contentDocument?.querySelector("input");
+    if (touched || [...document.querySelectorAll("iframe")].some(framed)) load("forms");
   }
 
   /** Hear what the page tells Google: that it trades, and by Consent Mode what the person answered. */
@@ -240,16 +234,15 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     const granted = given.granted === true;
     const found = !given.text && find(control);
     const text = found ? wordsOf(found) : given.text;
-    const data = { channel, granted, text: text && clip(String(text), CONSENT_LIMIT), control };
+    const data = { channel, granted, text: text && clip(String(text), found ? TEXT_LIMIT : CONSENT_LIMIT), control };
     const news: Report = { type: "consent", data, key: granted ? "" : "consent " + channel };
     // A grant goes out by the permission that it gives. A withdrawal needs none where the server knows this browser,
     // and "no thanks" has nobody else to go to.
     if (granted) heed(channel, granted);
-    const known = store.knownVisitor() || last;
-    if (!granted && known) emit(dated(news), known);
-    else if (granted || channel !== CAPTURE) report(news);
+    const known = store.knownVisitor();
+    if (granted || (!known && channel !== CAPTURE)) report(news);
+    else if (known) emit(dated(news), known);
     if (!granted) heed(channel, granted);
-    if (channel === CAPTURE) last = "";
   }
 
   const handle = safely(([name, given]: any) => {
@@ -263,9 +256,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     } else if (config.mode !== "off" || granted === false) {
       if (isConsent) consent(Object(given));
       else {
-        const said = core.read(name, given);
-        core.own[said.type] = said;
-        report(said);
+        report((core.own[name as EventType] = core.read(name, given)));
       }
       collect();
       soon();

@@ -1,13 +1,7 @@
-const NEAR_LIMIT = 300;
-
 /**
- * The words that a consent's control stands for, first what a person sees: its labels', its own, its aria-labelledby's,
- * those right beside or around it, if they are few; then its aria-label or title. "" where nothing says them.
+ * The words that a consent's control stands for: its label's, else its own, its aria-label, or those around it.
+ * "" where nothing says them.
  */
-export function wordsOf(control: any): string {
-  const { labels, ariaLabelledByElements: named, nextSibling, parentNode, ariaLabel, title } = control;
-  const texts = [labels, [control], named, [nextSibling], [parentNode]].map((nodes) =>
-    [...(nodes || [])].map((node) => node?.textContent).join(" ").replace(/\s+/g, " ").trim(),
-  );
-  return texts.find((text, at) => text && (at < 3 || text.length <= NEAR_LIMIT)) || ariaLabel || title;
+export function wordsOf({ labels, textContent, ariaLabel, parentNode }: any): string {
+  return (labels?.[0]?.textContent || textContent || ariaLabel || parentNode.textContent).replace(/\s+/g, " ").trim();
 }

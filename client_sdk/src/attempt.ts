@@ -1,0 +1,8 @@
+/** What a piece of work gives, or null where it throws: the page's world lacks many a thing. */
+export function attempt<T>(work: () => T): T | null {
+  try {
+    return work();
+  } catch {
+    return null;
+  }
+}
