@@ -234,7 +234,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     const granted = given.granted === true;
     const found = !given.text && find(control);
     const text = found ? wordsOf(found) : given.text;
-    const data = { channel, granted, text: text && clip(String(text), found ? TEXT_LIMIT : CONSENT_LIMIT), control };
+    const data = { channel, granted, text: text && clip(String(text), CONSENT_LIMIT), control };
     const news: Report = { type: "consent", data, key: granted ? "" : "consent " + channel };
     // A grant goes out by the permission that it gives. A withdrawal needs none where the server knows this browser,
     // and "no thanks" has nobody else to go to.

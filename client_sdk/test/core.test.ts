@@ -416,7 +416,7 @@ const WORDED: [why: string, html: string, words: string][] = [
   ["its own", `<button id="c">同意する</button>`, "同意する"],
   ["what follows it", `<p><input id="c" type="checkbox"> メルマガを受け取る <br></p>`, "メルマガを受け取る"],
   ["what is around it", `<td><p><span>案内を受け取る</span><input id="c" type="checkbox"></p></td>`, "案内を受け取る"],
-  ["at most 300 characters of what is around it", `<p>${"長".repeat(301)}<input id="c" type="checkbox"></p>`, "長".repeat(300)],
+  ["at most 2,000 characters of what is around it", `<p>${"長".repeat(2001)}<input id="c" type="checkbox"></p>`, "長".repeat(2000)],
 ];
 for (const [why, html, words] of WORDED) {
   test(`a consent's words are ${why}`, async () => {

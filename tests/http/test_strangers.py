@@ -194,8 +194,11 @@ def test_ingest_and_the_other_routes_share_one_bucket(
     def post() -> int:
         return caller.post("/v1/events", content=b"{}", headers={"content-type": "text/plain"}).status_code
 
-    assert any(post() == 429 for _ in range(50 * STRANGERS_BURST))
-    assert ask_config(caller, f"pk_{new_token()}").status_code == 429
+    def is_refused_beside() -> bool:
+        assert any(post() == 429 for _ in range(50 * STRANGERS_BURST))
+        return ask_config(caller, f"pk_{new_token()}").status_code == 429
+
+    assert any(is_refused_beside() for _ in range(50))  # the bucket fills on meanwhile, on a slow machine by one or two
 
 
 def test_guesses_push_no_live_site_out(world: World) -> None:

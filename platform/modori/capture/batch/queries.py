@@ -51,12 +51,12 @@ def insert_seen(connection: Plain, *, rows: Rows) -> Answer[tuple[int, list[str]
 def lock_current_episodes(connection: Plain, *, visitors: bytes) -> Answer[tuple[Any, ...]]:
     """Lock the visitors' current episodes in the order of their ids. Rows: `i`, then CurrentEpisode's fields."""
     return connection.execute(
-        f"with found as materialized (select n.i, c.tenant_id, c.episode_id from {_VISITORS} {_CURRENT} as c"  # noqa: S608
+        f"with found as materialized (select n.*, c.episode_id from {_VISITORS} {_CURRENT} as c"  # noqa: S608
         " order by c.tenant_id, c.episode_id) select found.i, e.* from found cross join lateral ("
         "select e.episode_id, e.person_id, e.items <> '[]'::jsonb, e.form_fields, e.settled_reason, e.held_reason,"
         " e.started_at, e.last_activity_at, e.cart_id, e.currency, e.cart_minor, e.cart_url, e.cart_at, e.form,"
         " e.form_progress, e.last_field, e.submitted_at, e.form_at, e.due_at from episode e"
-        " where e.tenant_id = found.tenant_id and e.episode_id = found.episode_id"
+        " where e.site_id = found.site_id and e.visitor = found.visitor and e.episode_id = found.episode_id"
         " and e.state in ('open', 'abandoned') for no key update) as e",
         (visitors,),
     )
