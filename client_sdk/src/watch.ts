@@ -135,7 +135,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
    */
   function lookForFields(): void {
     const framed = (frame: any) => frame.contentDocument?.querySelector("input");
-    if (touched || [...document.querySelectorAll("iframe")].some(framed)) load("forms");
+    if (touched || [...document.querySelectorAll("iframe,frame")].some(framed)) load("forms");
   }
 
   /** Hear what the page tells Google: that it trades, and by Consent Mode what the person answered. */

@@ -15,7 +15,7 @@ from tests.forms.values import LONGEST_PART, REPEATED, Room, right_tokens, value
 _FIND = Path(__file__).with_name("fields.js").read_text()
 _DESCRIBE = Path(__file__).with_name("describe.js").read_text()
 _VISIT_S = 90
-_READY_MS, _LATE_SCRIPT_MS, _STEP_MS = 5000, 700, 1200
+_READY_MS, _LATE_SCRIPT_MS, _STEP_MS = 20_000, 700, 1200
 _LOOK_MS, _QUIET_MS, _SILENT_MS = 100, 300, 1500  # after leaving: between looks, without news, until the first news
 _WRITABLE = {"text", "email", "tel", "search", "number", "password", "url", "textarea"}
 _PICKED = {"date", "month", "time"}

@@ -1,8 +1,11 @@
 """What the console asks: over the reader's tenants only, paged by key, in the order of the queue."""
 
+from contextlib import suppress
 from datetime import timedelta
+from typing import cast
 
 import pytest
+from sqlalchemy import text
 
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import LeadId, TenantId, UserId, new_id
@@ -17,7 +20,7 @@ from modori.reports.results import queries as results
 from modori.reports.scenarios import queries as scenarios
 from modori.reports.statements import queries as statements
 from modori.reports.timeline import queries as timeline
-from modori.storage.db import read_transaction, tenant_transaction
+from modori.storage.db import ReadSession, read_transaction, tenant_transaction
 from modori.tenants import actions as tenants
 from tests.consoleworld import ConsoleWorld, furnish, queue_call
 from tests.leadworld import LeadWorld, make_lead
@@ -67,6 +70,27 @@ def test_leads_over_many_clients_are_those_of_the_whole_list(
             found = leads.list_leads(session, tenant_ids=many, wanted=LeadFilter(), after=None, limit=limit)
             assert [row.lead_id for row in found] == pages_of(world, LeadFilter(), limit=100)[0][:limit]
             assert len(leads.list_site_choices(session, tenant_ids=many)) == 2, "it sees all of its clients again"
+
+
+def test_a_site_that_a_link_names_is_among_the_choices_however_many_there_are(world: World) -> None:
+    class Undone(Exception):
+        pass
+
+    tenant_id, site_id = world.acme.tenant_id, world.acme.site_id
+    with suppress(Undone), tenant_transaction(tenant_id) as session:
+        session.connection().execute(
+            text(
+                "insert into site select (jsonb_populate_record(s, jsonb_build_object('site_id', gen_random_uuid(),"
+                " 'name', '0 ' || n))).* from site s cross join generate_series(1, 500) as n where s.site_id = :one"
+            ),
+            {"one": site_id},
+        )
+        reading = cast(ReadSession, session)
+        shown = leads.list_site_choices(reading, tenant_ids=[tenant_id])
+        assert (len(shown), site_id in {one.site_id for one in shown}) == (500, False)
+        shown = leads.list_site_choices(reading, tenant_ids=[tenant_id], chosen=str(site_id))
+        assert (len(shown), shown[-1].site_id) == (500, site_id)
+        raise Undone
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def index(visit: Visiting, asked: Annotated[LeadQuery, Query()]) -> Response:
             after=read_cursor(asked.after),
             limit=PAGE + 1,
         )
-        sites = leads.list_site_choices(session, tenant_ids=tenant_ids)
+        sites = leads.list_site_choices(session, tenant_ids=tenant_ids, chosen=asked.site)
     shown = found[:PAGE]
     older = asked.address(after=str(Cursor(shown[-1].made_at, shown[-1].lead_id))) if len(found) > PAGE else None
     return visit.page(

@@ -199,7 +199,7 @@ def _form(
 ) -> Response:
     """The form: first the site and the kind, which say how the file is read, then the file."""
     with read_transaction(tenant_ids) as session:
-        sites = list_site_choices(session, tenant_ids=tenant_ids)
+        sites = list_site_choices(session, tenant_ids=tenant_ids, chosen=site)
         chosen = next((one for one in sites if str(one.site_id) == site), sites[0] if len(sites) == 1 else None)
         found = (
             None

@@ -222,16 +222,19 @@ def _list_leads(session: ReadSession, tenant_ids: Sequence[TenantId], given: Map
     ]
 
 
-def list_site_choices(session: ReadSession, *, tenant_ids: Sequence[TenantId]) -> list[SiteChoice]:
-    """List the sites of several tenants by name, at most 500."""
+def list_site_choices(session: ReadSession, *, tenant_ids: Sequence[TenantId], chosen: str = "") -> list[SiteChoice]:
+    """List the sites of several tenants by name, at most 500.
+
+    chosen  the id of a site that is among them, however many there are: a link named it
+    """
     rows = session.connection().execute(
         text(
             "select tenant_id, site_id, name from site where tenant_id = any(cast(:tenants as uuid[]))"
-            " order by name, site_id limit 500"
+            " order by cast(site_id as text) <> :chosen, name, site_id limit 500"
         ),
-        {"tenants": list(tenant_ids)},
+        {"tenants": list(tenant_ids), "chosen": chosen},
     )
-    return [SiteChoice(*row) for row in rows]
+    return sorted((SiteChoice(*row) for row in rows), key=lambda one: (one.name, one.site_id))
 
 
 _PAGE = """
