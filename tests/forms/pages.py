@@ -24,6 +24,8 @@ _HEAD = re.compile(rb"<head\b[^>]*>", re.IGNORECASE)
 _OWN_SCRIPT = ".scripted.html"
 _FRAME = ".frame.html"
 _CONFIG = {"mode": "notice", "notice_selector": "html", "origins": [], "heartbeat_s": 30}
+_ASKING = "pk_asking_"
+"""Begins the keys of pages that can show no notice of their own: framesets. Their visitor is asked."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class FormPage:
         return f"{self.collection}/{self.path.name}"
 
     @property
+    def asks_first(self) -> bool:
+        return self.key.startswith(_ASKING)
+
+    @property
     def runs_own_script(self) -> bool:
         return self.path.name.endswith(_OWN_SCRIPT)
 
@@ -49,8 +55,12 @@ class FormPage:
 def find_pages(folder: Path, collection: str, only: re.Pattern[str]) -> list[FormPage]:
     """The pages of a folder whose names match; frames' documents are no pages of their own."""
     paths = sorted(path for path in folder.glob("*.html") if not path.name.endswith(_FRAME))
-    pages = [FormPage(path, collection, f"pk_forms_{collection}_{number}") for number, path in enumerate(paths)]
+    pages = [FormPage(path, collection, f"{_key_of(path)}{collection}_{number}") for number, path in enumerate(paths)]
     return [page for page in pages if only.search(page.name)]
+
+
+def _key_of(path: Path) -> str:
+    return _ASKING if b"<frameset" in path.read_bytes().lower() else "pk_forms_"
 
 
 def without_labels(html: bytes) -> bytes:
@@ -140,7 +150,8 @@ def recording(sdk: Path) -> Iterator[Recorder]:
             site = re.fullmatch(r"/v1/sites/(\w+)/config", path)
             if site:
                 recorder.heard(site[1], self.path)
-                body = json.dumps(_CONFIG).encode()
+                mode = "after-consent" if site[1].startswith(_ASKING) else "notice"
+                body = json.dumps(_CONFIG | {"mode": mode}).encode()
                 self.answer(200, "application/json", body, Access_Control_Allow_Origin="*")
             else:
                 self.answer(404, "text/plain", b"", Access_Control_Allow_Origin="*")

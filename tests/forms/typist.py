@@ -1,6 +1,7 @@
 """Type into every visible labelled field of a page by the browser's own keyboard, and leave the page."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ _PICKED = {"date", "month", "time"}
 _HAS_SDK = """() => {
   const parts = performance.getEntriesByType("resource").map((entry) => entry.name);
   return window.modori && window.modori.version && parts.some((name) => /\\/forms\\.js\\?/.test(name));
+}"""
+_AGREE = """() => {
+  if (!window.modori || !window.modori.version) return false;
+  window.modori("consent", { channel: "capture", granted: true, text: "同意します" });
+  return true;
 }"""
 _FOCUS = """(list, index) => {
   const field = list[index];
@@ -131,6 +137,9 @@ async def _fill(context: BrowserContext, site: Site, form: FormPage, visit: int,
     copies = _Copies(await context.new_page(), await context.new_page())
     await copies.labelled.goto(site.labelled(form))
     await copies.tagged.goto(site.tagged(form))
+    if form.asks_first:
+        with suppress(BrowserError):  # a tag that does not wake is found out at the first field
+            await copies.tagged.wait_for_function(_AGREE, timeout=_READY_MS)
     if form.runs_own_script:
         await asyncio.sleep(_LATE_SCRIPT_MS / 1000)
     firsts: dict[tuple[object, ...], str] = {}
