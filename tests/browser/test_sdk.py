@@ -1,29 +1,10 @@
 """The SDK in a real browser, on a page of another origin, under a strict content security policy."""
 
-from collections.abc import Iterator
+from playwright.sync_api import BrowserContext
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
-
-from modori.sandbox.chromium import launch_options
 from tests.browser.sdk_pages import open_page, receiving, shop, wait_for_looks, wait_for_part
 
 CLOSED_TABS = 20
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(**launch_options())
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context()
-    yield context
-    context.close()
 
 
 def test_a_page_reports_what_it_may_and_never_what_it_must_not(context: BrowserContext) -> None:

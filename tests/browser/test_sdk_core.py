@@ -1,12 +1,10 @@
 """What only a real browser shows of the SDK's core: late parts, modes, tabs, addresses, policies and bad networks."""
 
-from collections.abc import Iterator
 from time import monotonic
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 
-from modori.sandbox.chromium import launch_options
 from tests.browser.sdk_pages import (
     HANGS_S,
     Receiver,
@@ -35,29 +33,6 @@ CONSENT_MODE = BARE + (
     "<script nonce=n1>window.dataLayer=[];function gtag(){dataLayer.push(arguments)}"
     "gtag('consent','default',{ad_storage:'granted',ad_user_data:'granted'})</script><form><input name=email></form>"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(**launch_options())
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context()
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def printed() -> Iterator[list[str]]:
-    """What the pages print or throw: nothing, ever, of ours."""
-    lines: list[str] = []
-    yield lines
-    assert lines == []
 
 
 def scripts(receiver: Receiver) -> list[str]:

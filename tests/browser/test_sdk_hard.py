@@ -1,11 +1,8 @@
 """Fields that only a real browser shows for what they are: ignored by a slot or a frame, hidden, composed."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 
-from modori.sandbox.chromium import launch_options
 from tests.browser.sdk_pages import Receiver, open_page, receiving, shop, wait_for_looks, wait_for_part
 
 NOTICE = {"mode": "notice", "notice_selector": "#notice", "heartbeat_s": 15}
@@ -16,29 +13,6 @@ HEAD = (
 )
 MAIL = "<form id=f><input id=mail name=email type=email></form>"
 SECRET = "SECRET7788"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(**launch_options())
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context()
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def printed() -> Iterator[list[str]]:
-    """What the pages print or throw: nothing, ever, of ours."""
-    lines: list[str] = []
-    yield lines
-    assert lines == []
 
 
 def look(page: Page, receiver: Receiver) -> str:

@@ -1,11 +1,8 @@
 """What leaves and what stays in a real browser: the Referer, and cookies after a refusal or a withdrawal."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 
-from modori.sandbox.chromium import launch_options
 from tests.browser.sdk_pages import Receiver, open_page, receiving, shop
 
 NOTICE: dict[str, object] = {"mode": "notice", "notice_selector": "#notice", "heartbeat_s": 15}
@@ -20,21 +17,6 @@ FORM = (
 )
 THROWS = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError') }})"
 FULL = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(**launch_options())
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context()
-    yield context
-    context.close()
 
 
 def _type(page: Page, receiver: Receiver, address: str) -> None:

@@ -1,11 +1,8 @@
 """What of the SDK depends on a page's host, and the words that only a real browser finds beside a control."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext
 
-from modori.sandbox.chromium import launch_options
 from tests.browser.sdk_pages import Receiver, open_page, receiving, shop
 
 NOTICE: dict[str, object] = {"mode": "notice", "notice_selector": "#notice", "heartbeat_s": 15}
@@ -18,21 +15,6 @@ CONTROLS = (
     "<p><input type=checkbox id=told aria-label='案内を希望する'></p>"
     "<table><tr><td><input type=checkbox id=cell> メルマガを受け取る <td>別の欄</table>"
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(**launch_options())
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context()
-    yield context
-    context.close()
 
 
 def _visitors(receiver: Receiver) -> list[str]:

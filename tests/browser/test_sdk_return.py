@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect
 
-from modori.sandbox.chromium import launch_options
 from tests.browser.sdk_pages import Receiver, open_page, receiving, shop
 
 NOTICE = {"mode": "notice", "notice_selector": "#notice", "heartbeat_s": 15}
@@ -34,21 +33,6 @@ LEFT: dict[str, object] = {
     "masked": {"email": "h•••@e•••.jp", "name": "山•••"},
 }
 PROVEN = LEFT | {"fields": {"email": "hanako@example.jp", "name": "山田 花子"}, "masked": {}}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(**launch_options())
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context()
-    yield context
-    context.close()
 
 
 @pytest.fixture

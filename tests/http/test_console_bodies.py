@@ -9,7 +9,6 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.types import Message
 
 from modori.api.problems import ProblemRoute
-from modori.entrypoints import front
 from modori.entrypoints.front import MOST_FILE_BYTES, Front
 from modori.kernel import clock
 from modori.tenants.model import Role
@@ -107,10 +106,7 @@ def test_a_form_whose_fields_the_framework_reads_is_judged_first_too(world: Worl
 
 
 @pytest.mark.parametrize(("path", "is_page"), [("/console/{}/stop", True), ("/v1/read", False)])
-def test_a_body_that_dawdles_is_given_up(
-    world: World, path: str, is_page: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(front, "BODY_WITHIN_S", 0.05)
+def test_a_body_that_dawdles_is_given_up(world: World, path: str, is_page: bool) -> None:
     app, router = FastAPI(), APIRouter(route_class=ProblemRoute)
 
     @router.post("/v1/read")
@@ -163,7 +159,8 @@ async def _dawdle(inner: Any, path: str, console: Console) -> list[Message]:
         "http_version": "1.1",
         "root_path": "",
     }
-    await Front(inner, ingest=None, public_url=PUBLIC_URL, trusted_proxies=())(scope, receive, send)
+    front = Front(inner, ingest=None, public_url=PUBLIC_URL, trusted_proxies=(), body_within_s=0.05)
+    await front(scope, receive, send)
     return said
 
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from modori.api.edge import ProxyTrust
-from modori.api.ingest import SlowBody
+from modori.api.ingest import BODY_WITHIN_S, SlowBody
 from modori.entrypoints import metrics
 from modori.kernel.errors import BadInput
 
@@ -27,9 +27,8 @@ MOST_FILE_BYTES: Final = 16 * 1024 * 1024
 """Of a request that brings a file: more than the 10 MiB that are taken, so that the page itself can say so."""
 FILES: Final = re.compile(r"/console/uploads/[0-9a-f-]{36}/[0-9a-f-]{36}")
 
-BODY_WITHIN_S: Final = 15.0
 FILE_WITHIN_S: Final = 300.0
-"""From when somebody wants a body until all of it is there: 16 MiB at half a megabit a second."""
+"""16 MiB at half a megabit a second."""
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
@@ -48,6 +47,7 @@ class Front:
 
     inner    everything else
     ingest   answers /v1/events, past the framework: a FastAPI route would cost half its throughput
+    body_within_s  from when somebody wants a body until all of it is there; a file has FILE_WITHIN_S
     """
 
     def __init__(
@@ -57,8 +57,10 @@ class Front:
         ingest: Callable[[Any, Any, Any], Awaitable[None]] | None,
         public_url: str,
         trusted_proxies: tuple[str, ...],
+        body_within_s: float = BODY_WITHIN_S,
     ) -> None:
         self.inner, self._ingest = inner, ingest
+        self._body_within_s = body_within_s
         self._is_https = urlsplit(public_url).scheme == "https"
         self._proxies = ProxyTrust(trusted_proxies)
 
@@ -101,7 +103,9 @@ class Front:
         metrics.count(scope, answer.status, answer.took_s())
 
     async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer", headers: Mapping[bytes, bytes]) -> None:
-        body = _Body(receive, headers, is_file=FILES.fullmatch(scope["path"]) is not None)
+        is_file = FILES.fullmatch(scope["path"]) is not None
+        within_s = FILE_WITHIN_S if is_file else self._body_within_s
+        body = _Body(receive, headers, is_file=is_file, within_s=within_s)
         try:
             if body.is_announced_too_large and not scope["path"].startswith("/console/"):
                 raise TooLarge
@@ -236,10 +240,9 @@ class _Body:
     One that announces itself as too long is refused when somebody asks for it, before a byte of it is taken.
     """
 
-    def __init__(self, receive: Receive, headers: Mapping[bytes, bytes], *, is_file: bool) -> None:
-        self._receive, self._is_file = receive, is_file
+    def __init__(self, receive: Receive, headers: Mapping[bytes, bytes], *, is_file: bool, within_s: float) -> None:
+        self._receive, self._is_file, self._within_s = receive, is_file, within_s
         self._most = MOST_FILE_BYTES if is_file else MOST_BODY_BYTES
-        self._within_s = FILE_WITHIN_S if is_file else BODY_WITHIN_S
         said = headers.get(b"content-length", b"0")
         self.is_announced_too_large = said.isdigit() and (len(said) > 18 or int(said) > self._most)
         self._seen = 0
