@@ -23,9 +23,8 @@ _CHARSET = re.compile(rb"<meta[^>]+charset", re.IGNORECASE)
 _HEAD = re.compile(rb"<head\b[^>]*>", re.IGNORECASE)
 _OWN_SCRIPT = ".scripted.html"
 _FRAME = ".frame.html"
-_CONFIG = {"mode": "notice", "notice_selector": "html", "origins": [], "heartbeat_s": 30}
-_ASKING = "pk_asking_"
-"""Begins the keys of pages that can show no notice of their own: framesets. Their visitor is asked."""
+_CONFIG = {"mode": "after-consent", "notice_selector": None, "origins": [], "heartbeat_s": 30}
+"""A saved page shows no notice of ours, so each visitor is asked."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,6 @@ class FormPage:
         return f"{self.collection}/{self.path.name}"
 
     @property
-    def asks_first(self) -> bool:
-        return self.key.startswith(_ASKING)
-
-    @property
     def runs_own_script(self) -> bool:
         return self.path.name.endswith(_OWN_SCRIPT)
 
@@ -55,12 +50,8 @@ class FormPage:
 def find_pages(folder: Path, collection: str, only: re.Pattern[str]) -> list[FormPage]:
     """The pages of a folder whose names match; frames' documents are no pages of their own."""
     paths = sorted(path for path in folder.glob("*.html") if not path.name.endswith(_FRAME))
-    pages = [FormPage(path, collection, f"{_key_of(path)}{collection}_{number}") for number, path in enumerate(paths)]
+    pages = [FormPage(path, collection, f"pk_forms_{collection}_{number}") for number, path in enumerate(paths)]
     return [page for page in pages if only.search(page.name)]
-
-
-def _key_of(path: Path) -> str:
-    return _ASKING if b"<frameset" in path.read_bytes().lower() else "pk_forms_"
 
 
 def without_labels(html: bytes) -> bytes:
@@ -150,9 +141,7 @@ def recording(sdk: Path) -> Iterator[Recorder]:
             site = re.fullmatch(r"/v1/sites/(\w+)/config", path)
             if site:
                 recorder.heard(site[1], self.path)
-                mode = "after-consent" if site[1].startswith(_ASKING) else "notice"
-                body = json.dumps(_CONFIG | {"mode": mode}).encode()
-                self.answer(200, "application/json", body, Access_Control_Allow_Origin="*")
+                self.answer(200, "application/json", json.dumps(_CONFIG).encode(), Access_Control_Allow_Origin="*")
             else:
                 self.answer(404, "text/plain", b"", Access_Control_Allow_Origin="*")
 

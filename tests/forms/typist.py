@@ -137,9 +137,8 @@ async def _fill(context: BrowserContext, site: Site, form: FormPage, visit: int,
     copies = _Copies(await context.new_page(), await context.new_page())
     await copies.labelled.goto(site.labelled(form))
     await copies.tagged.goto(site.tagged(form))
-    if form.asks_first:
-        with suppress(BrowserError):  # a tag that does not wake is found out at the first field
-            await copies.tagged.wait_for_function(_AGREE, timeout=_READY_MS)
+    with suppress(BrowserError):  # a tag that does not wake is found out at the first field
+        await copies.tagged.wait_for_function(_AGREE, timeout=_READY_MS)
     if form.runs_own_script:
         await asyncio.sleep(_LATE_SCRIPT_MS / 1000)
     firsts: dict[tuple[object, ...], str] = {}
