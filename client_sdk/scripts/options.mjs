@@ -6,7 +6,7 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 // late part sees the core's members, so it is the same letter in every script.
 const INNER_NAMES = (
   "store read safely batch own report permitted soon told again bytes write failed flush ask collect holdsCardNumber load " +
-  "forget retryAfterS touched age digitRuns knownVisitor isMarked readQueue retry sending writeQueue forgetVisitor heartbeatMs resume " +
+  "forget retryAfterS touched age digitRuns knownVisitor visitorId readQueue retry sending writeQueue forgetVisitor heartbeatMs resume " +
   "parts flushOnHide hooks noticeSelector recheck changes autocomplete room theirs clues glue near placeholder reports slots " +
   "explain config group"
 ).split(" ");

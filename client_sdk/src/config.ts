@@ -15,7 +15,7 @@ export function parseConfig(json: string): SiteConfig {
   }
   return {
     mode: /^(notice|after-consent)$/.test(given.mode as string) ? (given.mode as Mode) : "off",
-    noticeSelector: (given.notice_selector || "") as string,
+    noticeSelector: given.notice_selector as string,
     gpc: !!given.gpc,
     heartbeatMs: 1000 * (Number(given.heartbeat_s) || HEARTBEAT_S),
   };

@@ -67,9 +67,9 @@ export function makeDelivery(page: Page, ask: Ask, store: Store, site: string): 
     askedToWait = again && retryAfterS > 0;
     if (again) {
       batch.forEach((item) => (item.sending = false));
-      const waitMs = Math.ceil(retryWaitMs(++failures, retryAfterS, Math.random()));
+      const waitMs = retryWaitMs(++failures, retryAfterS, Math.random());
       notBefore = now() + waitMs;
-      page.setTimeout(flush, waitMs);
+      page.setTimeout(flush, waitMs + 1); // timers count whole milliseconds
     } else {
       failures = notBefore = 0;
       dropped += status < 300 ? text.split('"code"').length - 1 : batch.length;

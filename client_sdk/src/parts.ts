@@ -30,7 +30,7 @@ export interface Core {
   /** The site's settings as last heard of. */
   config(): SiteConfig;
   /** May this page be captured now? Asks the page itself, so ask seldom. */
-  permitted(): boolean;
+  permitted(): unknown;
   /** Look at the page again within a second. */
   soon(): void;
   /** Look at the page now: what has changed becomes events, where that is permitted. */
@@ -102,9 +102,9 @@ export type Why =
 
 export interface CartWatch {
   /** See what the page has told others since the last look. To be called before the forms are read. */
-  look(): void;
-  /** As its e-commerce events and its markup say; "" where they say nothing. */
-  kind(): PageKind | "";
+  read(): void;
+  /** As its e-commerce events and its markup say; undefined where they say nothing. */
+  kind(): PageKind | undefined;
 }
 
 export interface FieldReport {
@@ -122,5 +122,5 @@ export interface FormWatch {
    */
   changes(leaving?: boolean): { state: FormState; at: number }[];
   /** Forget everything typed. */
-  clear(): void;
+  forget(): void;
 }

@@ -8,15 +8,10 @@ export const CAPTURE = "capture";
 export const ADS = "ads";
 export const REFUSED = "-";
 
-/**
- * May this page be captured now? A refusal beats everything; `notice` needs a notice in the page.
- *
- * signal  the browser's Global Privacy Control: a refusal where the site's country asks for it
- */
-export function mayCapture(config: SiteConfig, choice: Choice, signal: unknown, noticeInPage: () => boolean): boolean {
-  if (isRefused(choice) || (signal && config.gpc)) return false;
-  if (config.mode === "notice") return noticeInPage();
-  return config.mode === "after-consent" && choice.length > 0;
+/** May this page be captured now? A refusal beats everything; `notice` needs a notice in the page. */
+export function mayCapture({ mode }: SiteConfig, choice: Choice, refused: unknown, noticeInPage: () => unknown): unknown {
+  if (refused) return false;
+  return mode === "notice" ? noticeInPage() : mode === "after-consent" && choice[0];
 }
 
 export function isRefused(choice: Choice): boolean {

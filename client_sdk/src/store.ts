@@ -29,13 +29,14 @@ export interface Store {
   /** The visitor's id, or undefined where this browser has none. */
   knownVisitor(): string | undefined;
   /** The visitor's id, made and kept when there is none. Call it only after permission. */
-  visitor(): string;
-  /** Another tab may have made or forgotten the id: read it anew. */
-  recheck(): void;
+  visitorId(): string;
+  /**
+   * Read the cookie anew, which another tab may have changed. Does it hold the mark of a refusal? That stays where localStorage
+   * is missing, full or emptied.
+   */
+  recheck(): boolean;
   /** Remove the visitor's id and everything that is kept for the visitor. After a refusal its mark takes the id's place in the cookie. */
   forgetVisitor(refused: boolean): void;
-  /** Does the cookie hold the mark of a refusal? It stays where localStorage is missing, full or emptied. */
-  isMarked(): boolean;
 }
 
 export function makeStore(page: Page, site: string): Store {
@@ -46,17 +47,19 @@ export function makeStore(page: Page, site: string): Store {
   function write(name: string, value: string): void {
     attempt(() => page.localStorage[value ? "setItem" : "removeItem"](keyOf(name), value));
   }
-  const readCookie = () => attempt(() => /\bmodori_v=([\w-]+)/.exec(page.document.cookie)?.[1]);
+  let mark: string | undefined; // what the cookie holds: each look at it waits for another process
+  const readCookie = () => attempt(() => (mark = /\bmodori_v=([\w-]+)/.exec(page.document.cookie)?.[1]));
   function keepVisitor(id: string, word = id): string {
     attempt(() => {
       const { protocol, hostname } = page.location;
-      const labels = hostname.split(".");
+      const labels = hostname.replace(/.*\d$/, "").split(".");
       // One visitor on all hosts of a site: the widest domain that the browser takes, which refuses what has many owners, as
       // "co.jp" has; at last without a domain. What is removed is removed under each.
-      for (let at = labels.length - 1; at-- > -1 && readCookie() !== word; ) {
+      for (let at = labels.length - 1; at-- > -1 && mark !== word; ) {
         const domain = at < 0 ? "" : ";Domain=" + labels.slice(at).join(".");
         const secure = /s:/.test(protocol) ? ";Secure" : "";
         page.document.cookie = "modori_v=" + word + ";Path=/;Max-Age=" + (word ? VISITOR_S : -1) + ";SameSite=Lax" + domain + secure;
+        readCookie();
       }
     });
     write("v", id);
@@ -65,7 +68,7 @@ export function makeStore(page: Page, site: string): Store {
   function age(least = page.Date.now() - KEPT_MS): void {
     KEPT.forEach((name) => Number(/\d{13}/.exec(read(name)!)) < least && write(name, ""));
   }
-  const knownVisitor = () => current || /[\w-]{22,64}/.exec(readCookie() + " " + read("v"))?.[0];
+  const knownVisitor = () => current || /[\w-]{22,64}/.exec(mark + " " + read("v"))?.[0];
 
   return {
     read,
@@ -74,9 +77,11 @@ export function makeStore(page: Page, site: string): Store {
     writeQueue: (items) => write("q", items.length ? JSON.stringify(items, STORED) : ""),
     age,
     knownVisitor,
-    visitor: () => current || keepVisitor(knownVisitor() || randomHex(page)),
-    recheck: () => (current = ""),
-    isMarked: () => readCookie() === REFUSED,
+    visitorId: () => current || keepVisitor(knownVisitor() || randomHex(page)),
+    recheck() {
+      current = "";
+      return readCookie() === REFUSED;
+    },
     forgetVisitor(refused) {
       keepVisitor("");
       if (refused) keepVisitor("", REFUSED);

@@ -77,10 +77,11 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
 
   // It may be empty, or no selector at all.
   const find = (selector: unknown) => attempt(() => document.querySelector(selector as string));
+  /** By the visitor, or by the browser's Global Privacy Control where the site's country asks for it. */
+  const refused = () => isRefused(choice) || (config.gpc && (page.navigator as any).globalPrivacyControl);
   // A page that is only rendered ahead is nobody's yet.
   const permitted = () =>
-    !(document as any).prerendering &&
-    mayCapture(config, choice, (page.navigator as any).globalPrivacyControl, () => isNotice(find(config.noticeSelector)));
+    !(document as any).prerendering && mayCapture(config, choice, refused(), () => isNotice(find(config.noticeSelector)));
   const dated = (report: Report, at = now()): Dated => {
     return { ...report, at, on: { url: pageUrl(page.location), title: clip("" + document.title, TEXT_LIMIT) } };
   };
@@ -96,7 +97,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     );
 
   /** Give a report its id and visitor and put it in the queue. */
-  function emit({ type, data: said, key, at, on }: Dated, visitor = store.visitor()): void {
+  function emit({ type, data: said, key, at, on }: Dated, visitor = store.visitorId()): void {
     const id = randomHex(page); // a UUID, written without dashes
     // The first look through a text costs milliseconds: what a page event says is our own word, and few addresses and
     // titles have a card's digits at all.
@@ -118,7 +119,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     const spot = spotOf(page.location);
     if (!seen || spot === spotSeen) return;
     spotSeen = spot;
-    const data = { kind: core.carts?.kind() || undefined, health: core.health() };
+    const data = { kind: core.carts?.kind(), health: core.health() };
     emit(dated({ type: "page", data, key: "page" + spot }));
   }
 
@@ -162,17 +163,17 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
       decide(ADS, agreed);
       agreed = undefined;
     }
-    if (ready && (config.mode === "off" || isRefused(choice))) forget();
+    if (ready && (config.mode === "off" || refused())) forget();
     if (!permitted()) return;
     if (!began) begin();
-    if (core.carts) core.carts.look();
+    if (core.carts) core.carts.read();
     else if (trades || shimOf(page)) load("carts");
     emitPage();
     held.splice(0).forEach((each) => emit(each));
     // "Do not contact": nothing is taken of what this person types.
     if (isGuest(page)) {
       store.write("form", "");
-      return core.forms?.clear();
+      return core.forms?.forget();
     }
     if (!core.forms) return lookForFields();
     core.forms.changes(leaving).forEach(({ state, at }) => {
@@ -201,7 +202,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   /** Forget what the page said and everything typed. */
   function forget(): void {
     held = [];
-    core.forms?.clear();
+    core.forms?.forget();
   }
 
   /** Forget that, and what was not sent, but for withdrawals. */
@@ -266,13 +267,11 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   /** Take the config route's JSON; empty where it could not be had: that forgets nothing. */
   function configure(json: string): void {
     config = parseConfig(json);
-    if (store.isMarked()) choice = [REFUSED];
-    const refused = isRefused(choice) || (config.gpc && (page.navigator as any).globalPrivacyControl);
-    if (json && (config.mode === "off" || refused)) {
+    if (json && (config.mode === "off" || refused())) {
       // Withdrawals that have not reached the server yet are the one thing that goes without permission.
       delivery.resume();
       // A page that went before it heard of its mode has stored the refusal, and told nobody; a browser's signal is news, too.
-      if (refused) consent({ channel: CAPTURE }, () => {});
+      if (refused()) consent({ channel: CAPTURE }, () => {});
       end();
     }
     if (!ready) page.setTimeout(beat, config.heartbeatMs);
@@ -291,6 +290,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   /** Ask for the config, and again after a while, and a longer one, until there is an answer. */
   async function askConfig(waitMs: number): Promise<void> {
     configAt = now();
+    if (store.recheck()) choice = [REFUSED];
     const { status, text } = await ask("sites/" + site + "/config");
     if (mayRetry(status)) page.setTimeout(() => askConfig(waitMs * 2), waitMs * (1 + Math.random()));
     else safely(configure)(text);
@@ -307,7 +307,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     // A page that kept the old function still pushes to `modori.q`.
     const members = { version: SDK_VERSION, q: { push: handle }, part };
     page.modori = Object.assign((...args: unknown[]) => handle(args), members);
-    (early || []).forEach(handle);
+    early?.forEach(handle);
   }
 
   const on = (types: string, work: (event: any) => void, target: EventTarget = page) =>
@@ -360,16 +360,16 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
       soon();
     }
   });
-  on("storage", () => {
-    store.recheck();
-    // Another tab's choice is this one's, too; but a refusal that could not be stored still counts here.
-    const said = store.read("choice");
-    if (said || !isRefused(choice)) choice = parseChoice(said);
-    if (isRefused(choice)) stop();
-  });
   /** The first look into storage waits for another process, and so does a request: not while the page is busy. */
   ((page.requestIdleCallback || page.setTimeout) as Idle)(safely(() => {
     choice = parseChoice(store.read("choice"));
+    on("storage", () => {
+      store.recheck();
+      // Another tab's choice is this one's, too; but a refusal that could not be stored still counts here.
+      const said = store.read("choice");
+      if (said || !isRefused(choice)) choice = parseChoice(said);
+      if (isRefused(choice)) stop();
+    });
     store.age();
     if (/modori_debug=1/.test(page.location.search) || store.read("debug")) load("more");
     void askConfig(CONFIG_RETRY_MS);

@@ -399,7 +399,7 @@ const HOSTS: [url: string, refused: string[], written: string[]][] = [
   ["http://a.b.co.jp/", ["co.jp"], [COOKIE + ";Domain=co.jp", COOKIE + ";Domain=b.co.jp"]],
   ["https://a.shops.example/", ["shops.example"], [COOKIE + ";Domain=shops.example;Secure", COOKIE + ";Domain=a.shops.example;Secure"]],
   ["http://localhost:8000/", ["localhost"], [COOKIE]],
-  ["http://127.0.0.1/", ["0.1", "0.0.1", "127.0.0.1"], ["0.1", "0.0.1", "127.0.0.1"].map((ip) => COOKIE + ";Domain=" + ip).concat(COOKIE)],
+  ["http://127.0.0.1/", ["0.1", "0.0.1", "127.0.0.1"], [COOKIE]],
 ];
 for (const [url, refused, expected] of HOSTS) {
   test(`the visitor's cookie at ${url}: first-party, long-lived, readable by the shop's server, for all of the site's hosts`, async () => {
@@ -408,7 +408,8 @@ for (const [url, refused, expected] of HOSTS) {
     assert.deepEqual(written, expected);
     world.say("consent", { channel: "capture", granted: false });
     assert.equal(world.page.document.cookie, "modori_v=-", "no thanks removes it under each domain, and leaves its mark");
-    assert.equal(written.length, 2 * expected.length + url.split("/")[2]!.split(".").length);
+    const domains = /\d\/$/.test(url) ? 0 : url.split(".").length - 1;
+    assert.equal(written.length, 2 * expected.length + domains + 1);
   });
 }
 

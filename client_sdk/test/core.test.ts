@@ -325,6 +325,21 @@ for (const [why, options] of [
   });
 }
 
+const SIGNALS: [boolean, unknown, number][] = [
+  [false, true, 1], // Japan's law knows no such signal
+  [true, true, 0],
+  [true, false, 1],
+  [true, undefined, 1], // a browser without it
+];
+for (const [counts, says, pages] of SIGNALS) {
+  test(`a site where the privacy signal counts ${counts}, and it says ${says}: ${pages} page is told of`, async () => {
+    const before = (page: any) => Object.defineProperty(page.navigator, "globalPrivacyControl", { value: says });
+    const world = await open({ config: { mode: "notice", notice_selector: "body", gpc: counts }, before });
+    await world.advance(2000);
+    assert.equal(world.events("page").length, pages);
+  });
+}
+
 test("under the privacy signal an older grant is taken back in the browser, too", async () => {
   const before = await open({ config: AFTER_CONSENT });
   before.say("consent", { channel: "email", granted: true });

@@ -254,6 +254,6 @@ test("what is sent is said once; what is forgotten is not said again", () => {
   shop.fire(shop.find("form"), "submit");
   const [{ state }] = shop.forms.changes() as any;
   assert.deepEqual([state.submitted, state.progress, state.last_field], [true, 1, "email"]);
-  shop.forms.clear();
+  shop.forms.forget();
   assert.deepEqual(shop.news(), {});
 });

@@ -5,7 +5,7 @@ import { reportOf } from "../src/commands";
 import { parseConfig } from "../src/config";
 import { randomHex } from "../src/ids";
 import { holdsCardNumber } from "../src/luhn";
-import { adsGranted, choose, mayCapture, parseChoice } from "../src/permission";
+import { adsGranted, choose, isRefused, mayCapture, parseChoice } from "../src/permission";
 import { enqueue, type Item, mergeStored, takeBatch } from "../src/queue";
 import { mayRetry, retryWaitMs } from "../src/retry";
 import { clip, utf8Bytes } from "../src/text";
@@ -83,22 +83,8 @@ const PERMISSION: [string, string, () => boolean, boolean][] = [
 for (const [mode, choice, notice, expected] of PERMISSION) {
   test(`mode ${mode}, choice "${choice}", notice ${notice()}: capture ${expected}`, () => {
     const config = parseConfig(JSON.stringify({ mode, notice_selector: "x" }));
-    assert.equal(mayCapture(config, parseChoice(choice), undefined, notice), expected);
-  });
-}
-
-const SIGNALS: [boolean, unknown, boolean][] = [
-  [false, true, true], // Japan's law knows no such signal
-  [true, true, false],
-  [true, false, true],
-  [true, undefined, true], // a browser without it
-];
-for (const [counts, signal, expected] of SIGNALS) {
-  test(`a site where the privacy signal counts ${counts}, and it says ${signal}: capture ${expected}`, () => {
-    for (const [mode, choice] of [["notice", ""], ["after-consent", "capture"]] as const) {
-      const config = parseConfig(JSON.stringify({ mode, gpc: counts }));
-      assert.equal(mayCapture(config, parseChoice(choice), signal, yes), expected);
-    }
+    const said = parseChoice(choice);
+    assert.equal(!!mayCapture(config, said, isRefused(said), notice), expected);
   });
 }
 

@@ -118,7 +118,7 @@ export function startCarts(core: Core): CartWatch {
   });
 
   return {
-    look: safely(() => {
+    read: safely(() => {
       goods = null;
       if (own.cart !== ownCart) {
         ownCart = own.cart;
@@ -140,7 +140,7 @@ export function startCarts(core: Core): CartWatch {
       const { href } = page.location;
       if (kindAt !== href) kind = "";
       kindAt = href;
-      return (kind = kind || (readProducts(document).length ? "product" : ""));
+      return (kind = kind || (readProducts(document).length ? "product" : "")) || undefined;
     },
   };
 }

@@ -37,7 +37,7 @@ export function lineOf({ type, at, data }: WireEvent): string {
 export function stateOf(core: Core, events: WireEvent[], words: Words): State {
   const { errors, queued, dropped } = core.health();
   return {
-    capturing: core.permitted(),
+    capturing: !!core.permitted(),
     lines: [
       permission(core, words),
       `${words.mode}: ${core.config().mode} · ${core.tag.dataset.site} · ${SDK_VERSION}`,

@@ -193,6 +193,6 @@ export const startForms = (core: Core): FormWatch => {
       });
       return changed;
     },
-    clear: () => watched.clear(),
+    forget: () => watched.clear(),
   };
 };
