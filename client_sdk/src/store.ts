@@ -40,35 +40,36 @@ export interface Store {
 }
 
 export function makeStore(page: Page, site: string): Store {
-  let current = ""; // the visitor's id, once it is kept: reading a cookie waits for another process
-
   const keyOf = (name: string) => "modori_" + name + ":" + site;
   const read = (name: string) => attempt(() => page.localStorage.getItem(keyOf(name)));
   function write(name: string, value: string): void {
     attempt(() => page.localStorage[value ? "setItem" : "removeItem"](keyOf(name), value));
   }
-  let mark: string | undefined; // what the cookie holds: each look at it waits for another process
-  const readCookie = () => attempt(() => (mark = /\bmodori_v=([\w-]+)/.exec(page.document.cookie)?.[1]));
+  // What the cookie holds, or would hold where it may not be kept: each look at it waits for another process.
+  let mark: string | null | undefined;
+  const readCookie = () => attempt(() => /\bmodori_v=([\w-]+)/.exec(page.document.cookie)?.[1]);
   function keepVisitor(id: string, word = id): string {
+    if (mark === word) return id;
     attempt(() => {
       const { protocol, hostname } = page.location;
       const labels = hostname.replace(/.*\d$/, "").split(".");
       // One visitor on all hosts of a site: the widest domain that the browser takes, which refuses what has many owners, as
       // "co.jp" has; at last without a domain. What is removed is removed under each.
-      for (let at = labels.length - 1; at-- > -1 && mark !== word; ) {
-        const domain = at < 0 ? "" : ";Domain=" + labels.slice(at).join(".");
+      let at = labels.length - 1;
+      do {
+        const domain = at-- ? ";Domain=" + labels.slice(at).join(".") : "";
         const secure = /s:/.test(protocol) ? ";Secure" : "";
         page.document.cookie = "modori_v=" + word + ";Path=/;Max-Age=" + (word ? VISITOR_S : -1) + ";SameSite=Lax" + domain + secure;
-        readCookie();
-      }
+      } while (at > -1 && readCookie() !== word);
     });
+    mark = word;
     write("v", id);
-    return (current = id);
+    return id;
   }
   function age(least = page.Date.now() - KEPT_MS): void {
     KEPT.forEach((name) => Number(/\d{13}/.exec(read(name)!)) < least && write(name, ""));
   }
-  const knownVisitor = () => current || /[\w-]{22,64}/.exec(mark + " " + read("v"))?.[0];
+  const knownVisitor = () => /[\w-]{22,64}/.exec(mark + " " + read("v"))?.[0];
 
   return {
     read,
@@ -77,11 +78,8 @@ export function makeStore(page: Page, site: string): Store {
     writeQueue: (items) => write("q", items.length ? JSON.stringify(items, STORED) : ""),
     age,
     knownVisitor,
-    visitorId: () => current || keepVisitor(knownVisitor() || randomHex(page)),
-    recheck() {
-      current = "";
-      return readCookie() === REFUSED;
-    },
+    visitorId: () => keepVisitor(knownVisitor() || randomHex(page)),
+    recheck: () => (mark = readCookie() || mark) === REFUSED,
     forgetVisitor(refused) {
       keepVisitor("");
       if (refused) keepVisitor("", REFUSED);

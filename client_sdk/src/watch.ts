@@ -205,15 +205,10 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     core.forms?.forget();
   }
 
-  /** Forget that, and what was not sent, but for withdrawals. */
-  function stop(): void {
+  /** Forget that, what was not sent, but for withdrawals, and what is stored of the visitor: capture is permitted no longer. */
+  function end(): void {
     forget();
     delivery.forget();
-  }
-
-  /** Forget that, and what is stored of the visitor: capture is permitted no longer. */
-  function end(): void {
-    stop();
     store.forgetVisitor(isRefused(choice));
   }
 
@@ -368,7 +363,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
       // Another tab's choice is this one's, too; but a refusal that could not be stored still counts here.
       const said = store.read("choice");
       if (said || !isRefused(choice)) choice = parseChoice(said);
-      if (isRefused(choice)) stop();
+      if (isRefused(choice)) end();
     });
     store.age();
     if (/modori_debug=1/.test(page.location.search) || store.read("debug")) load("more");

@@ -477,6 +477,33 @@ test("a site that is switched off leaves nothing in the browser; one that cannot
   assert.deepEqual([off.stored(), off.page.document.cookie, off.posts.length], [{}, "", 0]);
 });
 
+test("no thanks in another tab forgets this one's visitor: whoever takes it back later is somebody new", async () => {
+  const world = await open();
+  await world.advance(2000);
+  const [{ visitor }] = world.events("page") as any;
+  world.page.localStorage.setItem("modori_choice:" + SITE, "-");
+  world.fire(world.page, "storage");
+  assert.equal(world.page.document.cookie, "modori_v=-");
+  world.say("consent", { channel: "capture", granted: true });
+  world.say("cart", cart);
+  await world.advance(2000);
+  assert.match(world.events("cart")[0]!.visitor, /^[0-9a-f]{32}$/);
+  assert.notEqual(world.events("cart")[0]!.visitor, visitor);
+});
+
+test("where neither cookie nor storage is kept, a page's visitor stays the same while it is open", async () => {
+  const before = (page: any) => {
+    Object.defineProperty(page.document, "cookie", { get: () => "", set() {} });
+    Object.defineProperty(page, "localStorage", { get: () => assert.fail("denied") });
+  };
+  const world = await open({ before });
+  await world.advance(2000);
+  await world.advance(400_000);
+  world.say("cart", cart);
+  await world.advance(2000);
+  assert.equal(new Set(world.events().map(({ visitor }) => visitor)).size, 1);
+});
+
 test("another tab's visitor is this one's too", async () => {
   const world = await open();
   await world.advance(1000);
