@@ -23,10 +23,15 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from modori.api.admission import STRANGERS_BURST
 from modori.api.edge import ApiConfig
+from modori.api.rates import Rates
 from modori.api.routes import make_router
+from modori.api.strangers import Strangers
 from modori.kernel import clock
+from modori.kernel.ids import new_token
 from modori.storage.roles import DatabaseUrls
+from tests.asgi import Asker
 from tests.asking import Asking
 from tests.conftest import Cluster
 from tests.orderworld import place
@@ -144,3 +149,31 @@ def test_every_refusal_is_described_as_a_problem(path: str, method: str) -> None
     assert refusals
     wrong = [code for code, said in refusals.items() if list(said.get("content", {})) != ["application/problem+json"]]
     assert wrong == []
+
+
+def describes(path: str, method: str, status: int) -> bool:
+    """Whether the document knows such an answer, by itself or with its like."""
+    answers = document()["paths"][path][method]["responses"]
+    return str(status) in answers or f"{status // 100}XX" in answers
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=named)
+def test_whatever_any_route_may_refuse_with_is_described(path: str, method: str) -> None:
+    """Too many strangers, a database that is away; of a body, that it was slow, too large or of another kind."""
+    of_bodies = (408, 413, 415) if "requestBody" in document()["paths"][path][method] else ()
+    assert [status for status in (429, 503, *of_bodies) if not describes(path, method, status)] == []
+
+
+def test_too_many_unknown_keys_are_answered_as_described(house: tuple[World, Asking]) -> None:
+    app = FastAPI()
+    app.state.strangers = Strangers(Rates(tick=lambda: 0.0), tick=lambda: 0.0)
+    app.include_router(make_router(ApiConfig(public_url=PUBLIC_URL)))
+    stranger = Asker(app)
+    heard = [stranger.get(f"/v1/sites/pk_{new_token()}/config").status_code for _ in range(STRANGERS_BURST + 1)]
+    assert heard == [404] * STRANGERS_BURST + [429]
+    of_servers = [one for one in OPERATIONS if "security" in document()["paths"][one[0]][one[1]]]
+    assert len(of_servers) >= 9
+    for path, method in of_servers:
+        sent = {"headers": {"Authorization": f"Bearer sk_{new_token()}"}} | ({"json": {}} if method == "post" else {})
+        assert stranger.request(method.upper(), path.format(order=KNOWN), **sent).status_code == 429
+        assert describes(path, method, 429), path

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
-from modori.api.described import OTHERWISE, refusal
+from modori.api.described import AWAY, OTHERWISE, refusal
 from modori.api.keys import site_keys
 from modori.api.problems import ProblemRoute
 from modori.api.strangers import Guest, Presented, guest_of
@@ -52,6 +52,7 @@ def make_router() -> APIRouter:
         responses={
             404: refusal("The key is unknown or has been revoked."),
             429: refusal("Too many unknown keys from this network; Retry-After says when."),
+            503: refusal(AWAY),
         }
         | OTHERWISE,
     )

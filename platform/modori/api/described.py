@@ -22,14 +22,20 @@ PROBLEM: dict[str, Any] = {
 _READ = {
     400: "A parameter cannot be understood; the problem names it.",
     401: "No secret key, an unknown or a revoked one.",
+    429: "Too many unknown keys from this network; Retry-After says when.",
     503: "The database cannot be reached; nothing was kept. Retry-After says when to send it again.",
 }
 _WRITE = _READ | {
     400: "The body or a parameter is not as it should be; the problem names the field.",
+    408: "The body did not arrive in time.",
     413: "The body is larger than 64 KiB.",
     415: "The body is not announced as application/json.",
     422: "This Idempotency-Key was sent with another request.",
 }
+
+
+AWAY = "The database cannot be reached; Retry-After says when to ask again."
+"""What 503 means where nothing could have been kept."""
 
 
 def refusal(what: str) -> dict[str, Any]:

@@ -47,7 +47,9 @@ def make_router(config: ApiConfig) -> APIRouter:
 _REFUSALS: dict[int | str, str] = {
     400: "The envelope is not as it should be; the problem names the field.",
     403: "Unknown key, foreign origin, or a publishable key without an Origin.",
+    408: "The body did not arrive in time.",
     413: "The body is larger than 64 KiB.",
+    415: "Neither application/json nor text/plain, or compressed.",
     429: "Too many events; Retry-After says when.",
     503: "Too much is waiting, or the database cannot be reached; nothing was kept.",
 }

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from modori.api.admission import network_of
 from modori.api.bodies import MalformedBody
-from modori.api.described import OTHERWISE, refusal
+from modori.api.described import AWAY, OTHERWISE, refusal
 from modori.api.edge import ApiConfig, ProxyTrust
 from modori.api.problems import ProblemRoute
 from modori.api.rates import Rates
@@ -104,7 +104,8 @@ def make_router(config: ApiConfig) -> APIRouter:
         "/v1/restore/{token}",
         summary="What a restore link leads back to",
         response_model=Restored,
-        responses={204: {"description": "To nothing (any more), or not for this page."}, 429: _REFUSALS[429]}
+        responses={204: {"description": "To nothing (any more), or not for this page."}}
+        | {status: _REFUSALS[status] for status in (429, 503)}
         | OTHERWISE,
         dependencies=[Depends(limit)],
     )
@@ -221,6 +222,7 @@ def _allow(response: Response, request: Request) -> None:
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     404: refusal("It leads back to nothing (any more), not for this page, or was not sent to this contact."),
     429: refusal("Too many requests; Retry-After says when."),
+    503: refusal(AWAY),
 } | OTHERWISE
 _PROOF_BODY: Final = {
     "requestBody": {
