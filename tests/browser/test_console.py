@@ -228,7 +228,7 @@ def test_a_site_s_events_appear_live_and_wait_while_somebody_looks(world: World,
 def _report(tenant: TenantWorld, kind: str, sent: dict[str, Any]) -> None:
     """Have an event taken and say so, as ingest does."""
     take(tenant, [event(tenant, kind, sent, visitor=new_visitor())], now=clock.now())
-    live.publish(live.News(tenant.tenant_id, "event", str(tenant.site_id)))
+    live.publish([live.News(tenant.tenant_id, "event", str(tenant.site_id))])
 
 
 def _one_more(world: World, name: str) -> str:

@@ -23,7 +23,7 @@ _CHARSET = re.compile(rb"<meta[^>]+charset", re.IGNORECASE)
 _HEAD = re.compile(rb"<head\b[^>]*>", re.IGNORECASE)
 _OWN_SCRIPT = ".scripted.html"
 _FRAME = ".frame.html"
-_CONFIG = {"mode": "after-consent", "notice_selector": None, "origins": [], "heartbeat_s": 30}
+_CONFIG: dict[str, object] = {"mode": "after-consent", "notice_selector": None, "origins": [], "heartbeat_s": 30}
 """A saved page shows no notice of ours, so each visitor is asked."""
 
 

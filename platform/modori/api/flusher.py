@@ -201,8 +201,7 @@ class _News:
 
     def _run(self) -> None:
         while sites := self._next():
-            for tenant_id, site_id in sites:
-                live.publish(live.News(tenant_id, "event", str(site_id)))
+            live.publish([live.News(tenant_id, "event", str(site_id)) for tenant_id, site_id in sites])
             sleep(NEWS_EVERY_S)
 
     def _next(self) -> set[SiteKey]:
