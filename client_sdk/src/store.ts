@@ -33,8 +33,11 @@ export interface Store {
   /**
    * Read the cookie anew, which another tab may have changed. Does it hold the mark of a refusal? That stays where localStorage
    * is missing, full or emptied.
+   *
+   * lost  what counts where there is no cookie: by default what we kept last, as it may not be kept at all; null where another
+   *       tab may have removed it
    */
-  recheck(): boolean;
+  recheck(lost?: null): boolean;
   /** Remove the visitor's id and everything that is kept for the visitor. After a refusal its mark takes the id's place in the cookie. */
   forgetVisitor(refused: boolean): void;
 }
@@ -49,6 +52,7 @@ export function makeStore(page: Page, site: string): Store {
   let mark: string | null | undefined;
   const readCookie = () => attempt(() => /\bmodori_v=([\w-]+)/.exec(page.document.cookie)?.[1]);
   function keepVisitor(id: string, word = id): string {
+    write("v", id); // the cookie may be another host's, and end before what is stored here
     if (mark === word) return id;
     attempt(() => {
       const { protocol, hostname } = page.location;
@@ -63,7 +67,6 @@ export function makeStore(page: Page, site: string): Store {
       } while (at > -1 && readCookie() !== word);
     });
     mark = word;
-    write("v", id);
     return id;
   }
   function age(least = page.Date.now() - KEPT_MS): void {
@@ -79,7 +82,7 @@ export function makeStore(page: Page, site: string): Store {
     age,
     knownVisitor,
     visitorId: () => keepVisitor(knownVisitor() || randomHex(page)),
-    recheck: () => (mark = readCookie() || mark) === REFUSED,
+    recheck: (lost = mark) => (mark = readCookie() || lost) === REFUSED,
     forgetVisitor(refused) {
       keepVisitor("");
       if (refused) keepVisitor("", REFUSED);

@@ -359,11 +359,12 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   ((page.requestIdleCallback || page.setTimeout) as Idle)(safely(() => {
     choice = parseChoice(store.read("choice"));
     on("storage", () => {
-      store.recheck();
+      const before = isRefused(choice);
       // Another tab's choice is this one's, too; but a refusal that could not be stored still counts here.
-      const said = store.read("choice");
-      if (said || !isRefused(choice)) choice = parseChoice(said);
-      if (isRefused(choice)) end();
+      const said = store.recheck(null) ? REFUSED : store.read("choice");
+      if (said || !before) choice = parseChoice(said);
+      // Once: two tabs with withdrawals to send would answer each other's storage for ever.
+      if (isRefused(choice) && !before) end();
     });
     store.age();
     if (/modori_debug=1/.test(page.location.search) || store.read("debug")) load("more");

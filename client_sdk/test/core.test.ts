@@ -515,6 +515,81 @@ test("another tab's visitor is this one's too", async () => {
   assert.equal(world.events("cart")[0]!.visitor, other);
 });
 
+test("an id that another tab gave up with the last permission is not taken up again", async () => {
+  const world = await open({ config: AFTER_CONSENT });
+  world.say("consent", { channel: "email", granted: true });
+  await world.advance(2000);
+  const [{ visitor }] = world.events("page") as any;
+  world.page.document.cookie = "modori_v=;Path=/;Max-Age=-1;Domain=shop.example;Secure";
+  world.page.localStorage.clear();
+  world.fire(world.page, "storage");
+  world.say("consent", { channel: "sms", granted: true });
+  await world.advance(2000);
+  const later = world.events("consent").at(-1)!.visitor;
+  assert.notEqual(later, visitor);
+  assert.equal(world.page.document.cookie, "modori_v=" + later, "the server hears of the visitor that the next page finds");
+});
+
+test("where cookies are denied, a refusal that another tab took back does not come again", async () => {
+  const before = (page: any) => Object.defineProperty(page.document, "cookie", { get: () => "", set() {} });
+  const world = await open({ before, config: { mode: "notice", notice_selector: "#notice" } });
+  const other = "fedcba9876543210fedcba9876543210";
+  for (const [choice, visitor] of [["-", ""], ["capture", other]] as const) {
+    world.page.localStorage.setItem("modori_choice:" + SITE, choice);
+    world.page.localStorage.setItem("modori_v:" + SITE, visitor);
+    world.fire(world.page, "storage");
+  }
+  await world.advance(400_000); // the config was asked for again
+  world.page.document.body.insertAdjacentHTML("beforeend", `<p id="notice">入力中の内容をお預かりします。</p>`);
+  await world.advance(20_000);
+  assert.deepEqual([...new Set(world.events().map(({ type, visitor }) => type + " " + visitor))], ["page " + other]);
+});
+
+test("a refusal that another tab could mark in the cookie only is heard, and its mark stays", async () => {
+  const world = await open();
+  await world.advance(2000);
+  const { length } = world.events();
+  world.page.document.cookie = "modori_v=-;Path=/;Domain=shop.example;Secure";
+  world.page.localStorage.removeItem("modori_v:" + SITE);
+  world.fire(world.page, "storage");
+  world.say("cart", cart);
+  await world.advance(60_000);
+  assert.equal(world.page.document.cookie, "modori_v=-");
+  assert.equal(world.events().length, length);
+});
+
+test("the visitor of the site's other host is this host's, too, when the cookie has ended", async () => {
+  const [old, now] = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
+  const before = (page: any) => {
+    page.localStorage.setItem("modori_v:" + SITE, old);
+    page.document.cookie = `modori_v=${now};Path=/;Domain=shop.example;Secure`;
+  };
+  const world = await open({ before });
+  await world.advance(2000);
+  assert.equal(world.events("page")[0]!.visitor, now);
+  assert.equal(world.stored()["modori_v:" + SITE], now);
+});
+
+test("two tabs that refused with no network do not answer each other's storage for ever", async () => {
+  const world = await open({ config: AFTER_CONSENT });
+  world.say("consent", { channel: "capture", granted: true });
+  await world.advance(2000);
+  world.answers = () => "unreachable";
+  world.say("consent", { channel: "email", granted: false });
+  await world.advance(2000);
+  const key = "modori_q:" + SITE;
+  const theirs = { id: "00000000000000000000000000000001", key: "consent capture", json: "{}" };
+  world.page.localStorage.setItem(key, JSON.stringify([theirs]));
+  world.page.localStorage.setItem("modori_choice:" + SITE, "-");
+  world.fire(world.page, "storage");
+  const both = JSON.parse(world.stored()[key]!) as { id: string }[];
+  assert.equal(both.length, 2);
+  const turned = JSON.stringify([...both].reverse()); // as the other tab writes it, its own last
+  world.page.localStorage.setItem(key, turned);
+  world.fire(world.page, "storage");
+  assert.equal(world.stored()[key], turned);
+});
+
 test("a consent carries its control's own words, and only where it brings none", async () => {
   const html = `<label>毎週の <b>お知らせ</b>\n を受け取る<input type="checkbox" id="in"></label>
     <input type="checkbox" id="by"><label for="by">SMSで受け取る</label><button id="button"> 同意する </button>`;

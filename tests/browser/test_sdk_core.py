@@ -243,7 +243,8 @@ def test_what_was_said_offline_arrives_with_the_next_page_and_once(context: Brow
         assert receiver.events("order") == []
         first = open_page(context, url, printed)
         assert receiver.wait_for("order", 1)
-        # A tab that opens before the answer is in may send it, too: its id makes that harmless. Later ones find nothing.
+        # A tab that opens before the answer is in may send it, too: its id makes that harmless. Later ones find
+        # nothing.
         answers = "performance.getEntriesByType('resource').some((entry) => /v1.events/.test(entry.name))"
         first.wait_for_function(answers)
         told = b"".join(receiver.bodies).count(b'"A-1"')

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from modori.capture.sightings.counts import POLICY_ASKED, Counts
 from modori.entrypoints.seed_history import History
 from modori.kernel import clock
 from modori.tenants.model import Role
@@ -51,6 +52,20 @@ def test_a_new_site_says_what_to_do(world: World, console: Console) -> None:
     assert "Nothing was refused" in console.get(path(world.acme, "/events")).text
     assert "No form has been seen yet" in console.get(path(world.acme, "/fields")).text
     assert "No form has given a field yet" in console.get(path(world.acme, "/notice")).text
+
+
+def test_a_page_of_an_origin_that_is_not_registered_is_named_and_no_notice_is_blamed(
+    world: World, console: Console
+) -> None:
+    acme, counts = world.acme, Counts(write_every_s=0)
+    for code, subject in ((POLICY_ASKED, ""), ("foreign_origin", "https://staging.example")):
+        counts.note(acme.tenant_id, acme.site_id, code, now=NOW, subject=subject)
+    assert counts.write_if_due() == 2
+    live = console.get(path(acme, "/live")).text
+    assert "what it sends is refused: the page's origin is not registered." in live
+    assert "<code>https://staging.example</code>" in live
+    assert "the notice is not in the page" not in live
+    assert re.search(r"Refused in 7 days</dt><dd>1 <a href=\"[^\"]+/events#refused-title\">", live)
 
 
 def test_the_tag_stands_evergreen_fixed_and_with_its_policy(world: World, console: Console) -> None:

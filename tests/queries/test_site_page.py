@@ -335,6 +335,25 @@ def test_made_up_origins_do_not_fill_the_table(world: World) -> None:
     assert sum(one.count for one in rows) == 5000
 
 
+def test_the_newest_origin_that_was_turned_away_is_named_and_refusals_are_counted(world: World) -> None:
+    acme, earlier = world.acme, NOW - timedelta(days=2)
+    counts = Counts(write_every_s=0)
+    assert seen(acme).refused == 0
+    for code, subject, at in (
+        ("foreign_origin", "https://old.example", earlier),
+        ("foreign_origin", "https://staging.example", NOW),
+        ("bad_data", "", NOW),
+        (POLICY_ASKED, "", NOW),
+    ):
+        counts.note(acme.tenant_id, acme.site_id, code, now=at, subject=subject)
+    strange = world.stranger
+    counts.note(strange.tenant_id, strange.site_id, "foreign_origin", now=NOW, subject="https://theirs.example")
+    counts.write_if_due()
+    found = seen(acme)
+    assert (found.facts.foreign_at, found.facts.foreign_origin) == (NOW, "https://staging.example")
+    assert found.refused == 3
+
+
 def test_leaks_are_listed_newest_first_and_forgotten_after_a_month(world: World) -> None:
     acme = world.acme
     for days, kind in ((1, "card"), (0, "password"), (40, "card")):

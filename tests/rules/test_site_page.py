@@ -117,6 +117,12 @@ AFTER_CONSENT = SitePolicy(has_key=True, mode="after-consent", has_cart_url=True
         (SiteFacts(), POLICY, [Trouble.NEVER_LOADED]),
         (SiteFacts(asked_at=NOW), POLICY, [Trouble.NOTICE_NOT_IN_PAGE]),
         (SiteFacts(asked_at=NOW), AFTER_CONSENT, [Trouble.NO_PERMISSION_YET]),
+        (SiteFacts(asked_at=NOW, foreign_at=NOW), POLICY, [Trouble.FOREIGN_ORIGIN]),
+        (SiteFacts(asked_at=NOW, foreign_at=NOW), AFTER_CONSENT, [Trouble.FOREIGN_ORIGIN]),
+        (SiteFacts(foreign_at=NOW), POLICY, [Trouble.FOREIGN_ORIGIN]),  # the policy was in the browser's cache
+        (without(heard_at=EARLIER, foreign_at=NOW), POLICY, [Trouble.FOREIGN_ORIGIN]),
+        (without(heard_at=EARLIER, foreign_at=EARLIER), POLICY, [Trouble.NOTICE_NOT_IN_PAGE]),  # heard since
+        (without(foreign_at=NOW + JUST), POLICY, []),  # a second shop, or somebody's copy: the site itself is heard
         (without(heard_at=NOW - JUST), POLICY, []),  # to the second it is not silent yet
         (without(heard_at=EARLIER), POLICY, [Trouble.NOTICE_NOT_IN_PAGE]),
         (without(asked_at=None), POLICY, []),  # heard of, from before policies were counted

@@ -82,6 +82,10 @@ TROUBLES: Final[Mapping[Trouble, Advice]] = {
         say("Nothing has been heard from this site yet."),
         say("Paste the tag and open a page of the site: this page shows it within seconds."),
     ),
+    Trouble.FOREIGN_ORIGIN: Advice(
+        say("The tag is loaded, and what it sends is refused: the page's origin is not registered."),
+        say("Add it under Edit, if it is yours: staging, www, a second shop."),
+    ),
     Trouble.NOTICE_NOT_IN_PAGE: Advice(
         say("The tag is loaded and sends nothing: the notice is not in the page."),
         say("In mode “With notice” it waits until the notice's element is there. Check the CSS selector."),

@@ -208,10 +208,11 @@ def _state(visit: Visit, session: ReadSession, site: Site, keys: list[SiteKey]) 
         wants_consent=policy.rules_of(site.country).consent_before_message,
         version=release.version if release else None,
     )
+    named = {rules.Trouble.FOREIGN_ORIGIN: seen.facts.foreign_origin}
     return {
         "seen": seen,
         "facts": seen.facts,
-        "troubles": [words.TROUBLES[one] for one in rules.check_tag(seen.facts, set_to)],
+        "troubles": [(words.TROUBLES[one], named.get(one, "")) for one in rules.check_tag(seen.facts, set_to)],
         "checks": rules.check_pages(seen.facts, set_to),
         "page_names": words.PAGES,
         "missing": words.MISSING,

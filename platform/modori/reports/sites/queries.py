@@ -41,10 +41,14 @@ class SeenPage:
 
 @dataclass(frozen=True, slots=True)
 class SeenSite:
-    """What the newest events of a site say. walked_back_to: where the walk ended; None: it saw the period whole."""
+    """What the newest events of a site say, and how many were refused.
+
+    walked_back_to  where the walk ended; None: it saw the period whole
+    """
 
     facts: SiteFacts
     events: int
+    refused: int
     pages: list[SeenPage]
     walked_back_to: datetime | None
 
@@ -130,7 +134,12 @@ select
   (select max(o.proven_at) from (select * from purchase_order o where o.tenant_id = :tenant_id
     order by o.placed_at desc limit 2000) o where o.site_id = :site_id) as proven_order_at,
   (select max(s.last_at) from capture_sighting s where s.tenant_id = :tenant_id and s.site_id = :site_id
-    and s.seen_on >= :since_on and s.code = 'policy_asked') as asked_at
+    and s.seen_on >= :since_on and s.code = 'policy_asked') as asked_at,
+  (select coalesce(sum(s.count), 0)::bigint from capture_sighting s where s.tenant_id = :tenant_id
+    and s.site_id = :site_id and s.seen_on >= :since_on and s.code <> 'policy_asked') as refused,
+  (select jsonb_build_array(s.subject, s.last_at) from capture_sighting s where s.tenant_id = :tenant_id
+    and s.site_id = :site_id and s.seen_on >= :since_on and s.code = 'foreign_origin'
+    order by s.last_at desc, s.subject limit 1) as turned_away
 from mine
 """
 
@@ -167,9 +176,12 @@ def look_at_site(
         "checkout": row.checkout_at,
         "thanks": row.thanks_at,
     }
+    foreign_origin, foreign_at = row.turned_away or ("", None)
     facts = SiteFacts(
         asked_at=row.asked_at,
         heard_at=row.heard_at,
+        foreign_at=None if foreign_at is None else datetime.fromisoformat(foreign_at),
+        foreign_origin=foreign_origin,
         pages_at={kind: at for kind, at in pages_at.items() if at is not None},
         cart_at=row.cart_at,
         priced_cart_at=row.priced_cart_at,
@@ -187,7 +199,7 @@ def look_at_site(
         most_queued=row.most_queued,
     )
     pages = [SeenPage(url, kind, count, datetime.fromisoformat(at)) for url, kind, count, at in row.pages]
-    return SeenSite(facts, row.events, pages, row.walked_back_to if row.walked >= walked else None)
+    return SeenSite(facts, row.events, row.refused, pages, row.walked_back_to if row.walked >= walked else None)
 
 
 def list_events(

@@ -47,6 +47,7 @@ class Trouble(StrEnum):
     NO_KEY = "no_key"
     CAPTURE_OFF = "capture_off"
     NEVER_LOADED = "never_loaded"
+    FOREIGN_ORIGIN = "foreign_origin"
     NOTICE_NOT_IN_PAGE = "notice_not_in_page"
     NO_PERMISSION_YET = "no_permission_yet"
     ERRORS = "errors"
@@ -60,6 +61,8 @@ class SiteFacts:
 
     asked_at        when a page last asked for the site's policy: the tag is there, whatever it may report
     heard_at        the newest event of a person
+    foreign_at      when a page of an origin that is not registered was last refused, and foreign_origin: which one,
+                    empty where it has no name (a file on somebody's disk)
     cart_at         the newest cart that was not empty · priced_cart_at: the newest whose total was not 0
     linked_cart_at  the newest that named its address · pictured_cart_at: the newest with a picture that was kept
     versions        of the tag, newest page first
@@ -68,6 +71,8 @@ class SiteFacts:
 
     asked_at: datetime | None = None
     heard_at: datetime | None = None
+    foreign_at: datetime | None = None
+    foreign_origin: str = ""
     pages_at: Mapping[str, datetime] = field(default_factory=dict)
     cart_at: datetime | None = None
     priced_cart_at: datetime | None = None
@@ -160,9 +165,11 @@ def check_tag(facts: SiteFacts, policy: SitePolicy) -> list[Trouble]:
     if policy.mode == "off":
         return [Trouble.CAPTURE_OFF]
     if facts.asked_at is None and facts.heard_at is None:
-        return [Trouble.NEVER_LOADED]
+        return [Trouble.FOREIGN_ORIGIN if _is_turned_away(facts) else Trouble.NEVER_LOADED]
     found: list[Trouble] = []
-    if _is_silent(facts):
+    if _is_silent(facts) and _is_turned_away(facts):
+        found.append(Trouble.FOREIGN_ORIGIN)
+    elif _is_silent(facts):
         found.append(Trouble.NOTICE_NOT_IN_PAGE if policy.mode == "notice" else Trouble.NO_PERMISSION_YET)
     if facts.pages_with_errors:
         found.append(Trouble.ERRORS)
@@ -178,6 +185,11 @@ def _is_silent(facts: SiteFacts) -> bool:
     if facts.asked_at is None:
         return False
     return facts.heard_at is None or facts.heard_at < facts.asked_at - SILENT_AFTER
+
+
+def _is_turned_away(facts: SiteFacts) -> bool:
+    """Since anything was heard, a page sent something from an origin that is not registered."""
+    return facts.foreign_at is not None and (facts.heard_at is None or facts.heard_at < facts.foreign_at)
 
 
 def _where(is_so: bool, missing: Missing) -> tuple[Missing, ...]:
