@@ -466,6 +466,21 @@ def test_what_is_refused_is_counted_for_the_page_of_the_site(world: World) -> No
     assert _refusals(world.stranger) == set()
 
 
+def test_a_secret_key_that_comes_from_a_page_is_counted_by_what_the_console_shows_of_it(world: World) -> None:
+    app = IngestApp(CONFIG, keys=SiteKeys(kept_s=0), sightings=Counts(write_every_s=0))
+    client, acme, stranger = Asker(app), world.acme, world.stranger
+    with clock.moved_to(NOW):
+        bearer = {"authorization": f"Bearer {acme.secret_key}"}
+        assert problem(post(client, acme, [], headers=bearer)) == (403, "secret_key_in_browser")
+        in_envelope = post(client, stranger, [], envelope={"site": stranger.secret_key})
+        assert problem(in_envelope) == (403, "unknown_key")
+        for tenant in (acme, stranger):
+            expected = {("secret_key_in_browser", tenant.secret_key[:8])}
+            assert _eventually(lambda tenant=tenant, expected=expected: _refusals(tenant) == expected)  # type: ignore[misc]
+        made_up = {"authorization": "Bearer sk_nobodys"}
+        assert problem(post(client, acme, [], headers=made_up)) == (403, "secret_key_in_browser")
+
+
 def _refusals(tenant: TenantWorld) -> set[tuple[str, str]]:
     with read_transaction([tenant.tenant_id]) as session:
         rows = list_refusals(session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, since=NOW.date())

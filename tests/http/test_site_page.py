@@ -68,6 +68,21 @@ def test_a_page_of_an_origin_that_is_not_registered_is_named_and_no_notice_is_bl
     assert re.search(r"Refused in 7 days</dt><dd>1 <a href=\"[^\"]+/events#refused-title\">", live)
 
 
+def test_a_secret_key_that_stands_in_a_page_is_the_first_thing_said_until_it_is_revoked(
+    world: World, console: Console
+) -> None:
+    acme, counts = world.acme, Counts(write_every_s=0)
+    counts.note(acme.tenant_id, acme.site_id, "secret_key_in_browser", now=NOW, subject=acme.secret_key[:8])
+    counts.write_if_due()
+    said = re.search(r'<p class="notice[^>]*>(.*?)</p>', console.get(path(acme, "/live")).text)
+    assert said is not None
+    assert "A secret key of this site came from a page" in said[1]
+    assert f"<code>{acme.secret_key[:8]}…</code>" in said[1]
+    assert acme.secret_key not in console.get(path(acme)).text
+    change(acme.tenant_id, "update site_key set revoked_at = :now where kind = 'secret'", now=NOW)
+    assert "A secret key of this site" not in console.get(path(acme, "/live")).text
+
+
 def test_the_tag_stands_evergreen_fixed_and_with_its_policy(world: World, console: Console) -> None:
     page = console.get(path(world.acme)).text
     assert f'data-site="{world.acme.site_key}"' in page.replace("&#34;", '"')

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from modori.api import config as site_config
 from modori.api import consents
+from modori.capture.sightings.counts import Counts
 from modori.kernel import clock
 from modori.kernel.ids import new_id
 from modori.people import actions as people
@@ -18,7 +19,8 @@ from modori.people import queries
 from modori.people.model import Channel, ContactKind
 from modori.people.rules import standing_stop
 from modori.people.values import value_index
-from modori.storage.db import tenant_transaction
+from modori.reports.sites.queries import list_refusals
+from modori.storage.db import read_transaction, tenant_transaction
 from tests.asgi import Asker
 from tests.captureworld import form, new_visitor, somebody, take
 from tests.world import NOW, TenantWorld, World, make_tenant
@@ -30,7 +32,7 @@ EMAIL = ContactKind.EMAIL
 def client(world: World) -> Iterator[Asker]:
     app = FastAPI()
     app.include_router(consents.make_router())
-    app.include_router(site_config.make_router())
+    app.include_router(site_config.make_router(sightings=Counts(write_every_s=0)))
     with clock.moved_to(NOW):
         yield Asker(app)
 
@@ -179,6 +181,21 @@ def test_an_unknown_site_is_not_found(client: Asker, key: str) -> None:
 
 def test_a_secret_key_is_no_site(client: Asker, world: World) -> None:
     assert problem(client.get(f"/v1/sites/{world.acme.secret_key}/config")) == (404, "unknown_key")
+    assert refusals(world.acme) == []
+
+
+def test_a_secret_key_in_a_tag_is_told_to_the_sites_page(client: Asker, world: World) -> None:
+    """The tag asks for its config, gets none, and reports nothing: nobody else could say so."""
+    acme = world.acme
+    answer = client.get(f"/v1/sites/{acme.secret_key}/config", headers={"origin": acme.origin})
+    assert problem(answer) == (404, "unknown_key")
+    assert refusals(acme) == [("secret_key_in_browser", acme.secret_key[:8], 1)]
+
+
+def refusals(tenant: TenantWorld) -> list[tuple[str, str, int]]:
+    with read_transaction([tenant.tenant_id]) as session:
+        rows = list_refusals(session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, since=NOW.date())
+    return [(row.code, row.subject, row.count) for row in rows]
 
 
 @pytest.mark.parametrize(("threshold_s", "heartbeat_s"), [(1, 1), (6, 2), (90, 30), (1800, 30)])

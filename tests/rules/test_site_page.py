@@ -106,6 +106,8 @@ def test_a_hint_does_not_make_a_page_bad() -> None:
 
 JUST = SILENT_AFTER
 EARLIER = NOW - SILENT_AFTER - timedelta(seconds=1)
+LEAKED = frozenset({"sk_abcde"})
+WITH_SECRET = replace(POLICY, secret_keys=frozenset({"sk_abcde", "sk_vwxyz"}))
 AFTER_CONSENT = SitePolicy(has_key=True, mode="after-consent", has_cart_url=True, wants_consent=True)
 
 
@@ -115,6 +117,9 @@ AFTER_CONSENT = SitePolicy(has_key=True, mode="after-consent", has_cart_url=True
         (ALL_THERE, SitePolicy(False, "notice", True, True), [Trouble.NO_KEY]),
         (ALL_THERE, SitePolicy(True, "off", True, True), [Trouble.CAPTURE_OFF]),
         (SiteFacts(), POLICY, [Trouble.NEVER_LOADED]),
+        (without(secret_keys=LEAKED), WITH_SECRET, [Trouble.LEAKED_KEY]),
+        (SiteFacts(secret_keys=LEAKED), WITH_SECRET, [Trouble.LEAKED_KEY, Trouble.NEVER_LOADED]),
+        (without(secret_keys=LEAKED), POLICY, []),  # it has been revoked
         (SiteFacts(asked_at=NOW), POLICY, [Trouble.NOTICE_NOT_IN_PAGE]),
         (SiteFacts(asked_at=NOW), AFTER_CONSENT, [Trouble.NO_PERMISSION_YET]),
         (SiteFacts(asked_at=NOW, foreign_at=NOW), POLICY, [Trouble.FOREIGN_ORIGIN]),

@@ -19,6 +19,7 @@ from modori.capture.wire import BadEnvelope, Envelope, read_envelope
 from modori.kernel.errors import Forbidden, Limited, ModoriError
 from modori.kernel.origins import origin_of
 from modori.storage.db import agency_transaction
+from modori.tenants.actions import shown_of_secret
 from modori.tenants.queries import origin_is_registered
 
 ORIGINS_KEPT_S: Final = 5.0
@@ -133,6 +134,7 @@ class Admission:
             raise BadEnvelope("site: name the site's publishable key, pk_…", field="site")
         site = await self._find(envelope.site)
         if site is None or site.is_secret:
+            self._note_secret(site, envelope.site, asked)
             raise UnknownSiteKey()
         if asked.origin is None:
             self.note(site, OriginRequired.code, asked)
@@ -143,9 +145,10 @@ class Admission:
         return site
 
     async def _site_of_server(self, asked: Asked, envelope: Envelope, bearer: str) -> SiteContext:
-        if asked.origin is not None:
-            raise SecretInBrowser()
         site = await self._find(bearer)
+        if asked.origin is not None:
+            self._note_secret(site, bearer, asked)
+            raise SecretInBrowser()
         if site is None or not site.is_secret:
             raise UnknownSiteKey()
         if envelope.site is not None:
@@ -153,6 +156,11 @@ class Admission:
             if named is None or named.site_id != site.site_id:
                 raise UnknownSiteKey("The envelope names another site than the secret key's.")
         return site
+
+    def _note_secret(self, site: SiteContext | None, key: str, asked: Asked) -> None:
+        """Count a secret key that came from a page, by the part of it that the console shows."""
+        if site is not None and site.is_secret and asked.origin is not None:
+            self.note(site, SecretInBrowser.code, asked, subject=shown_of_secret(key))
 
     async def _find(self, key: str) -> SiteContext | None:
         """Return the site of a key: from memory, or from the database by a thread."""

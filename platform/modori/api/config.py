@@ -5,13 +5,16 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from modori.api.admission import SecretInBrowser
 from modori.api.described import AWAY, OTHERWISE, refusal
 from modori.api.keys import site_keys
 from modori.api.problems import ProblemRoute
 from modori.api.strangers import Guest, Presented, guest_of
-from modori.capture.sightings.counts import POLICY_ASKED, counts
+from modori.capture.context import SiteContext
+from modori.capture.sightings.counts import POLICY_ASKED, Counts, counts
 from modori.kernel import clock
 from modori.kernel.errors import NotFound
+from modori.tenants.actions import shown_of_secret
 from modori.tenants.model import CaptureMode
 from modori.tenants.policy import rules_of
 
@@ -43,7 +46,14 @@ async def _guest(publishable_key: str, request: Request) -> Guest:
     return guest_of(request, Presented.KEY, publishable_key)
 
 
-def make_router() -> APIRouter:
+def _note_secret(sightings: Counts, site: SiteContext, key: str) -> None:
+    """Tell the site's page that a tag carries a secret key: it asks for this, and then sends nothing."""
+    code = SecretInBrowser.code
+    sightings.note(site.tenant_id, site.site_id, code, now=clock.now(), subject=shown_of_secret(key))
+    sightings.write_if_due()
+
+
+def make_router(*, sightings: Counts = counts) -> APIRouter:
     router = APIRouter(route_class=ProblemRoute, tags=["sites"])
 
     @router.get(
@@ -57,15 +67,17 @@ def make_router() -> APIRouter:
         | OTHERWISE,
     )
     def show_site_config(
-        publishable_key: str, response: Response, guest: Annotated[Guest, Depends(_guest)]
+        publishable_key: str, request: Request, response: Response, guest: Annotated[Guest, Depends(_guest)]
     ) -> SiteConfig:
         site = site_keys.find(publishable_key)
+        if site is not None and site.is_secret and "origin" in request.headers:
+            _note_secret(sightings, site, publishable_key)
         if site is None or site.is_secret:
             guest.is_unknown()
             raise UnknownSite()
         guest.is_known()
-        counts.note(site.tenant_id, site.site_id, POLICY_ASKED, now=clock.now())
-        counts.write_if_due()
+        sightings.note(site.tenant_id, site.site_id, POLICY_ASKED, now=clock.now())
+        sightings.write_if_due()
         response.headers["Cache-Control"] = f"public, max-age={MAX_AGE_S}"
         response.headers["Access-Control-Allow-Origin"] = "*"
         return SiteConfig(

@@ -73,6 +73,10 @@ MISSING: Final[Mapping[Missing, Advice]] = {
 }
 
 TROUBLES: Final[Mapping[Trouble, Advice]] = {
+    Trouble.LEAKED_KEY: Advice(
+        say("A secret key of this site came from a page, where everybody can read it:"),
+        say("Revoke it now, under Settings."),
+    ),
     Trouble.NO_KEY: Advice(say("The site has no key for the page."), say("Make one under Settings.")),
     Trouble.CAPTURE_OFF: Advice(
         say("Capture is off: the tag does nothing until you turn it on and publish a notice."),

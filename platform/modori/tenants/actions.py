@@ -221,12 +221,17 @@ def issue_site_key(
         site_id=site_id,
         kind=kind,
         key_hash=key_hash(plain),
-        shown=plain if kind == KeyKind.PUBLISHABLE else plain[:8],
+        shown=plain if kind == KeyKind.PUBLISHABLE else shown_of_secret(plain),
         made_at=now,
     )
     session.add(key)
     session.flush()
     return key, plain
+
+
+def shown_of_secret(plain: str) -> str:
+    """Return the part of a secret key by which people tell it from others."""
+    return plain[:8]
 
 
 def revoke_site_key(session: Session, *, tenant_id: TenantId, key_id: UUID, now: datetime) -> SiteKey:

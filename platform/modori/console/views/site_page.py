@@ -26,7 +26,7 @@ from modori.reports.sites import queries, rules
 from modori.storage.db import ReadSession, read_transaction, tenant_transaction
 from modori.tenants import actions, policy
 from modori.tenants import queries as tenants
-from modori.tenants.model import CaptureMode, Site, SiteKey
+from modori.tenants.model import CaptureMode, KeyKind, Site, SiteKey
 from modori.tenants.wire import SiteChange
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -201,14 +201,19 @@ def _state(visit: Visit, session: ReadSession, site: Site, keys: list[SiteKey]) 
         session, tenant_id=tenant_id, site_id=site_id, kind=None, after=None, now=visit.now, limit=NEWEST_SHOWN
     )
     release = visit.config.sdk_integrity()
+    secrets = frozenset(one.shown for one in keys if one.kind is KeyKind.SECRET and one.revoked_at is None)
     set_to = rules.SitePolicy(
         has_key=tag_key(keys) is not None,
         mode=site.capture_mode.value,
         has_cart_url=site.cart_url is not None,
         wants_consent=policy.rules_of(site.country).consent_before_message,
         version=release.version if release else None,
+        secret_keys=secrets,
     )
-    named = {rules.Trouble.FOREIGN_ORIGIN: seen.facts.foreign_origin}
+    named = {
+        rules.Trouble.LEAKED_KEY: ", ".join(f"{one}…" for one in sorted(seen.facts.secret_keys & secrets)),
+        rules.Trouble.FOREIGN_ORIGIN: seen.facts.foreign_origin,
+    }
     return {
         "seen": seen,
         "facts": seen.facts,

@@ -139,7 +139,9 @@ select
     and s.site_id = :site_id and s.seen_on >= :since_on and s.code <> 'policy_asked') as refused,
   (select jsonb_build_array(s.subject, s.last_at) from capture_sighting s where s.tenant_id = :tenant_id
     and s.site_id = :site_id and s.seen_on >= :since_on and s.code = 'foreign_origin'
-    order by s.last_at desc, s.subject limit 1) as turned_away
+    order by s.last_at desc, s.subject limit 1) as turned_away,
+  (select coalesce(jsonb_agg(distinct s.subject), '[]') from capture_sighting s where s.tenant_id = :tenant_id
+    and s.site_id = :site_id and s.seen_on >= :since_on and s.code = 'secret_key_in_browser') as secret_keys
 from mine
 """
 
@@ -180,6 +182,7 @@ def look_at_site(
     facts = SiteFacts(
         asked_at=row.asked_at,
         heard_at=row.heard_at,
+        secret_keys=frozenset(row.secret_keys),
         foreign_at=None if foreign_at is None else datetime.fromisoformat(foreign_at),
         foreign_origin=foreign_origin,
         pages_at={kind: at for kind, at in pages_at.items() if at is not None},

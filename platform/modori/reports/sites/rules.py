@@ -44,6 +44,7 @@ HINTS: Final = frozenset({Missing.PRODUCT_NEVER, Missing.CART_WITHOUT_PICTURE, M
 class Trouble(StrEnum):
     """What is wrong with the tag itself, the gravest first."""
 
+    LEAKED_KEY = "leaked_key"
     NO_KEY = "no_key"
     CAPTURE_OFF = "capture_off"
     NEVER_LOADED = "never_loaded"
@@ -61,6 +62,7 @@ class SiteFacts:
 
     asked_at        when a page last asked for the site's policy: the tag is there, whatever it may report
     heard_at        the newest event of a person
+    secret_keys     that came from pages, as the console shows them
     foreign_at      when a page of an origin that is not registered was last refused, and foreign_origin: which one,
                     empty where it has no name (a file on somebody's disk)
     cart_at         the newest cart that was not empty · priced_cart_at: the newest whose total was not 0
@@ -71,6 +73,7 @@ class SiteFacts:
 
     asked_at: datetime | None = None
     heard_at: datetime | None = None
+    secret_keys: frozenset[str] = frozenset()
     foreign_at: datetime | None = None
     foreign_origin: str = ""
     pages_at: Mapping[str, datetime] = field(default_factory=dict)
@@ -100,6 +103,8 @@ class SitePolicy:
     wants_consent: bool
     version: str | None = None
     """The newest tag's; None: not known here."""
+    secret_keys: frozenset[str] = frozenset()
+    """Those that still open something, as the console shows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,11 @@ def _of_order(facts: SiteFacts) -> tuple[Missing, ...]:
 
 def check_tag(facts: SiteFacts, policy: SitePolicy) -> list[Trouble]:
     """Say what is wrong with the tag, the gravest first; nothing where it works."""
+    in_pages = [Trouble.LEAKED_KEY] if facts.secret_keys & policy.secret_keys else []
+    return in_pages + _of_tag(facts, policy)
+
+
+def _of_tag(facts: SiteFacts, policy: SitePolicy) -> list[Trouble]:
     if not policy.has_key:
         return [Trouble.NO_KEY]
     if policy.mode == "off":
