@@ -19,6 +19,7 @@ _VISIT_S = 90
 _READY_MS, _LATE_SCRIPT_MS, _STEP_MS = 20_000, 700, 1200
 _LOOK_MS, _QUIET_MS, _SILENT_MS = 100, 300, 1500  # after leaving: between looks, without news, until the first news
 _WRITABLE = {"text", "email", "tel", "search", "number", "password", "url", "textarea"}
+_WAKING = {"text", "email", "tel", "number", "textarea"}  # at such a field the tag begins to watch forms
 _PICKED = {"date", "month", "time"}
 _HAS_SDK = """() => {
   const parts = performance.getEntriesByType("resource").map((entry) => entry.name);
@@ -34,6 +35,7 @@ _FOCUS = """(list, index) => {
   field.focus();
   if (field.value && field.select) field.select();
 }"""
+_IS_ACTIVE = "(list, index) => list[index] === document.activeElement && !list[index].value"
 _STANDS = """(list, index) => {
   const field = list[index];
   const chosen = field.selectedOptions ? [...field.selectedOptions].map((option) => option.text.trim()) : [];
@@ -146,10 +148,14 @@ async def _fill(context: BrowserContext, site: Site, form: FormPage, visit: int,
     while True:
         handle, controls = await copies.controls()
         waiting = [one for one in controls if one.label and one.said["visible"] and _count(one, controls) not in done]
-        if waiting and not done:
-            await handle.evaluate(_FOCUS, waiting[0].index)  # a person looks for the field before the first key
-            if any(one.said["type"] != "password" for one in waiting):  # else there is nothing to watch
-                filled.awake &= await _wait_for_sdk(copies.tagged)
+        first = next((one for one in waiting if one.said["type"] in _WAKING), None)
+        if first and not done:
+            # A person looks for the field before the first key; where the page has gone there itself, a key is news.
+            if await handle.evaluate(_IS_ACTIVE, first.index):
+                await copies.tagged.keyboard.type("a")
+                await copies.tagged.keyboard.press("Backspace")
+            await handle.evaluate(_FOCUS, first.index)
+            filled.awake &= await _wait_for_sdk(copies.tagged)
         for control in waiting:
             turn = _turn(control, controls)
             done[_count(control, controls)] = turn
