@@ -80,11 +80,18 @@ def take(
     now: datetime = NOW,
     ip_index: bytes | None = None,
     is_secret: bool = False,
+    secrets: tuple[bytes, ...] = (),
 ) -> Taken:
     """Have events taken in one transaction, as ingest does."""
     site = site_context(tenant, is_secret=is_secret)
     reading = Reading(
-        site.origins, site.country, is_secret, site.capture_mode is CaptureMode.OFF, sent_at=now, received_at=now
+        site.origins,
+        site.country,
+        is_secret,
+        site.capture_mode is CaptureMode.OFF,
+        sent_at=now,
+        received_at=now,
+        secrets=secrets,
     )
     read = [read_event(one, reading) for one in events]
     with tenant_transaction(tenant.tenant_id) as session:

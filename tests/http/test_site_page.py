@@ -3,10 +3,12 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from modori.capture.protection.proofs import proof_mac
 from modori.capture.sightings.counts import POLICY_ASKED, Counts
 from modori.entrypoints.seed_history import History
 from modori.kernel import clock
@@ -148,6 +150,32 @@ def test_events_are_told_without_a_personal_value(world: World, console: Console
     carts = console.get(path(acme, "/events?kind=cart")).text
     assert carts.count("<tr id=") == 1
     assert console.get(path(acme, "/events?kind=nonsense")).text.count("<tr id=") == 6
+
+
+@pytest.mark.parametrize(
+    ("secret", "signed_at", "said", "tone"),
+    [
+        (b"sgn_ours", NOW, "E-mail address, signature valid", "good"),
+        (b"sgn_theirs", NOW, "E-mail address, signature wrong", "warn"),
+        (b"sgn_ours", NOW - timedelta(hours=2), "E-mail address, signature too old", "warn"),
+        (None, NOW, "E-mail address</span>", "good"),
+    ],
+    ids=["valid", "wrong", "stale", "unsigned"],
+)
+def test_an_event_says_what_its_signature_is_worth(
+    world: World, console: Console, secret: bytes | None, signed_at: datetime, said: str, tone: str
+) -> None:
+    """docs/signed-mode.md: proofs are looked at here before signed mode is switched on."""
+    acme, visitor, email = world.acme, new_visitor(), somebody()
+    sent: dict[str, Any] = {"email": email}
+    if secret is not None:
+        mac = proof_mac(secret, visitor=visitor, contact=email, at=signed_at.isoformat())
+        sent["proof"] = {"at": signed_at.isoformat(), "mac": mac}
+    take(acme, [event(acme, "identify", sent, visitor=visitor)], secrets=(b"sgn_ours",))
+    page = console.get(path(acme, "/events")).text
+    row = page[page.index('<tr id="event-') :].split("</tr>")[0]
+    assert said in row
+    assert f"pill--{tone}" in row
 
 
 def test_a_crawler_is_marked_and_a_late_event_says_so(world: World, console: Console) -> None:

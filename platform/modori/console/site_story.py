@@ -7,8 +7,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from modori.capture.rules import ProofVerdict
 from modori.console.labels import LABELS
-from modori.console.site_words import MARKS, TOKENS, TYPES
+from modori.console.site_words import MARKS, PROOFS, TOKENS, TYPES
 from modori.console.speaker import Speaker
 from modori.console.words import say
 from modori.people.model import Channel
@@ -69,8 +70,7 @@ def _told(kind: str, body: Mapping[str, Any], speaker: Speaker) -> tuple[str, st
         case "form":
             return _form(body, speaker)
         case "identify":
-            named = [token for token in body if token in TOKENS]
-            return speaker.word(say("Said who it is: %(fields)s"), fields=_names(named, speaker)), "good"
+            return _identify(body, speaker)
         case "consent":
             return _consent(body, speaker)
         case "order":
@@ -129,6 +129,16 @@ def _form(body: Mapping[str, Any], speaker: Speaker) -> tuple[str, str]:
     if body.get("submitted"):
         said.append(speaker.word(say("submitted")))
     return _joined(said, speaker), "good" if body.get("submitted") else ""
+
+
+def _identify(body: Mapping[str, Any], speaker: Speaker) -> tuple[str, str]:
+    """Say who was told of, and what the shop server's signature is worth, if there is one (docs/signed-mode.md)."""
+    named = [token for token in body if token in TOKENS]
+    said = [speaker.word(say("Said who it is: %(fields)s"), fields=_names(named, speaker))]
+    verdict = str((body.get("proof") or {}).get("verdict", ""))
+    if verdict in PROOFS:
+        said.append(speaker.word(PROOFS[verdict]))
+    return _joined(said, speaker), "good" if verdict in ("", ProofVerdict.VALID) else "warn"
 
 
 def _consent(body: Mapping[str, Any], speaker: Speaker) -> tuple[str, str]:

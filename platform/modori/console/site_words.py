@@ -6,6 +6,7 @@ from typing import Final
 
 from modori.capture.model import LeakKind
 from modori.capture.notices import Sent, Unsaid
+from modori.capture.rules import ProofVerdict
 from modori.console.words import say
 from modori.reports.sites.rules import Missing, PageKind, Trouble
 
@@ -161,6 +162,13 @@ TYPES: Final[Mapping[str, str]] = {
 }
 
 MARKS: Final[Mapping[str, str]] = {"bot": say("Bot"), "prefetch": say("Prefetch")}
+
+PROOFS: Final[Mapping[str, str]] = {
+    ProofVerdict.VALID: say("signature valid"),
+    ProofVerdict.WRONG: say("signature wrong: another secret, visitor, contact or time was signed"),
+    ProofVerdict.STALE: say("signature too old: sign when the page is made"),
+}
+"""What the signature of the shop's server is worth (docs/signed-mode.md)."""
 
 REFUSALS: Final[Mapping[str, Advice]] = {
     "foreign_origin": Advice(
