@@ -73,8 +73,10 @@ def _letters(serial: int) -> str:
 
 
 def _part(label: str, serial: int, length: int) -> str:
+    if label == PHONE:  # no part of a number is longer than four digits, whatever there is room for
+        length = min(length, 4)
     digits = f"{(serial * 7919 + 2468) % 10**length:0{length}d}"
-    return "0" + digits[1:] if label == PHONE and length <= 3 else digits
+    return "0" + digits[1:] if label == PHONE else digits
 
 
 def _anywhere(label: str, serial: int) -> str:
