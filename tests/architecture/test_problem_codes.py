@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator
 
 import modori
+from modori.api.admission import ForeignOrigin, OriginRequired, SecretInBrowser
 from modori.capture import reading
 from modori.capture.rules import Clock
+from modori.console.site_words import REFUSALS
 from modori.entrypoints import front
-from modori.kernel.errors import BadEmail, BadPhone, ModoriError
+from modori.kernel.errors import BadEmail, BadPhone, Limited, ModoriError
 from modori.people.values import BadLineUser
 from tests.architecture.lints import CHECKOUT
 
@@ -70,6 +72,13 @@ def test_the_page_and_the_code_name_the_same_problems() -> None:
     assert len(known) > 70
     assert set(rows) - known == set(), "on the page, not in the code"
     assert known - set(rows) == set(), "in the code, not on the page"
+
+
+def test_whatever_the_page_of_a_site_counts_as_refused_has_its_advice() -> None:
+    counted = {code for code, _ in codes_of_events()}
+    counted |= {one.code for one in (ForeignOrigin, OriginRequired, SecretInBrowser, Limited)}
+    assert counted == set(REFUSALS)
+    assert [code for code, advice in REFUSALS.items() if not (advice.what and advice.do)] == []
 
 
 def test_every_row_of_the_page_is_whole() -> None:

@@ -466,6 +466,21 @@ def test_what_is_refused_is_counted_for_the_page_of_the_site(world: World) -> No
     assert _refusals(world.stranger) == set()
 
 
+def test_what_only_the_transaction_refuses_is_counted_too(world: World) -> None:
+    app = IngestApp(CONFIG, keys=SiteKeys(kept_s=0), sightings=Counts(write_every_s=0))
+    client, acme, visitor = Asker(app), world.acme, new_visitor()
+    no_thanks = event(acme, "consent", {"channel": "capture", "granted": False}, visitor=visitor)
+    with clock.moved_to(NOW):
+        assert post(client, acme, [no_thanks]).json()["accepted"] == 1
+        later = [event(acme, "page", visitor=visitor), cart(acme, visitor=visitor) | {"data": 7}]
+        refused = post(client, acme, later).json()["refused"]
+        assert sorted(one["code"] for one in refused) == ["bad_data", "capture_refused"]
+        assert _eventually(lambda: _refusals(acme) == {("bad_data", ""), ("capture_refused", "")})
+    with read_transaction([acme.tenant_id]) as session:
+        rows = list_refusals(session, tenant_id=acme.tenant_id, site_id=acme.site_id, since=NOW.date())
+    assert [row.count for row in rows] == [1, 1]
+
+
 def test_a_secret_key_that_comes_from_a_page_is_counted_by_what_the_console_shows_of_it(world: World) -> None:
     app = IngestApp(CONFIG, keys=SiteKeys(kept_s=0), sightings=Counts(write_every_s=0))
     client, acme, stranger = Asker(app), world.acme, world.stranger

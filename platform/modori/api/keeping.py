@@ -68,6 +68,10 @@ class Keeper:
             except GoAlone:
                 counts.APART.inc()
         taken = await self._in_thread(lambda: taking.take(site, read, received_at=asked.received_at, ip_index=ip_index))
+        noted = {one.id for one in refused}
+        for one in taken.refused:
+            if one.id not in noted:  # only the transaction could know it: a "no thanks" of before, say
+                self._note(site, one.code, asked)
         return _told(taken.accepted, taken.refused)
 
 

@@ -192,8 +192,26 @@ REFUSALS: Final[Mapping[str, Advice]] = {
     "bad_data": Advice(
         say("Its data is not as documented"), say("Compare the call in the page with the description of the API.")
     ),
+    "bad_event": Advice(say("It is no JSON object"), say("Each event is an object.")),
+    "bad_id": Advice(say("Without an id"), say("Servers: make a UUID for each event, and repeat it with the event.")),
+    "bad_type": Advice(say("Of an unknown type"), say("The types are page, cart, form, identify, consent and order.")),
+    "bad_at": Advice(say("Without a time"), say("Servers: send ISO 8601 with its zone.")),
+    "bad_text": Advice(
+        say("It holds a character that cannot be stored"), say("Leave out NUL, and cut no emoji in two.")
+    ),
+    "bad_email": Advice(
+        say("An e-mail address that is none"), say("Call modori('identify', …) with a whole address, or without it.")
+    ),
+    "bad_phone": Advice(
+        say("A telephone number that is none"), say("Call modori('identify', …) with a whole number, or without it.")
+    ),
+    "bad_line": Advice(say("A LINE user that is none"), say("It begins with U and has 32 hexadecimal digits.")),
+    "too_long": Advice(say("It holds a text of over 2,048 characters"), say("Shorten it.")),
+    "too_deep": Advice(
+        say("It is nested too deeply"), say("Send flat data: six levels at most, the envelope included.")
+    ),
 }
-"""What ingest answers, by code. One that stands here not is shown as it is."""
+"""Whatever ingest counts as refused, by code."""
 
 LEAKS: Final[Mapping[LeakKind, str]] = {
     LeakKind.CARD: say("card number"),
