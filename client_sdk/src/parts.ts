@@ -29,7 +29,7 @@ export interface Core {
   store: Store;
   /** The site's settings as last heard of. */
   config(): SiteConfig;
-  /** May this page be captured now? Asks the page itself, so ask seldom. */
+  /** May this page be captured now? Truthy or falsy. Asks the page itself, so ask seldom. */
   permitted(): unknown;
   /** Look at the page again within a second. */
   soon(): void;

@@ -8,7 +8,12 @@ export const CAPTURE = "capture";
 export const ADS = "ads";
 export const REFUSED = "-";
 
-/** May this page be captured now? A refusal beats everything; `notice` needs a notice in the page. */
+/**
+ * May this page be captured now? A refusal beats everything; `notice` needs a notice in the page.
+ *
+ * refused  by the visitor, or by the browser's signal where it counts; any truth
+ * returns  truthy or falsy
+ */
 export function mayCapture({ mode }: SiteConfig, choice: Choice, refused: unknown, noticeInPage: () => unknown): unknown {
   if (refused) return false;
   return mode === "notice" ? noticeInPage() : mode === "after-consent" && choice[0];

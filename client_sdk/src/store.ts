@@ -14,9 +14,9 @@ const STORED = ["id", "key", "json"]; // of an item
 /**
  * The only file that touches cookie and web storage. Each call works, or does nothing, where they are missing.
  *
- * Names in use, all written after permission only, but for the mark of a refusal: `choice`, `q` (the queue), `form` (the last form that was
- * left unfinished: when, ms, a space, and its state as JSON), `cart` (see carts/), `back` (see restore/). And `debug` where
- * the site's engineer asked for the overlay (see debug/).
+ * Names in use, all written after permission only, but for the mark of a refusal: `choice`, `v` (the visitor's id), `q` (the
+ * queue), `form` (the last form that was left unfinished: when, ms, a space, and its state as JSON), `cart` (see carts/),
+ * `back` (see restore/). And `debug` where the site's engineer asked for the overlay (see debug/).
  */
 export interface Store {
   read(name: string): string | null;
@@ -34,10 +34,10 @@ export interface Store {
    * Read the cookie anew, which another tab may have changed. Does it hold the mark of a refusal? That stays where localStorage
    * is missing, full or emptied.
    *
-   * lost  what counts where there is no cookie: by default what we kept last, as it may not be kept at all; null where another
-   *       tab may have removed it
+   * lost  what counts where there is no cookie: by default what we kept last, since browsers may keep none; "" where another tab
+   *       may have removed it
    */
-  recheck(lost?: null): boolean;
+  recheck(lost?: ""): boolean;
   /** Remove the visitor's id and everything that is kept for the visitor. After a refusal its mark takes the id's place in the cookie. */
   forgetVisitor(refused: boolean): void;
 }

@@ -7,7 +7,7 @@ import { makeLoader } from "./loader";
 import { reportOf } from "./commands";
 import { digitRuns, holdsCardNumber } from "./luhn";
 import type { Core, PartName, Parts, Report } from "./parts";
-import { ADS, type AdConsent, adsGranted, CAPTURE, choose, isRefused, mayCapture, parseChoice, REFUSED } from "./permission";
+import { ADS, type AdConsent, adsGranted, CAPTURE, type Choice, choose, isRefused, mayCapture, parseChoice, REFUSED } from "./permission";
 import { isNotice } from "./notice";
 import { enqueue } from "./queue";
 import { mayRetry } from "./retry";
@@ -63,7 +63,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   let ready = false; // the config is known
   let config = parseConfig("");
   let configAt = 0;
-  let choice = parseChoice(null); // not read yet
+  let choice: Choice = []; // not read yet
   let ads: AdConsent = {}; // what the page told Google of the person's answer
   let agreed: boolean | undefined; // by it, until we acted on it
   let lastSaid: unknown = store; // the last object that the page told Google; at first one that is in no layer
@@ -359,12 +359,12 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   ((page.requestIdleCallback || page.setTimeout) as Idle)(safely(() => {
     choice = parseChoice(store.read("choice"));
     on("storage", () => {
-      const before = isRefused(choice);
+      const said = store.recheck("") ? REFUSED : store.read("choice");
       // Another tab's choice is this one's, too; but a refusal that could not be stored still counts here.
-      const said = store.recheck(null) ? REFUSED : store.read("choice");
-      if (said || !before) choice = parseChoice(said);
-      // Once: two tabs with withdrawals to send would answer each other's storage for ever.
-      if (isRefused(choice) && !before) end();
+      if (!isRefused(choice)) {
+        choice = parseChoice(said);
+        if (isRefused(choice)) end(); // once: two tabs with withdrawals to send would answer each other's storage for ever
+      } else if (said) choice = parseChoice(said);
     });
     store.age();
     if (/modori_debug=1/.test(page.location.search) || store.read("debug")) load("more");

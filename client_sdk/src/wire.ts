@@ -26,7 +26,7 @@ export type Mode = "off" | "notice" | "after-consent";
 
 export interface SiteConfig {
   mode: Mode;
-  /** A CSS selector; empty matches nothing. */
+  /** A CSS selector, as the server gave it; none or an empty one matches nothing. */
   noticeSelector: string;
   heartbeatMs: number;
   /** The browser's Global Privacy Control counts as a refusal. */
