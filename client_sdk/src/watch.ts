@@ -23,7 +23,7 @@ declare const SDK_VERSION: string;
 
 const SOON_MS = 1000;
 const EVENT_BYTES = 40 * 1024; // one event fits a page-hide flush
-const CONFIG_RETRY_MS = 5000;
+const CONFIG_RETRY_MS = 1000;
 const TEXT_LIMIT = 300;
 const CONSENT_LIMIT = 2000;
 
