@@ -37,6 +37,9 @@ HANG_S: Final = 20
 """Longer than the SDK waits for an answer."""
 
 
+_KANJI: Final = str.maketrans("0123456789", "〇一二三四五六七八九")
+
+
 class Doing(StrEnum):
     """What a visitor does; each has a state before the last one, so that an old state is seen as such."""
 
@@ -59,7 +62,7 @@ class Visitor:
 
     @property
     def name(self) -> str:
-        return f"山田 花子{self.number}様"
+        return f"山田 花子{self.number}様".translate(_KANJI)  # a name that holds three digits is not kept
 
     @property
     def goods(self) -> str:
