@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from modori.background import live
 from modori.calls import queries, rules
 from modori.calls.errors import NotYours, OpeningOutOfOrder
 from modori.calls.model import CallState
@@ -42,4 +43,6 @@ def tick_opening(
         call.openings = {**call.openings, line.value: now.isoformat()}
         session.add(call)
         session.flush()
+        # An answer that comes while the page is being redrawn is lost with the button that asked for it.
+        live.announce(session, tenant_id=tenant_id, topic="lead", subject=str(call.lead_id))
     return rules.next_opening(call.openings)
