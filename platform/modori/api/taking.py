@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy.exc import DataError
+from psycopg.errors import DeadlockDetected
+from sqlalchemy.exc import DataError, OperationalError
 from sqlmodel import Session
 
 from modori.background import live
@@ -33,18 +34,39 @@ def take(
     """Keep a request's events in one transaction, and return once it is on disk (G1).
 
     Where PostgreSQL cannot store a value, each event is tried by itself, so that a bad one does not take its
-    neighbours along.
+    neighbours along. Where two requests of several visitors wait for each other in a circle, each visitor is taken
+    by itself: who holds one visitor's episode, and then contact points by id, waits in nobody's circle.
+    raises  what the database raised; what other parts of the request had kept stays, and its ids make a repeat harmless
     """
     try:
         return _take(site, read, received_at=received_at, ip_index=ip_index)
     except DataError:
         if len(read) > 1:
-            return _take_apart(site, read, received_at=received_at, ip_index=ip_index)
+            return _take_apart(site, [[one] for one in read], received_at=received_at, ip_index=ip_index)
         return Taken(refused=[_unstorable(one) for one in read])
+    except OperationalError as error:
+        parts = _by_visitor(read)
+        if len(parts) == 1 or not isinstance(error.orig, DeadlockDetected):
+            raise
+        return _take_apart(site, parts, received_at=received_at, ip_index=ip_index)
 
 
-@retry_deadlocks
 def _take(
+    site: SiteContext, read: Sequence[ReadEvent | Refusal], *, received_at: datetime, ip_index: bytes | None
+) -> Taken:
+    work = _take_once if len(_by_visitor(read)) > 1 else retry_deadlocks(_take_once)
+    return work(site, read, received_at=received_at, ip_index=ip_index)
+
+
+def _by_visitor(read: Sequence[ReadEvent | Refusal]) -> list[list[ReadEvent | Refusal]]:
+    """Part what one request brought by its visitors; what was refused in reading names none."""
+    parts: dict[str | None, list[ReadEvent | Refusal]] = {}
+    for one in read:
+        parts.setdefault(one.visitor if isinstance(one, ReadEvent) else None, []).append(one)
+    return list(parts.values())
+
+
+def _take_once(
     site: SiteContext, read: Sequence[ReadEvent | Refusal], *, received_at: datetime, ip_index: bytes | None
 ) -> Taken:
     with tenant_transaction(site.tenant_id) as session:
@@ -105,11 +127,15 @@ def _record(session: Session, site: SiteContext, claimed: BrowserOrder, received
 
 
 def _take_apart(
-    site: SiteContext, read: Sequence[ReadEvent | Refusal], *, received_at: datetime, ip_index: bytes | None
+    site: SiteContext,
+    parts: Sequence[Sequence[ReadEvent | Refusal]],
+    *,
+    received_at: datetime,
+    ip_index: bytes | None,
 ) -> Taken:
     whole = Taken()
-    for one in read:
-        part = take(site, [one], received_at=received_at, ip_index=ip_index)
+    for one in parts:
+        part = take(site, one, received_at=received_at, ip_index=ip_index)
         whole.accepted += part.accepted
         whole.refused += part.refused
     return whole
