@@ -17,7 +17,7 @@ import pytest
 from modori.kernel.ids import SiteId, TenantId, UserId, new_id
 from modori.storage import crypto, db
 from modori.storage.roles import DatabaseUrls
-from modori.tenants import actions, passwords
+from modori.tenants import actions, keys, passwords
 from modori.tenants.model import CaptureMode, KeyKind, Role
 from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 
@@ -158,7 +158,7 @@ def make_tenant(name: str, *, now: datetime = NOW, **policy: object) -> TenantWo
         change = SiteChange.model_validate(usual | policy)
         actions.make_site(session, tenant_id=tenant_id, site_id=site_id, change=change, now=now)
         site_key, secret_key = (
-            actions.issue_site_key(session, tenant_id=tenant_id, site_id=site_id, kind=kind, now=now)[1]
+            keys.issue_site_key(session, tenant_id=tenant_id, site_id=site_id, kind=kind, now=now)[1]
             for kind in (KeyKind.PUBLISHABLE, KeyKind.SECRET)
         )
     return TenantWorld(name, tenant_id, site_id, origin, site_key, secret_key, sms_from)

@@ -12,7 +12,7 @@ from modori.kernel.email import normalise_email
 from modori.kernel.errors import BadEmail, BadInput, Conflict, NotFound
 from modori.kernel.ids import PLATFORM, UserId
 from modori.storage import db
-from modori.tenants import actions, queries
+from modori.tenants import actions, keys, queries
 from modori.tenants.actions import EmailTaken
 from modori.tenants.model import CaptureMode, KeyKind, Role, User
 from modori.tenants.rules import BadOrigin, BeyondLimit
@@ -131,15 +131,15 @@ def test_a_client_without_what_the_law_wants_is_refused(world: World) -> None:
 def test_a_revoked_key_says_so_and_its_text_is_stored_nowhere(world: World) -> None:
     acme = world.acme
     with db.tenant_transaction(acme.tenant_id) as session:
-        key, plain = actions.issue_site_key(
+        key, plain = keys.issue_site_key(
             session, tenant_id=acme.tenant_id, site_id=acme.site_id, kind=KeyKind.SECRET, now=world.now
         )
         assert plain.startswith("sk_")
         assert key.shown == plain[:8]
         assert plain.encode() not in key.key_hash
-        actions.revoke_site_key(session, tenant_id=acme.tenant_id, key_id=key.key_id, now=world.now)
+        keys.revoke_site_key(session, tenant_id=acme.tenant_id, key_id=key.key_id, now=world.now)
     with db.agency_transaction() as session:
-        found = queries.find_site_key(session, key_hash=actions.key_hash(plain))
+        found = queries.find_site_key(session, key_hash=keys.key_hash(plain))
     assert found is not None
     assert found.revoked_at == world.now
 
@@ -149,7 +149,7 @@ def test_g7_a_strangers_key_cannot_be_revoked(world: World) -> None:
     with db.tenant_transaction(stranger.tenant_id) as session:
         [key, *_] = queries.list_site_keys(session, tenant_id=stranger.tenant_id, site_id=stranger.site_id)
     with db.tenant_transaction(world.acme.tenant_id) as session, pytest.raises(NotFound):
-        actions.revoke_site_key(session, tenant_id=stranger.tenant_id, key_id=key.key_id, now=world.now)
+        keys.revoke_site_key(session, tenant_id=stranger.tenant_id, key_id=key.key_id, now=world.now)
 
 
 def test_switches_shut_and_open(world: World) -> None:

@@ -1,14 +1,12 @@
 """The console in a real browser: no axe violation, no complaint, nothing too wide; live, and by keyboard alone."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, expect
 
 from modori.background import live
 from modori.calls import actions as calls
@@ -16,82 +14,18 @@ from modori.calls.rules import Leg
 from modori.kernel import clock
 from modori.kernel.ids import CallId
 from modori.people.model import Channel
-from modori.sandbox.chromium import launch_options
-from modori.sandbox.engine_folders import checkout_folder
-from modori.sandbox.node import install_packages
 from modori.sending.model import ReportStatus
 from modori.storage.db import tenant_transaction
 from modori.tenants.model import Role
-from tests.browser.console_server import served
+from tests.browser.console_pages import DESK, PHONE, OpenPage, violations
 from tests.captureworld import event, new_visitor, take
-from tests.conftest import Cluster
 from tests.consoleworld import ConsoleWorld, Voice, furnish, lead_path, name_lead, queue_call
 from tests.http.test_console_screens import screens
 from tests.leadworld import LeadWorld, make_lead
 from tests.questions import ask_one
-from tests.world import NOW, PASSWORD, TenantWorld, World
+from tests.world import NOW, TenantWorld, World
 
-DESK: ViewportSize = {"width": 1280, "height": 900}
-PHONE: ViewportSize = {"width": 375, "height": 740}
 FRAGMENTS = ("site, live", "site event rows", "queue rows", "call panel", "timeline")
-AXE = "async () => (await axe.run(document, {resultTypes: ['violations'], iframes: false})).violations"
-
-
-@pytest.fixture(scope="module")
-def axe() -> Path:
-    folder = checkout_folder() / "client_sdk"
-    install_packages(folder)
-    return folder / "node_modules" / "axe-core" / "axe.min.js"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(**launch_options())
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def voice() -> Voice:
-    return Voice()
-
-
-@pytest.fixture
-def url(world: World, engines: Cluster, voice: Voice) -> Iterator[str]:
-    with clock.moved_to(NOW), served(redis_url=engines.redis_url, now=NOW, voice=voice) as address:
-        yield address
-
-
-OpenPage = Callable[..., Page]
-
-
-@pytest.fixture
-def open_page(browser: Browser, url: str, world: World) -> Iterator[OpenPage]:
-    """Log a role in and hand over its page; at the end, no page may have complained."""
-    complaints: list[str] = []
-    with ExitStack() as closing:
-
-        def open_one(role: Role, *, lang: str = "ja", size: ViewportSize = DESK, scheme: Any = "light") -> Page:
-            context = browser.new_context(locale=lang, viewport=size, color_scheme=scheme, base_url=url)
-            closing.callback(context.close)
-            page = context.new_page()
-            page.set_default_timeout(20_000)
-            page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.goto("/console/login")
-            page.fill("input[name=email]", world.users[role].email)
-            page.fill("input[name=password]", PASSWORD)
-            page.keyboard.press("Enter")
-            expect(page).not_to_have_url(re.compile("login"))
-            page.goto("/console/me")
-            page.select_option("#f-locale", lang)
-            page.locator("main form button.button--main").click()
-            expect(page).to_have_url(re.compile("done=saved"))
-            return page
-
-        yield open_one
-    assert complaints == []
 
 
 @pytest.mark.parametrize(
@@ -114,13 +48,13 @@ def test_axe_finds_nothing_on_any_screen(
     for name, path in screens(house, world.users[Role.OPERATOR].user_id).items():
         if name not in FRAGMENTS:
             page.goto(path)
-            found |= _violations(page, axe, name)
+            found |= violations(page, axe, name)
             wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wider <= 0, f"{name} is {wider} px too wide"
     page.goto("/console/queue")
     page.keyboard.press("?")
     expect(page.locator("dialog#help")).to_be_visible()
-    found |= _violations(page, axe, "help")
+    found |= violations(page, axe, "help")
     assert found == {}
 
 
@@ -131,7 +65,7 @@ def test_axe_finds_nothing_before_the_log_in(url: str, browser: Browser, axe: Pa
     found: dict[str, list[str]] = {}
     for path in ("/console/login", "/console/forgotten", "/console/password/none"):
         page.goto(f"{path}?lang={lang}")
-        found |= _violations(page, axe, path)
+        found |= violations(page, axe, path)
     context.close()
     assert found == {}
 
@@ -244,10 +178,3 @@ def _customer_answers(lead: LeadWorld) -> None:
         calls.apply_call_report(
             session, tenant_id=tenant_id, call_id=call_id, status=ReportStatus.ANSWERED, leg=Leg.CUSTOMER, now=NOW
         )
-
-
-def _violations(page: Page, axe: Path, name: str) -> dict[str, list[str]]:
-    page.evaluate(axe.read_text() + "; null")  # a script element would be refused by the page's policy
-    found = page.evaluate(AXE)
-    said = [f"{one['id']}: {one['nodes'][0]['html'][:160]} | {one['nodes'][0]['failureSummary']}" for one in found]
-    return {name: said} if said else {}

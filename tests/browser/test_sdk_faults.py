@@ -8,10 +8,9 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from modori.entrypoints import resources
-from modori.sandbox.chromium import launch_options
 from tests.benchmarks.visiting import Quiet, serving
 from tests.browser.sdk_pages import name_of
 
@@ -104,14 +103,6 @@ def serving_sdk(taken: list[dict[str, Any]], config: int = 200, events: int = 20
     with serving(Host) as port:
         host = f"http://127.0.0.1:{port}"
         yield f"http://localhost:{port}/cart"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(**launch_options())
-        yield launched
-        launched.close()
 
 
 def _visit(browser: Browser, url: str, fault: str) -> tuple[list[str], list[str]]:

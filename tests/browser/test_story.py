@@ -17,10 +17,9 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from modori.sandbox.chromium import launch_options
-from tests.browser.test_console import _violations, axe  # noqa: F401  # a fixture
+from tests.browser.console_pages import violations
 
 START_S = 150
 """A first start makes a database and lives through a week; a busy machine takes its time."""
@@ -63,14 +62,6 @@ def _until(true: Callable[[], object], within_s: float) -> None:
         time.sleep(0.2)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(**launch_options())
-        yield chromium
-        chromium.close()
-
-
 class Complaints(list[str]):
     """What browsers wrote to their consoles: nothing, please."""
 
@@ -104,7 +95,7 @@ def _messages(demo: dict[str, Any], to: str, channel: str) -> list[dict[str, Any
 def test_from_an_abandoned_cart_to_a_line_on_the_statement(
     demo: dict[str, Any],
     browser: Browser,
-    axe: Path,  # noqa: F811
+    axe: Path,
 ) -> None:
     complaints = Complaints()
     number = uuid4().int % 10**7
@@ -168,7 +159,7 @@ def test_from_an_abandoned_cart_to_a_line_on_the_statement(
     asked = back.get_by_role("textbox", name="メールアドレスまたは電話番号")
     expect(asked).to_be_visible()
     assert email not in back.content()
-    assert _violations(back, axe, "checkout of a restored cart") == {}
+    assert violations(back, axe, "checkout of a restored cart") == {}
     asked.fill(email)
     asked.press("Enter")
     expect(asked).to_have_count(0)

@@ -7,17 +7,7 @@ import pytest
 from playwright.sync_api import ViewportSize, expect
 
 from modori.tenants.model import Role
-from tests.browser.test_console import (  # noqa: F401  # fixtures
-    DESK,
-    PHONE,
-    OpenPage,
-    _violations,
-    axe,
-    browser,
-    open_page,
-    url,
-    voice,
-)
+from tests.browser.console_pages import DESK, PHONE, OpenPage, violations
 from tests.questions import ask_one
 from tests.world import World
 
@@ -32,8 +22,8 @@ from tests.world import World
 )
 def test_a_channel_is_stopped_and_an_open_queue_says_so(
     world: World,
-    open_page: OpenPage,  # noqa: F811
-    axe: Path,  # noqa: F811
+    open_page: OpenPage,
+    axe: Path,
     lang: str,
     size: ViewportSize,
     words: tuple[str, str],
@@ -51,12 +41,12 @@ def test_a_channel_is_stopped_and_an_open_queue_says_so(
     assert ask_one(world.acme.tenant_id, "select count(*) from kill_switch") == 0, "the browser wants a reason first"
     card.locator("input[name=reason]").fill("研修")
     card.locator("input[name=confirmed]").check()
-    assert _violations(page, axe, "channel form") == {}
+    assert violations(page, axe, "channel form") == {}
     button.click()
     expect(page).to_have_url(re.compile("done=stopped"))
     expect(queue.locator("#switches")).to_contain_text(stopped)
     expect(queue.locator("#switches")).to_contain_text("研修")
-    assert _violations(queue, axe, "queue with a stopped channel") == {}
+    assert violations(queue, axe, "queue with a stopped channel") == {}
     card.locator("input[name=confirmed]").check()
     card.get_by_role("button", name=resume).click()
     expect(page).to_have_url(re.compile("done=resumed"))

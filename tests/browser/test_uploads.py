@@ -9,17 +9,7 @@ from playwright.sync_api import ViewportSize, expect
 from modori.connectors.csv.tables import MOST_BYTES
 from modori.entrypoints import wiring
 from modori.tenants.model import Role
-from tests.browser.test_console import (  # noqa: F401  # fixtures
-    DESK,
-    PHONE,
-    OpenPage,
-    _violations,
-    axe,
-    browser,
-    open_page,
-    url,
-    voice,
-)
+from tests.browser.console_pages import DESK, PHONE, OpenPage, violations
 from tests.drain import drain
 from tests.questions import ask_one, change
 from tests.world import NOW, World
@@ -48,8 +38,8 @@ def settle(world: World) -> None:
 )
 def test_a_file_is_uploaded_by_keyboard_and_its_page_follows_by_itself(
     world: World,
-    open_page: OpenPage,  # noqa: F811
-    axe: Path,  # noqa: F811
+    open_page: OpenPage,
+    axe: Path,
     tmp_path: Path,
     lang: str,
     size: ViewportSize,
@@ -63,7 +53,7 @@ def test_a_file_is_uploaded_by_keyboard_and_its_page_follows_by_itself(
     page = open_page(Role.ACCOUNT_MANAGER, lang=lang, size=size, scheme=scheme)
 
     def look(name: str) -> None:
-        found.update(_violations(page, axe, name))
+        found.update(violations(page, axe, name))
         wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         widest = page.evaluate(WIDEST) if wider > 0 else ""
         assert wider <= 0, f"{name} is {wider} px too wide: {widest}"
@@ -106,7 +96,7 @@ def test_a_file_is_uploaded_by_keyboard_and_its_page_follows_by_itself(
     assert loading.value.path().read_bytes().startswith(b"\xef\xbb\xbf")
 
 
-def test_a_file_that_is_too_large_is_not_even_sent(world: World, open_page: OpenPage, tmp_path: Path) -> None:  # noqa: F811
+def test_a_file_that_is_too_large_is_not_even_sent(world: World, open_page: OpenPage, tmp_path: Path) -> None:
     file = tmp_path / "large.csv"
     file.write_bytes(b"x" * (MOST_BYTES + 1))
     page = open_page(Role.ACCOUNT_MANAGER)

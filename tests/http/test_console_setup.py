@@ -20,7 +20,8 @@ from modori.leads.queries import list_routes
 from modori.outreach.queries import find_oldest_scenario
 from modori.sandbox.ports import choose_port
 from modori.storage.db import agency_transaction, tenant_transaction
-from modori.tenants.actions import change_limits, limits_of, signing_secrets
+from modori.tenants.actions import change_limits, limits_of
+from modori.tenants.keys import signing_secrets
 from modori.tenants.model import Role
 from modori.tenants.queries import get_agency, get_site
 from modori.tenants.wire import LimitsChange

@@ -17,7 +17,8 @@ from modori.sending import actions as sending
 from modori.sending.ports import Permit
 from modori.storage import db
 from modori.storage.db import tenant_transaction
-from modori.tenants.actions import issue_site_key, make_site
+from modori.tenants.actions import make_site
+from modori.tenants.keys import issue_site_key
 from modori.tenants.model import KeyKind
 from modori.tenants.queries import hear_order_feed
 from modori.tenants.wire import SiteChange

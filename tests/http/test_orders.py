@@ -19,7 +19,7 @@ from modori.kernel import clock
 from modori.kernel.ids import ResultId
 from modori.leads.model import LeadState
 from modori.storage.db import tenant_transaction
-from modori.tenants.actions import revoke_site_key
+from modori.tenants.keys import revoke_site_key
 from modori.tenants.model import Role
 from modori.tenants.queries import list_site_keys
 from tests.asgi import Asker

@@ -23,7 +23,7 @@ from modori.leads.model import Lead
 from modori.leads.rules import NoLead
 from modori.people import actions as people
 from modori.storage.db import tenant_transaction
-from modori.tenants.actions import end_rotation, rotate_signing_secret
+from modori.tenants.keys import end_rotation, rotate_signing_secret
 from tests.asgi import Asker
 from tests.captureworld import (
     add_route,

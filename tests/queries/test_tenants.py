@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import TenantId, new_id
 from modori.storage import db
-from modori.tenants import actions, queries
+from modori.tenants import actions, keys, queries
 from modori.tenants.model import KeyKind, Role
 from modori.tenants.wire import TenantChange
 from tests.world import World, make_user
@@ -39,9 +39,9 @@ def test_g7_a_strangers_tenant_cannot_be_written(world: World) -> None:
 
 def test_a_key_is_found_before_a_tenant_is_known(world: World) -> None:
     with db.agency_transaction() as session:
-        public = queries.find_site_key(session, key_hash=actions.key_hash(world.acme.site_key))
-        secret = queries.find_site_key(session, key_hash=actions.key_hash(world.stranger.secret_key))
-        assert queries.find_site_key(session, key_hash=actions.key_hash("pk_nobody")) is None
+        public = queries.find_site_key(session, key_hash=keys.key_hash(world.acme.site_key))
+        secret = queries.find_site_key(session, key_hash=keys.key_hash(world.stranger.secret_key))
+        assert queries.find_site_key(session, key_hash=keys.key_hash("pk_nobody")) is None
     assert public is not None
     assert secret is not None
     assert (public.tenant_id, public.site_id, public.kind) == (

@@ -19,7 +19,7 @@ from modori.capture.wire import BadEnvelope, Envelope, read_envelope
 from modori.kernel.errors import Forbidden, Limited, ModoriError
 from modori.kernel.origins import origin_of
 from modori.storage.db import agency_transaction
-from modori.tenants.actions import shown_of_secret
+from modori.tenants.keys import shown_of_secret
 from modori.tenants.queries import origin_is_registered
 
 ORIGINS_KEPT_S: Final = 5.0

@@ -14,7 +14,7 @@ from modori.capture.context import SiteContext
 from modori.capture.sightings.counts import POLICY_ASKED, Counts, counts
 from modori.kernel import clock
 from modori.kernel.errors import NotFound
-from modori.tenants.actions import shown_of_secret
+from modori.tenants.keys import shown_of_secret
 from modori.tenants.model import CaptureMode
 from modori.tenants.policy import rules_of
 

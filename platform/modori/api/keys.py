@@ -16,7 +16,7 @@ from modori.kernel.ids import SiteId, TenantId
 from modori.storage.db import agency_transaction, read_transaction, tenant_transaction
 from modori.storage.failures import DATABASE_FAILURES
 from modori.tenants import queries as tenants
-from modori.tenants.actions import signing_secrets
+from modori.tenants.keys import signing_secrets
 from modori.tenants.model import KeyKind
 
 KEPT_S = 3.0

@@ -15,7 +15,7 @@ from modori.outreach import actions as outreach
 from modori.outreach.standard import standard_steps
 from modori.storage import db
 from modori.tenants import actions as tenants
-from modori.tenants import passwords, queries
+from modori.tenants import keys, passwords, queries
 from modori.tenants.model import CaptureMode, KeyKind, Role
 from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 
@@ -111,7 +111,7 @@ def _make_client(
         change = _policy(particulars.name or "", urls, now, origin)
         tenants.make_site(session, tenant_id=tenant_id, site_id=site_id, change=change, now=week_ago)
         site_key, secret_key = (
-            tenants.issue_site_key(session, tenant_id=tenant_id, site_id=site_id, kind=kind, now=week_ago)[1]
+            keys.issue_site_key(session, tenant_id=tenant_id, site_id=site_id, kind=kind, now=week_ago)[1]
             for kind in (KeyKind.PUBLISHABLE, KeyKind.SECRET)
         )
         scenario_id = outreach.make_scenario(session, tenant_id=tenant_id, name="標準（3段階）", now=week_ago)
@@ -182,7 +182,7 @@ def _make_user(role: Role, tenant_id: TenantId, now: datetime) -> Login:
 def site_of_key(site_key: str) -> tuple[TenantId, SiteId]:
     """Find the client and site of a key. raises RuntimeError where the database does not know it"""
     with db.agency_transaction() as session:
-        found = queries.find_site_key(session, key_hash=tenants.key_hash(site_key))
+        found = queries.find_site_key(session, key_hash=keys.key_hash(site_key))
     if found is None:
         raise RuntimeError("the story names a site key that the database does not know: start with --reseed")
     return TenantId(found.tenant_id), SiteId(found.site_id)

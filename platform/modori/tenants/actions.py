@@ -1,4 +1,4 @@
-"""What happens to the agency, its clients, their sites and keys, and its users. Log-in is in `logins`."""
+"""What happens to the agency, its clients, their sites, and its users. Keys are in `keys`, log-in is in `logins`."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,19 +11,17 @@ from sqlmodel import Session
 
 from modori.kernel.email import normalise_email
 from modori.kernel.errors import BadInput, Conflict
-from modori.kernel.ids import PLATFORM, SiteId, TenantId, UserId, new_id, new_token
+from modori.kernel.ids import PLATFORM, SiteId, TenantId, UserId, new_id
 from modori.storage import crypto, outbox
 from modori.tenants import policy, queries, rules
 from modori.tenants.model import (
     Agency,
     AuditEntry,
     CaptureMode,
-    KeyKind,
     Membership,
     NoticeVersion,
     Role,
     Site,
-    SiteKey,
     Tenant,
     User,
 )
@@ -36,9 +34,7 @@ NEW_FEED_MAX_AGE_S: Final = 86_400
 """A new client's orders are to be heard of every day, until somebody says otherwise: an unanswerable check sends
 nothing (G14)."""
 
-KEY_BYTES: Final = 24
 _SENDERS: Final = ("mail_from", "sms_from", "voice_from")
-_PREFIX: Final = {KeyKind.PUBLISHABLE: "pk_", KeyKind.SECRET: "sk_"}
 
 
 class EmailTaken(Conflict):
@@ -207,73 +203,6 @@ def _apply(site: Site, change: SiteChange, limits: Mapping[str, int]) -> None:
         raise rules.BeyondLimit(fields=beyond)
     for field, value in given.items():
         setattr(site, field, value)
-
-
-def issue_site_key(
-    session: Session, *, tenant_id: TenantId, site_id: SiteId, kind: KeyKind, now: datetime
-) -> tuple[SiteKey, str]:
-    """Make a key for a site. Returns its row and the key itself, which is shown this once and not stored."""
-    queries.get_site(session, tenant_id=tenant_id, site_id=site_id)
-    plain = _PREFIX[kind] + new_token(KEY_BYTES)
-    key = SiteKey(
-        tenant_id=tenant_id,
-        key_id=new_id(),
-        site_id=site_id,
-        kind=kind,
-        key_hash=key_hash(plain),
-        shown=plain if kind == KeyKind.PUBLISHABLE else shown_of_secret(plain),
-        made_at=now,
-    )
-    session.add(key)
-    session.flush()
-    return key, plain
-
-
-def shown_of_secret(plain: str) -> str:
-    """Return the part of a secret key by which people tell it from others."""
-    return plain[:8]
-
-
-def revoke_site_key(session: Session, *, tenant_id: TenantId, key_id: UUID, now: datetime) -> SiteKey:
-    """Let a key open nothing any more. A second call changes nothing."""
-    key = queries.lock_site_key(session, tenant_id=tenant_id, key_id=key_id)
-    key.revoked_at = key.revoked_at or now
-    return key
-
-
-def key_hash(plain: str) -> bytes:
-    """Return what is stored of a key: the SHA-256 of its text."""
-    return hashlib.sha256(plain.encode()).digest()
-
-
-def rotate_signing_secret(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> str:
-    """Make the secret with which a shop's server signs who a visitor is. Returns it: it is shown this once.
-
-    The one before stays good until the next change, or until `end_rotation` (RULES 37).
-    """
-    site = queries.lock_site(session, tenant_id=tenant_id, site_id=site_id)
-    plain = "sgn_" + new_token(KEY_BYTES)
-    site.signing_secret_before = site.signing_secret
-    site.signing_secret = crypto.seal(session, tenant_id, _signing_field(site_id), plain)
-    session.flush()
-    return plain
-
-
-def end_rotation(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> None:
-    """Let the signing secret before the present one prove nothing any more. A second call changes nothing."""
-    queries.lock_site(session, tenant_id=tenant_id, site_id=site_id).signing_secret_before = None
-    session.flush()
-
-
-def signing_secrets(session: Session, site: Site) -> tuple[bytes, ...]:
-    """Decrypt the secrets that may sign now, the newest first; none where the site has none."""
-    field = _signing_field(SiteId(site.site_id))
-    kept = [sealed for sealed in (site.signing_secret, site.signing_secret_before) if sealed is not None]
-    return tuple(crypto.unseal(session, TenantId(site.tenant_id), field, sealed).encode() for sealed in kept)
-
-
-def _signing_field(site_id: SiteId) -> crypto.Field:
-    return crypto.Field("site", "signing_secret", str(site_id))
 
 
 def stop_sending(

@@ -19,7 +19,7 @@ from modori.kernel.ids import SiteId, TenantId
 from modori.outcomes import actions as outcomes
 from modori.outreach.standard import route_to_standard
 from modori.storage.db import agency_transaction, read_transaction, tenant_transaction
-from modori.tenants import actions, queries
+from modori.tenants import actions, keys, queries
 from modori.tenants.model import CaptureMode, KeyKind, Site
 from modori.tenants.wire import SiteChange
 
@@ -48,7 +48,7 @@ def make(visit: Visiting, tenant_id: UUID, posted: Posted) -> Response:
             site = actions.make_site(session, tenant_id=tenant, change=change, now=visit.now)
             site_id = SiteId(site.site_id)
             route_to_standard(session, tenant_id=tenant, site_id=site_id)
-            actions.issue_site_key(session, tenant_id=tenant, site_id=site_id, kind=KeyKind.PUBLISHABLE, now=visit.now)
+            keys.issue_site_key(session, tenant_id=tenant, site_id=site_id, kind=KeyKind.PUBLISHABLE, now=visit.now)
             audit(session, visit, tenant, site_id, "site.made", {})
     except (ValidationError, BadInput) as error:
         return _form(visit, tenant, site_id=None, values=posted, problem=FormProblem.of(error, visit))
@@ -82,7 +82,7 @@ def issue_key(visit: Visiting, tenant_id: UUID, site_id: UUID, kind: KeyKind = F
     """Make a key. It is shown on this answer and never again, so there is no redirect."""
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with tenant_transaction(tenant) as session:
-        key, plain = actions.issue_site_key(session, tenant_id=tenant, site_id=site, kind=kind, now=visit.now)
+        key, plain = keys.issue_site_key(session, tenant_id=tenant, site_id=site, kind=kind, now=visit.now)
         audit(session, visit, tenant, site, "key.issued", {"key_id": str(key.key_id), "kind": kind.value})
     return _settings(visit, tenant, site, issued=plain)
 
@@ -91,7 +91,7 @@ def issue_key(visit: Visiting, tenant_id: UUID, site_id: UUID, kind: KeyKind = F
 def revoke_key(visit: Visiting, tenant_id: UUID, site_id: UUID, key_id: UUID) -> Response:
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with tenant_transaction(tenant) as session:
-        actions.revoke_site_key(session, tenant_id=tenant, key_id=key_id, now=visit.now)
+        keys.revoke_site_key(session, tenant_id=tenant, key_id=key_id, now=visit.now)
         audit(session, visit, tenant, site, "key.revoked", {"key_id": str(key_id)})
     return visit.go(f"/console/tenants/{tenant}/sites/{site}/settings", done="revoked")
 
@@ -106,7 +106,7 @@ def rotate_signing(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
     """Make a signing secret. It is shown on this answer and never again; the one before stays good beside it."""
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with tenant_transaction(tenant) as session:
-        plain = actions.rotate_signing_secret(session, tenant_id=tenant, site_id=site)
+        plain = keys.rotate_signing_secret(session, tenant_id=tenant, site_id=site)
         audit(session, visit, tenant, site, "signing.rotated", {})
     return _settings(visit, tenant, site, issued=plain)
 
@@ -116,7 +116,7 @@ def end_rotation(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
     """Let the secret before the present one prove nothing any more."""
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with tenant_transaction(tenant) as session:
-        actions.end_rotation(session, tenant_id=tenant, site_id=site)
+        keys.end_rotation(session, tenant_id=tenant, site_id=site)
         audit(session, visit, tenant, site, "signing.rotation_ended", {})
     return visit.go(f"/console/tenants/{tenant}/sites/{site}/settings", done="saved")
 
@@ -175,7 +175,7 @@ def _settings(
 ) -> Response:
     with read_transaction([tenant_id]) as session:
         site = queries.get_site(session, tenant_id=tenant_id, site_id=site_id)
-        keys = queries.list_site_keys(session, tenant_id=tenant_id, site_id=site_id)
+        listed = queries.list_site_keys(session, tenant_id=tenant_id, site_id=site_id)
         leaks = leaks_of(visit, session, tenant_id, site_id)
     return tab(
         visit,
@@ -184,7 +184,7 @@ def _settings(
         end="/settings",
         status=422 if problem else 200,
         leaks=leaks,
-        keys=keys,
+        keys=listed,
         issued=issued,
         problem=problem,
         channels=CHANNELS,
