@@ -7,8 +7,8 @@ import type { Page } from "./wire";
 /**
  * Brings events to the server: one request at a time, and all that is left when the page goes.
  *
- * What has not arrived when a page goes lies in storage, where the first page that looks takes it away: of two tabs only
- * one sends it. The envelope's `sent_at` is by the same clock as the events' `at`, so that the server sees
+ * What has not arrived when a page goes lies in storage until some page has brought it home: two tabs may send it, and its id
+ * makes that one. The envelope's `sent_at` is by the same clock as the events' `at`, so that the server sees
  * how wrong this clock is.
  */
 export interface Delivery {
@@ -35,7 +35,7 @@ const HIDE_BYTES = 48 * 1024 - ENVELOPE_BYTES;
 export function makeDelivery(page: Page, ask: Ask, store: Store, site: string): Delivery {
   const now = () => page.Date.now();
   let items: Item[] = [];
-  let parked: Item[] = []; // those of ours that we left in storage
+  let parked: Item[] = []; // those of ours that lie in storage
   let onTheWay = false; // an ordinary request
   let failures = 0;
   let dropped = 0;
@@ -101,8 +101,7 @@ export function makeDelivery(page: Page, ask: Ask, store: Store, site: string): 
       items = enqueue(items, item);
     },
     resume() {
-      items = mergeStored(store.readQueue(), items);
-      store.writeQueue([]);
+      parked = items = mergeStored(store.readQueue(), items);
     },
     flushOnHide() {
       park();

@@ -200,6 +200,21 @@ test("what a closed page could not bring home, the next page does, once", async 
   assert.equal(third.events("order").length, 0);
 });
 
+test("what the next page takes up stays in storage until the server has it, so that a page that is killed loses nothing", async () => {
+  const world = await open();
+  world.answers = () => "unreachable";
+  world.say("order", order("A-1"));
+  await world.close();
+  const killed = await open({ after: world });
+  killed.answers = () => "unreachable";
+  await killed.advance(1000);
+  assert.equal(killed.events("order").length, 1);
+  const third = await open({ after: killed });
+  await third.advance(1000);
+  assert.deepEqual(third.events("order"), world.events("order").slice(0, 1));
+  assert.equal(third.stored()["modori_q:pk_test"], undefined);
+});
+
 test("what waits in storage is bounded in number, and goes when the site is switched off", async () => {
   const world = await open();
   world.answers = () => "unreachable";
