@@ -16,7 +16,7 @@ export interface Answer {
  */
 export type Ask = (path: string, init?: RequestInit) => Promise<Answer>;
 
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 8_000; // of a request; what took longer is asked again, and ids make it harmless
 
 export function makeAsk(page: Page, host: string): Ask {
   return async (path, init) => {
