@@ -125,14 +125,17 @@ def test_what_is_missing_is_said_beside_its_field_and_what_was_typed_stays(admin
         ({"holdout_pct": "101"}, "holdout_pct"),
         ({"holdout_pct": "many"}, "holdout_pct"),
         ({"timezone": "Mars/Olympus"}, "timezone"),
-        ({"hours_call_weekday": "25:00-26:00", "hours_email_weekday": "00:00-24:00"}, "hours"),
+        ({"hours_call_weekday": "25:00-26:00", "hours_email_weekday": "00:00-24:00"}, "hours_call_weekday"),
+        ({"hours_sms_holiday": "09:00-12:00, 11:00-13:00"}, "hours_sms_holiday"),
+        ({"hours_sms_holiday": "09:00"}, "hours_sms_holiday"),
     ],
 )
 def test_an_impossible_policy_is_refused(world: World, admin: Console, change: dict[str, str], field: str) -> None:
     path = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
     refused = admin.act(path, **(SITE | change))
     assert refused.status_code == 422
-    assert f'id="h-{field}" class="wrong"' in refused.text or field == "hours"
+    assert f'id="h-{field}" class="wrong"' in refused.text
+    assert refused.text.count('class="wrong"') == 1, "no other field is blamed"
     name = ask_one(world.acme.tenant_id, "select name from site where site_id = :id", id=world.acme.site_id)
     assert name == "acme online", "nothing was saved"
 
@@ -321,9 +324,10 @@ def test_another_country_brings_its_hours_and_must_be_one(world: World, admin: C
     assert admin.act(path, **(form | {"country": "US"})).status_code == 303
     hours = "select hours -> 'call' -> 'weekday' from site where site_id = :id"
     assert ask_one(tenant.tenant_id, hours, id=tenant.site_id) == [["08:00", "21:00"]]
-    own = {"country": "JP", "hours_call_weekday": "10:00-12:00"}
+    own = {"country": "JP", "hours_call_weekday": "９：００〜10:00、10:00-12:00"}
     assert admin.act(path, **(_shown_form(admin.get(f"{path}/edit").text) | own)).status_code == 303
-    assert ask_one(tenant.tenant_id, hours, id=tenant.site_id) == [["10:00", "12:00"]], "typed hours are kept"
+    typed = [["09:00", "10:00"], ["10:00", "12:00"]]
+    assert ask_one(tenant.tenant_id, hours, id=tenant.site_id) == typed, "typed hours are kept"
 
 
 def test_a_key_is_shown_once_and_revoked(world: World, admin: Console) -> None:

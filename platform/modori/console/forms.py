@@ -15,12 +15,14 @@ LONGEST: Final = 10_000
 
 WRONG: Final[Mapping[str, str]] = {
     "missing": say("Fill this in."),
+    "too_short": say("Fill this in."),
     "string_too_short": say("Fill this in."),
     "string_too_long": say("This is too long."),
     "greater_than_equal": say("This is too small."),
     "less_than_equal": say("This is too large."),
     "int_parsing": say("Enter a whole number."),
     "string_pattern_mismatch": say("This is not one of the possible values."),
+    "bad_bands": say("Enter hours such as 09:00-12:00, 13:00-20:00, in order and without overlap."),
     "beyond_limit": say("This is looser than the agency allows."),
     "bad_origin": say("Enter origins such as https://shop.example, one a line."),
     "bad_picture_origin": say("Enter hosts such as cdn.shop.example, one a line; they must answer by https."),
@@ -55,7 +57,8 @@ class FormProblem:
             cause = one.get("ctx", {}).get("error")
             code = cause.code if isinstance(cause, ModoriError) else one["type"]
             if one["loc"]:
-                fields[str(one["loc"][0])] = visit.word(WRONG.get(code, OTHER))
+                name = "_".join(part for part in one["loc"] if isinstance(part, str))
+                fields[name] = visit.word(WRONG.get(code, OTHER))
         return cls(summary, fields)
 
 

@@ -111,7 +111,8 @@ def make_site(
     raises  BadInput without name and origins, or for capture without a notice text (RULES 15)
     """
     if not change.name or not change.origins:
-        raise BadInput("a site needs a name and at least one origin", fields=["name", "origins"])
+        missing = [field for field in ("name", "origins") if not getattr(change, field)]
+        raise BadInput(f"a site needs {' and '.join(missing)}", fields=missing)
     country = policy.rules_of(change.country or "JP")
     site = Site(
         tenant_id=tenant_id,

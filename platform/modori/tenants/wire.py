@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from modori.kernel.phone import known_country
 from modori.tenants.model import CaptureMode
@@ -14,6 +15,31 @@ from modori.tenants.rules import normalise_origin, normalise_picture_origin
 Seconds = Annotated[int, Field(ge=1, le=366 * 86400)]
 Gap = Annotated[int, Field(ge=0, le=366 * 86400)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+def _in_order(bands: list[list[str]]) -> list[list[str]]:
+    """Refuse bands that are not [[from, until], …] in order, within one day, without overlap."""
+    try:
+        last = -1
+        for start, end in ((_minute(start), _minute(end)) for start, end in bands):
+            if start < last or end <= start:
+                raise ValueError
+            last = end
+    except ValueError as error:
+        raise PydanticCustomError("bad_bands", "bands are [from, until] in order, HH:MM, without overlap") from error
+    return bands
+
+
+def _minute(text: str) -> int:
+    if text == "24:00":
+        return 1440
+    at = time.fromisoformat(text)
+    if len(text) != 5:
+        raise ValueError("times are HH:MM")
+    return at.hour * 60 + at.minute
+
+
+Bands = Annotated[list[list[str]], AfterValidator(_in_order)]
 
 
 class TenantChange(BaseModel):
@@ -72,7 +98,7 @@ class SiteChange(BaseModel):
     holdout_pct: Annotated[int, Field(ge=0, le=100)] | None = None
     quarantine_until: datetime | None = None
     quarantine_daily_cap: Count | None = None
-    hours: dict[str, Any] | None = None
+    hours: dict[str, dict[str, Bands]] | None = None
     messages_per_lead: Count | None = None
     message_gap_s: Gap | None = None
     first_messages_per_contact_day: Count | None = None
@@ -111,37 +137,12 @@ class SiteChange(BaseModel):
 
     @field_validator("hours")
     @classmethod
-    def _hours_are_bands(cls, hours: dict[str, Any] | None) -> dict[str, Any] | None:
+    def _hours_are_of_every_channel(cls, hours: dict[str, Any] | None) -> dict[str, Any] | None:
         if hours is None:
             return None
         if set(hours) != set(CONSENT_CHANNELS):
             raise ValueError(f"hours want exactly {', '.join(CONSENT_CHANNELS)}")
         for channel, days in hours.items():
-            if not isinstance(days, dict) or set(days) != {"weekday", "holiday"}:
+            if set(days) != {"weekday", "holiday"}:
                 raise ValueError(f"{channel} wants weekday and holiday")
-            for bands in days.values():
-                _check_bands(bands)
         return hours
-
-
-def _check_bands(bands: object) -> None:
-    """Refuse bands that are not [[from, until], …] in order, within one day, without overlap."""
-    if not isinstance(bands, list):
-        raise ValueError("bands are a list of [from, until]")
-    last = -1
-    for band in bands:
-        if not isinstance(band, list) or len(band) != 2:
-            raise ValueError("a band is [from, until]")
-        start, end = (_minute(str(edge)) for edge in band)
-        if start < last or end <= start:
-            raise ValueError("bands must be in order and not overlap")
-        last = end
-
-
-def _minute(text: str) -> int:
-    if text == "24:00":
-        return 1440
-    at = time.fromisoformat(text)
-    if len(text) != 5:
-        raise ValueError("times are HH:MM")
-    return at.hour * 60 + at.minute

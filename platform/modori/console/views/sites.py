@@ -1,5 +1,7 @@
 """Sites: making one, its policy, and its settings: keys, signed mode, the switch that stops it."""
 
+import re
+import unicodedata
 from copy import deepcopy
 from typing import Annotated, Any
 from uuid import UUID
@@ -217,9 +219,10 @@ def _lines(typed: str) -> list[str]:
 
 
 def _bands(typed: str) -> list[list[str]]:
-    """Read `09:00-12:00, 13:00-20:00`; empty means never."""
-    bands = [part.replace("–", "-").replace("〜", "-").split("-") for part in typed.replace("、", ",").split(",")]
-    return [[edge.strip() for edge in band] for band in bands if any(edge.strip() for edge in band)]
+    """Read `09:00-12:00, 13:00-20:00`, and `９：００〜12:00、13:00〜20:00` alike; empty means never."""
+    parts = unicodedata.normalize("NFKC", typed).replace("、", ",").split(",")
+    bands = [[edge.strip() for edge in re.split("[-–〜~]", part)] for part in parts]
+    return [[f"0{edge}" if edge[1:2] == ":" else edge for edge in band] for band in bands if any(band)]
 
 
 def _values(site: Site) -> dict[str, str]:
