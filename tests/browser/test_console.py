@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any, Literal
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, ViewportSize, expect
 from modori.background import live
 from modori.calls import actions as calls
 from modori.calls.rules import Leg
+from modori.capture.sightings.counts import Counts
 from modori.kernel import clock
 from modori.kernel.ids import CallId
 from modori.people.model import Channel
@@ -25,7 +27,7 @@ from tests.leadworld import LeadWorld, make_lead
 from tests.questions import ask_one
 from tests.world import NOW, TenantWorld, World
 
-FRAGMENTS = ("site, live", "site event rows", "queue rows", "call panel", "timeline")
+FRAGMENTS = ("site, live", "site event rows", "site refusals", "site forms", "queue rows", "call panel", "timeline")
 
 
 @pytest.mark.parametrize(
@@ -157,6 +159,72 @@ def test_a_site_s_events_appear_live_and_wait_while_somebody_looks(world: World,
     expect(page.locator("#events tbody tr")).to_have_count(1)  # it waits
     news.click()
     expect(page.locator("#events tbody tr")).to_have_count(2)
+
+
+def test_refusals_appear_live_and_wait_while_somebody_looks(world: World, open_page: OpenPage) -> None:
+    acme = world.acme
+    page = open_page(Role.ACCOUNT_MANAGER, lang="en")
+    page.goto(f"/console/tenants/{acme.tenant_id}/sites/{acme.site_id}/events")
+    rows, news = page.locator("#refused tbody tr"), page.locator("#refused-news")
+    expect(page.get_by_text("Nothing was refused")).to_be_visible()
+    page.mouse.move(0, 0)
+    page.locator("#f-kind").focus()
+    _refuse(acme, "bad_money")
+    expect(rows).to_have_count(1)
+    expect(page.locator("#f-kind")).to_be_focused()
+    rows.first.hover()
+    _refuse(acme, "off_origin")
+    expect(news).to_be_visible(timeout=SLOW_MS)
+    expect(rows).to_have_count(1)  # it waits
+    news.focus()
+    page.keyboard.press("Enter")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("An address outside the site's origins")
+
+
+def test_forms_appear_live_and_a_busy_site_is_not_asked_for_them_all_the_time(
+    world: World, open_page: OpenPage
+) -> None:
+    acme = world.acme
+    page = open_page(Role.ACCOUNT_MANAGER, lang="en")
+    page.goto(f"/console/tenants/{acme.tenant_id}/sites/{acme.site_id}/fields?days=30")
+    forms, news, days = page.locator("#forms [data-row]"), page.locator("#forms-news"), page.locator("#f-days")
+    expect(page.get_by_text("No form has been seen yet")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if "/fields/forms" in one.url else None)
+    page.mouse.move(0, 0)
+    days.focus()
+    began = monotonic()
+    for number in range(20):
+        _report(acme, "form", _touched(f"form-{number % 2}"))
+    expect(forms).to_have_count(2, timeout=SLOW_MS)
+    assert len(asked) <= 2 + (monotonic() - began) // PACE_S  # at the first word of it, and whenever a pace has ended
+    assert asked[0].endswith("?days=30")
+    expect(days).to_be_focused()
+    expect(days).to_have_value("30")
+    forms.first.hover()
+    _report(acme, "form", _touched("form-3"))
+    expect(news).to_be_visible(timeout=SLOW_MS)
+    expect(forms).to_have_count(2)  # it waits
+    news.click()
+    expect(forms).to_have_count(3)
+
+
+PACE_S = 5
+SLOW_MS = 20_000
+"""Longer than any live part waits before it reads itself again."""
+
+
+def _touched(name: str) -> dict[str, Any]:
+    survey = [{"field": "mail", "token": "email", "why": "taken"}]
+    return {"form": name, "fields": {"email": "hanako@example.jp"}, "survey": survey, "last_field": "email"}
+
+
+def _refuse(tenant: TenantWorld, code: str) -> None:
+    """Count a refusal and say so, as ingest does."""
+    counts = Counts(write_every_s=0)
+    counts.note(tenant.tenant_id, tenant.site_id, code, now=clock.now())
+    assert counts.write_if_due() == 1
 
 
 def _report(tenant: TenantWorld, kind: str, sent: dict[str, Any]) -> None:

@@ -224,6 +224,27 @@ def test_fields_say_why_and_where_people_leave(world: World, console: Console) -
     assert console.get(path(world.acme, "/fields?days=nonsense")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("part", "page", "said"),
+    [
+        ("/events/rows?kind=form", "/events?kind=form", "Telephone"),
+        ("/events/refused", "/events", "An amount is no number"),
+        ("/fields/forms?days=30", "/fields?days=30", "18 people"),
+    ],
+)
+def test_what_is_read_again_is_what_the_page_has(
+    world: World, console: Console, part: str, page: str, said: str
+) -> None:
+    acme, counts = world.acme, Counts(write_every_s=0)
+    live_through(acme)
+    counts.note(acme.tenant_id, acme.site_id, "bad_money", now=NOW)
+    counts.write_if_due()
+    again = console.get(path(acme, part)).text
+    assert said in again
+    assert "<html" not in again
+    assert again.strip() in console.get(path(acme, page)).text
+
+
 def test_what_is_left_out_is_said(world: World, console: Console) -> None:
     acme = world.acme
     for number in range(22):

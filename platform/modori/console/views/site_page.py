@@ -86,22 +86,18 @@ def events(visit: Visiting, tenant_id: UUID, site_id: UUID, kind: str = "", afte
     with read_transaction([tenant]) as session:
         stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
         listed = _events(visit, session, stored, kind=kind, after=read_cursor(after))
+        refused = _refused(visit, session, stored)
         leaks = leaks_of(visit, session, tenant, site)
-        refusals = queries.list_refusals(
-            session, tenant_id=tenant, site_id=site, since=(visit.now - LOOKED_BACK).date()
-        )
     return tab(
         visit,
         "sites/events.html",
         stored,
         end="/events",
         leaks=leaks,
-        refusals=refusals,
-        most_refusals=queries.REFUSALS,
-        advice=words.REFUSALS,
         types=[(one, visit.word(name)) for one, name in words.TYPES.items()],
         is_newest=after is None,
         **listed,
+        **refused,
     )
 
 
@@ -115,40 +111,34 @@ def event_rows(visit: Visiting, tenant_id: UUID, site_id: UUID, kind: str = "") 
     return visit.part("sites/_events.html", is_newest=True, **listed)
 
 
+@router.get("/tenants/{tenant_id}/sites/{site_id}/events/refused", name="sites.refused")
+def refused(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
+    """The live part below the list of events: what was refused."""
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    with read_transaction([tenant]) as session:
+        stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
+        listed = _refused(visit, session, stored)
+    return visit.part("sites/_refused.html", **listed)
+
+
 @router.get("/tenants/{tenant_id}/sites/{site_id}/fields", name="sites.fields")
 def fields(visit: Visiting, tenant_id: UUID, site_id: UUID, days: str = "") -> Response:
     tenant, site = TenantId(tenant_id), SiteId(site_id)
-    period = next((one for one in PERIODS_DAYS if str(one) == days), PERIODS_DAYS[0])
     with read_transaction([tenant]) as session:
         stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
-        seen = form_queries.look_at_forms(
-            session, tenant_id=tenant, site_id=site, since=visit.now - LOOKED_BACK, now=visit.now
-        )
-        left = form_queries.list_left_fields(
-            session, tenant_id=tenant, site_id=site, since=visit.now - timedelta(days=period)
-        )
-        walk_end = queries.find_walk_end(
-            session, tenant_id=tenant, since=visit.now - LOOKED_BACK, after=None, now=visit.now
-        )
+        seen = _fields(visit, session, stored, days=days)
         leaks = leaks_of(visit, session, tenant, site)
-    forms = _forms(seen, rules.chart(left))
-    return tab(
-        visit,
-        "sites/fields.html",
-        stored,
-        end="/fields",
-        leaks=leaks,
-        forms=forms[: form_queries.FORMS],
-        more_forms=seen.more_forms + len(forms[form_queries.FORMS :]),
-        more_fields=seen.more_fields,
-        looked_back_to=seen.looked_back_to or (walk_end.at if walk_end else None),
-        is_cut=sum(one.people for one in left) >= form_queries.PEOPLE,
-        why=words.WHY,
-        name=lambda token: field_name(token, visit.speaker),
-        period=period,
-        periods=PERIODS_DAYS,
-        most=form_queries.PEOPLE,
-    )
+    return tab(visit, "sites/fields.html", stored, end="/fields", leaks=leaks, periods=PERIODS_DAYS, **seen)
+
+
+@router.get("/tenants/{tenant_id}/sites/{site_id}/fields/forms", name="sites.forms")
+def forms(visit: Visiting, tenant_id: UUID, site_id: UUID, days: str = "") -> Response:
+    """The live part of the fields: the forms, and where people left them."""
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    with read_transaction([tenant]) as session:
+        stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
+        seen = _fields(visit, session, stored, days=days)
+    return visit.part("sites/_forms.html", **seen)
 
 
 @router.get("/tenants/{tenant_id}/sites/{site_id}/notice", name="sites.notice")
@@ -268,6 +258,16 @@ def _events(visit: Visit, session: ReadSession, site: Site, *, kind: str, after:
     }
 
 
+def _refused(visit: Visit, session: ReadSession, site: Site) -> dict[str, Any]:
+    refusals = queries.list_refusals(
+        session,
+        tenant_id=TenantId(site.tenant_id),
+        site_id=SiteId(site.site_id),
+        since=(visit.now - LOOKED_BACK).date(),
+    )
+    return {"refusals": refusals, "most_refusals": queries.REFUSALS, "advice": words.REFUSALS}
+
+
 LATE_FROM_S: Final = 60
 """An event that came this long after it happened was waiting in a queue: offline, or a busy network."""
 
@@ -285,6 +285,28 @@ class FormView:
     def reasons(self) -> list[str]:
         """The reasons for what is not taken that we have advice for, each once, as they stand in the form."""
         return [why for why in dict.fromkeys(one.why for one in self.inputs) if why in words.WHY and words.WHY[why].do]
+
+
+def _fields(visit: Visit, session: ReadSession, site: Site, *, days: str) -> dict[str, Any]:
+    tenant_id, site_id, since = TenantId(site.tenant_id), SiteId(site.site_id), visit.now - LOOKED_BACK
+    period = next((one for one in PERIODS_DAYS if str(one) == days), PERIODS_DAYS[0])
+    seen = form_queries.look_at_forms(session, tenant_id=tenant_id, site_id=site_id, since=since, now=visit.now)
+    left = form_queries.list_left_fields(
+        session, tenant_id=tenant_id, site_id=site_id, since=visit.now - timedelta(days=period)
+    )
+    walk_end = queries.find_walk_end(session, tenant_id=tenant_id, since=since, after=None, now=visit.now)
+    forms = _forms(seen, rules.chart(left))
+    return {
+        "forms": forms[: form_queries.FORMS],
+        "more_forms": seen.more_forms + len(forms[form_queries.FORMS :]),
+        "more_fields": seen.more_fields,
+        "looked_back_to": seen.looked_back_to or (walk_end.at if walk_end else None),
+        "is_cut": sum(one.people for one in left) >= form_queries.PEOPLE,
+        "why": words.WHY,
+        "name": lambda token: field_name(token, visit.speaker),
+        "period": period,
+        "most": form_queries.PEOPLE,
+    }
 
 
 def _forms(seen: form_queries.SeenForms, charts: list[rules.DropOff]) -> list[FormView]:
