@@ -19,6 +19,7 @@ from modori.connectors.csv import actions, scans
 from modori.connectors.csv.errors import UploadNotReady
 from modori.connectors.csv.model import Upload, UploadKind, UploadState
 from modori.connectors.csv.queries import get_upload
+from modori.connectors.csv.report.queries import iter_rows
 from modori.connectors.csv.tables import Table, read_table
 from modori.entrypoints import wiring
 from modori.kernel import clock
@@ -28,7 +29,7 @@ from modori.leads.model import LeadState
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind
 from modori.people.values import value_index
-from modori.storage.db import tenant_transaction
+from modori.storage.db import read_transaction, tenant_transaction
 from modori.storage.roles import DatabaseUrls
 from modori.tenants.model import Role
 from tests.drain import drain
@@ -102,6 +103,12 @@ def report(tenant: TenantWorld, upload_id: UUID) -> list[Line]:
             {"id": upload_id},
         )
         return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def names(tenant: TenantWorld, upload_id: UUID) -> list[str]:
+    """What the report calls the rows."""
+    with read_transaction([tenant.tenant_id]) as session:
+        return [row.name for row in iter_rows(session, tenant_id=tenant.tenant_id, upload_id=upload_id)]
 
 
 def outcomes(tenant: TenantWorld, upload_id: UUID) -> list[str]:
@@ -500,6 +507,48 @@ def test_g13_the_file_is_sealed_and_goes_when_it_is_applied(world: World) -> Non
     assert applied.rows_removed_at is not None
 
 
+def test_g13_rows_are_found_by_their_orders_numbers_which_are_sealed_and_stay_with_the_report(world: World) -> None:
+    content = orders(
+        f"ORDER-1,1,{AT},,,",
+        f"ORDER-1,,{AT},,,",  # a further item of it
+        f"ORDER-2,-1,{AT},,,",
+        f",1,{AT},,,",
+        f"ORDER-3,1,{AT},,,,extra",
+    )
+    upload_id = upload(world, UploadKind.ORDERS, content)
+    held = "select string_agg(encode(name, 'escape'), '') from upload_row where upload_id = :id"
+    assert "ORDER-" not in ask_one(world.acme.tenant_id, held, id=upload_id)
+    expected = ["ORDER-1", "ORDER-1", "ORDER-2", "", ""]
+    assert names(world.acme, upload_id) == expected
+    approve(world, upload_id)
+    assert outcomes(world.acme, upload_id) == ["new", "known", "refused", "refused", "refused"]
+    assert names(world.acme, upload_id) == expected
+    assert names(world.stranger, upload_id) == []
+    returned = upload(world, UploadKind.RETURNS, returns("ORDER-1,R-1,1,返品,2026/11/18", "X-1,R-2,1,気分,2026/11/18"))
+    approve(world, returned)
+    assert names(world.acme, returned) == ["ORDER-1", "X-1"]
+
+
+def test_g13_a_consents_contact_is_masked_and_a_mask_that_no_erasure_would_reach_goes(world: World) -> None:
+    rows = consents(
+        f"メール,hanako@example.jp,はい,{TEXT},2026/10/01,店頭申込書",
+        f"はがき,taro@example.jp,はい,{TEXT},2026/10/01,店頭申込書",
+    )
+    dropped, upload_id = upload(world, UploadKind.CONSENTS, rows), upload(world, UploadKind.CONSENTS, rows + "\n")
+    for one in (dropped, upload_id):
+        assert names(world.acme, one) == ["h•••@e•••.jp", "t•••@e•••.jp"]
+    with tenant_transaction(world.acme.tenant_id) as session:
+        actions.drop_upload(
+            session, tenant_id=world.acme.tenant_id, upload_id=dropped, user_id=manager(world), now=LATER
+        )
+    assert names(world.acme, dropped) == ["", ""]
+    approve(world, upload_id)
+    assert names(world.acme, upload_id) == ["h•••@e•••.jp", ""]  # the first by what is on record
+    assert ask_one(world.acme.tenant_id, "select count(*) from upload_row where name is not null") == 0
+    erase(world, ContactKind.EMAIL, "hanako@example.jp")
+    assert names(world.acme, upload_id) == ["•••", ""]
+
+
 def test_a_dropped_file_goes_at_once_and_can_have_no_effect(world: World) -> None:
     upload_id = upload(world, UploadKind.ORDERS, orders(f"A-1,1,{AT},,,"))
     with tenant_transaction(world.acme.tenant_id) as session:
@@ -638,6 +687,7 @@ def test_rules_18_a_consent_of_somebody_erased_is_refused(world: World) -> None:
     upload_id = upload(world, UploadKind.CONSENTS, content)
     erase(world, ContactKind.EMAIL, "hanako@example.jp")
     assert report(world.acme, upload_id) == [(2, "refused", "erased", None), (3, "new", None, None)]
+    assert names(world.acme, upload_id) == ["", "t•••@e•••.jp"]
     approve(world, upload_id)
     assert outcomes(world.acme, upload_id) == ["refused", "new"]
     assert ask_one(world.acme.tenant_id, "select count(*) from consent where granted and source = 'csv'") == 1

@@ -80,6 +80,7 @@ def test_a_file_is_uploaded_by_keyboard_and_its_page_follows_by_itself(
     look("applied")
     page.goto(page.url.partition("?")[0] + "?outcome=refused")
     expect(page.locator("tr[id^=row-]")).to_have_count(21)
+    expect(page.locator("#row-8")).to_contain_text("A-7")
     look("refused rows")
     page.goto("/console/uploads")
     look("list")

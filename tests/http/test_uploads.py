@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -84,7 +85,7 @@ def test_whoever_approves_sees_the_sum_the_span_and_a_row_as_understood(console:
     assert "17 Nov 09:00" in sums
     assert "18 Nov 10:30" in sums
     sample = page[page.index("Row 3 as we understand it") : page.index('<dl class="tiles">')]
-    for said in (">4,980<", ">¥4,980<", ">金額<", "Wed 18 Nov 2026 10:30:00", "h•••@e•••.jp", "090••••78", "M•••"):
+    for said in (">4,980<", ">¥4,980<", ">金額<", "Wed 18 Nov 2026 10:30:00", "h•••@e•••.jp", "090••••5678", "M•••"):
         assert said in sample
     for personal in ("hanako", "taro", "1234", "M-100"):
         assert personal not in page
@@ -103,13 +104,16 @@ def test_consents_and_returns_are_shown_as_understood_too(console: Console, worl
         "メール,hanako@example.jp,いいえ,,2026/11/02 12:00,\n"
     )
     page = checked(console, world, "consents", consents)
-    for said in ("SMS: agreed", "E-mail: withdrawn", "090••••5678", "お得な情報を受け取る", ">はい<", ">Yes<"):
+    named = re.findall(r'<td class="mono small" data-label="Contact">([^<]*)<', page)
+    assert named == ["090••••5678", "h•••@e•••.jp"]
+    for said in ("SMS: agreed", "E-mail: withdrawn", "お得な情報を受け取る", ">はい<", ">Yes<"):
         assert said in page
     assert "hanako" not in page
     returns = "注文番号,返品番号,金額,理由,返品日時\nX-1,R-1,,返品,2026/11/17 10:00\n"
     page = checked(console, world, "returns", returns)
-    for said in ("Kept, without effect on bills yet", "what is left of the order", ">Returned<", "X-1"):
+    for said in ("Kept, without effect on bills yet", "what is left of the order", ">Returned<"):
         assert said in page
+    assert 'data-label="Order number">X-1<' in page
 
 
 def checked(console: Console, world: World, kind: str, content: str) -> str:
@@ -119,16 +123,20 @@ def checked(console: Console, world: World, kind: str, content: str) -> str:
 
 
 def test_the_report_is_a_spreadsheets_and_names_no_person(console: Console, world: World) -> None:
-    place = send(console, world, ORDERS.encode()).headers["location"]
+    content = ORDERS + "=1+1,-5,2026/11/18 10:30,\n090-1234-5678,-5,2026/11/18 10:30,\n"
+    place = send(console, world, content.encode()).headers["location"]
     settle(world)
     report = console.get(f"{place}/report.csv")
     assert report.headers["content-disposition"].startswith("attachment")
     assert report.content.startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(report.content.decode("utf-8-sig"))))
+    wrong = ("Not taken", "金額", "This is not a possible amount in this currency.")
     assert rows == [
-        ["Row", "Comes to", "Column", "Why"],
-        ["2", "New", "", ""],
-        ["3", "Not taken", "金額", "This is not a possible amount in this currency."],
+        ["Row", "Order number", "Comes to", "Column", "Why"],
+        ["2", "A-1", "New", "", ""],
+        ["3", "A-2", *wrong],
+        ["4", "'=1+1", *wrong],
+        ["5", "090••••5678", *wrong],
     ]
 
 

@@ -6,6 +6,9 @@ from decimal import Decimal
 import pytest
 
 from modori.connectors.csv.columns import COLUMNS
+from modori.connectors.csv.model import UploadKind
+from modori.connectors.csv.naming import name_row
+from modori.connectors.csv.reading import ConsentRow
 from modori.connectors.csv.tables import (
     ANSWERS,
     CHANNELS,
@@ -17,6 +20,7 @@ from modori.connectors.csv.tables import (
     Fault,
     FileFault,
     Table,
+    Wrong,
     guard_cell,
     read_amount,
     read_instant,
@@ -24,7 +28,8 @@ from modori.connectors.csv.tables import (
     read_word,
 )
 from modori.outcomes.model import ReversalReason
-from modori.people.model import Channel
+from modori.people.model import Channel, ContactKind
+from modori.people.values import read_value
 
 JAPANESE = "注文番号,金額（税込）,注文日時,メールアドレス\r\nA-1,4980,2026/11/22 9:05,花子@例.jp\r\n"
 ENGLISH = "Order ID\tTotal\tDate\nA-1\t4980\t2026-11-22 09:05\n"
@@ -228,3 +233,41 @@ def test_answers_are_read_by_their_words(cell: str, meant: str | None) -> None:
 )
 def test_rules_38_no_cell_that_goes_out_is_a_formula(cell: str, guarded: str) -> None:
     assert guard_cell(cell) == guarded
+
+
+REFUSED = Wrong(CellFault.MISSING_VALUE, "at")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells", "named"),
+    [
+        (UploadKind.ORDERS, {"id": " #1001 "}, "#1001"),
+        (UploadKind.ORDERS, {"id": "20261118-12"}, "20261118-12"),  # digits enough for a telephone number
+        (UploadKind.ORDERS, {"id": "0000012345"}, "0000012345"),  # padded: no number of anybody's
+        (UploadKind.ORDERS, {"id": "x" * 200}, "x" * 200),
+        (UploadKind.ORDERS, {"id": "x" * 201}, "x" * 200 + "…"),
+        (UploadKind.ORDERS, {"id": "  "}, ""),
+        (UploadKind.ORDERS, {}, ""),
+        (UploadKind.ORDERS, {"id": "090-1234-5678"}, "090••••5678"),
+        (UploadKind.ORDERS, {"id": "hanako@example.jp"}, "h•••@e•••.jp"),
+        (UploadKind.ORDERS, {"id": "ｈａｎａｋｏ＠example.jp"}, "h•••@e•••.jp"),
+        (UploadKind.ORDERS, {"id": "hanako@example.jp 090-1234-5678"}, "•••"),  # a mask would show its end
+        (UploadKind.ORDERS, {"id": "山田 花子", OVERFLOW: ""}, ""),  # its cells may have moved
+        (UploadKind.RETURNS, {"order": "A-1", "id": "R-1"}, "A-1"),
+        (UploadKind.CONSENTS, {"contact": "hanako@example.jp"}, "h•••@e•••.jp"),
+        (UploadKind.CONSENTS, {"email": "", "tel": "０９０－１２３４－５６７８"}, "090••••5678"),
+        (UploadKind.CONSENTS, {"contact": f"U{'0' * 28}1234"}, "U•••1234"),
+        (UploadKind.CONSENTS, {"contact": "山田 花子"}, "•••"),
+        (UploadKind.CONSENTS, {"contact": " "}, ""),
+    ],
+)
+def test_a_row_is_called_by_its_orders_number_or_by_a_mask(kind: UploadKind, cells: dict[str, str], named: str) -> None:
+    assert name_row(kind, cells, REFUSED, country="JP") == named
+
+
+def test_a_consent_that_is_understood_is_called_by_the_contact_that_its_channel_reaches() -> None:
+    contact = read_value(ContactKind.PHONE, "090-1234-5678")
+    at = datetime(2026, 10, 1, tzinfo=UTC)
+    row = ConsentRow(Channel.SMS, contact, granted=True, text="受け取る", given_at=at, screen="店頭")
+    cells = {"email": "hanako@example.jp", "tel": "090-1234-5678"}
+    assert name_row(UploadKind.CONSENTS, cells, row, country="JP") == "090••••5678"

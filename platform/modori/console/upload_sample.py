@@ -6,12 +6,13 @@ from zoneinfo import ZoneInfo
 
 from modori.capture.scrubbing import scrub_input_name
 from modori.connectors.csv.actions import Sample
-from modori.connectors.csv.queries import UploadListed
+from modori.connectors.csv.naming import mask_contact, shown_number
 from modori.connectors.csv.reading import ConsentRow, FurtherLine, OrderRow, ReturnRow
+from modori.connectors.csv.report.queries import UploadListed
 from modori.console import formats
 from modori.console.labels import label
 from modori.console.words import say
-from modori.kernel.masking import DOTS, mask_email, mask_name
+from modori.kernel.masking import mask_name
 
 PLAIN: Final = frozenset({"value", "at", "time", "currency", "reason", "channel", "granted", "given_at"})
 """Fields whose cells were understood as an amount, an instant or a known word, so that they can be nobody's name."""
@@ -41,30 +42,30 @@ def sample_lines(sample: Sample, upload: UploadListed, *, locale: str, word: Cal
 
 
 def _understood(sample: Sample, upload: UploadListed, *, locale: str, word: Callable[..., str]) -> Mapping[str, str]:
-    zone = upload.timezone
+    zone, country = upload.timezone, sample.country
     match sample.read:
         case OrderRow(order=order, is_exact=is_exact):
             assert order.at is not None
             day = order.at.astimezone(ZoneInfo(zone)).date()
             without_time = word(DAY_ONLY, day=formats.calendar_day(day, locale=locale))
             return {
-                "id": _without_address(order.id),
+                "id": shown_number(order.id, country=country),
                 "value": formats.major_money(order.value, order.currency, locale=locale),
                 "at": formats.exact(order.at, zone=zone, locale=locale) if is_exact else without_time,
-                "email": mask_email(order.email) if order.email and "@" in order.email else _hidden(order.email),
-                "tel": _masked_number(order.tel),
-                "visitor": _without_address(order.visitor or ""),
-                "cart": _without_address(order.cart or ""),
+                "email": mask_contact(order.email or "", country=country),
+                "tel": mask_contact(order.tel or "", country=country),
+                "visitor": shown_number(order.visitor or "", country=country),
+                "cart": shown_number(order.cart or "", country=country),
                 "member_id": mask_name(order.member_id or ""),
             }
         case FurtherLine(order_external_id=order_id):
-            return {"id": _without_address(order_id)}
+            return {"id": shown_number(order_id, country=country)}
         case ReturnRow(order_external_id=order_id, reversal=reversal):
             assert reversal.at is not None
             value = reversal.value
             return {
-                "order": _without_address(order_id),
-                "id": _without_address(reversal.id),
+                "order": shown_number(order_id, country=country),
+                "id": shown_number(reversal.id, country=country),
                 "value": word(ALL_THAT_IS_LEFT) if value is None else formats.number(value, locale=locale),
                 "reason": word(label(reversal.reason)),
                 "at": formats.exact(reversal.at, zone=zone, locale=locale),
@@ -78,18 +79,3 @@ def _understood(sample: Sample, upload: UploadListed, *, locale: str, word: Call
                 "given_at": formats.exact(row.given_at, zone=zone, locale=locale),
                 "screen": scrub_input_name(row.screen or ""),
             }
-
-
-def _masked_number(sent: str | None) -> str:
-    """Show the ends of a number as it stands in the file; an odd one not at all."""
-    digits = "".join(one for one in sent or "" if one.isdigit())
-    return f"{digits[:3]}••••{digits[-2:]}" if len(digits) >= 9 else _hidden(sent)
-
-
-def _without_address(text: str) -> str:
-    """Show a number that a shop gave, unless somebody has put an address into its column."""
-    return mask_email(text) if "@" in text else text
-
-
-def _hidden(text: str | None) -> str:
-    return DOTS if text else ""

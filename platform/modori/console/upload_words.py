@@ -105,6 +105,10 @@ class Words:
     def field(self, name: str | None) -> str:
         return self._word(FIELDS[name]) if name is not None and name in FIELDS else "—"
 
+    def row_name(self, kind: UploadKind) -> str:
+        """Say what it is that names a row of such a file."""
+        return self.field("contact" if kind is UploadKind.CONSENTS else "order")
+
     def sum_of(self, one: Sum) -> str:
         """Say what the rows of a sum are: orders that bill, returns whose order is not known, consents by channel."""
         channel, _, answer = one.what.partition(" ")

@@ -132,6 +132,7 @@ class Sample:
     row_number: int
     read: ReadRow
     cells: Mapping[str, str]
+    country: str
 
 
 def find_sample(session: ReadSession, *, tenant_id: TenantId, upload_id: UUID, now: datetime) -> Sample | None:
@@ -144,8 +145,9 @@ def find_sample(session: ReadSession, *, tenant_id: TenantId, upload_id: UUID, n
     if cells is None:
         return None
     upload = queries.get_upload(session, tenant_id=tenant_id, upload_id=upload_id)
-    read = read_row(upload.kind, cells, context_of(session, upload, now=now))
-    return None if isinstance(read, Wrong) else Sample(place.row_number, read, cells)
+    context = context_of(session, upload, now=now)
+    read = read_row(upload.kind, cells, context)
+    return None if isinstance(read, Wrong) else Sample(place.row_number, read, cells, context.country)
 
 
 def context_of(session: Session, upload: Upload, *, now: datetime) -> RowContext:
@@ -179,6 +181,7 @@ def finish_checking_part(
             field=None if one.wrong is None else one.wrong.field,
             identity=one.identity,
             contents=one.contents,
+            name=_sealed_name(session, upload, one),
         )
         for one in judged
     ]
@@ -413,8 +416,19 @@ def _apply_consent(session: Session, row: ConsentRow, context: RowContext) -> _C
     return _Came(RowOutcome.NEW, consent.consent_id)
 
 
+def _sealed_name(session: Session, upload: Upload, judged: Judged) -> bytes | None:
+    if not judged.name:
+        return None
+    field = queries.name_field(upload.upload_id, judged.row_number)
+    return crypto.seal(session, TenantId(upload.tenant_id), field, judged.name)
+
+
 def _forget_rows(session: Session, upload: Upload, *, now: datetime) -> None:
-    queries.delete_parts(session, tenant_id=TenantId(upload.tenant_id), upload_id=upload.upload_id)
+    """Forget what the rows said. Whose consent was recorded is known from the record, which an erasure reaches."""
+    tenant_id = TenantId(upload.tenant_id)
+    queries.delete_parts(session, tenant_id=tenant_id, upload_id=upload.upload_id)
+    if upload.kind is UploadKind.CONSENTS:
+        queries.forget_names(session, tenant_id=tenant_id, upload_id=upload.upload_id, row_numbers=None)
     upload.file_name, upload.rows_removed_at = "", now
     session.add(upload)
     session.flush()

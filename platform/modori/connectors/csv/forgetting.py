@@ -67,6 +67,7 @@ def empty_rows(
     queries.replace_part(session, part)
     if upload.kind is UploadKind.CONSENTS:
         queries.refuse_erased(session, tenant_id=tenant_id, upload_id=upload_id, row_numbers=numbers)
+        queries.forget_names(session, tenant_id=tenant_id, upload_id=upload_id, row_numbers=numbers)
     return emptied
 
 

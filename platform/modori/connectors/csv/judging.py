@@ -7,7 +7,7 @@ each other only within a part of the file. Applying asks the same actions as the
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from modori.connectors.csv import queries
 from modori.connectors.csv.model import RowOutcome, UploadKind
+from modori.connectors.csv.naming import name_row
 from modori.connectors.csv.reading import (
     ConsentRow,
     FurtherLine,
@@ -39,7 +40,12 @@ SAME_BY: Final = "modori upload row"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What one row comes to. `wrong`: why it is refused or only kept. `measure`: what it adds to the file's sums."""
+    """What one row comes to.
+
+    wrong    why it is refused or only kept
+    measure  what it adds to the file's sums
+    name     what it is called in the report
+    """
 
     row_number: int
     outcome: RowOutcome
@@ -47,6 +53,7 @@ class Judged:
     identity: bytes | None = None
     contents: bytes | None = None
     measure: Measure | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,13 @@ def judge_rows(
             session, tenant_id=context.tenant_id, upload_id=upload_id, identities=identities
         )
     }
-    return [_judge(number, read[number], looked.get(number), kind, further_up) for number, _ in rows]
+    return [
+        replace(
+            _judge(number, read[number], looked.get(number), kind, further_up),
+            name=name_row(kind, cells, read[number], country=context.country),
+        )
+        for number, cells in rows
+    ]
 
 
 def _judge(

@@ -112,7 +112,7 @@ class UploadPart(TenantRow, table=True):
 
 
 class UploadRow(TenantRow, table=True):
-    """What one row came to, without anything that it said: what stays as the report."""
+    """What one row came to, and what it is called, without anything else that it said: what stays as the report."""
 
     __tablename__ = "upload_row"
     upload_id: UUID = Field(primary_key=True)
@@ -131,6 +131,8 @@ class UploadRow(TenantRow, table=True):
     """SHA-256 of what it says, so that a repetition is told from a contradiction."""
     subject_id: UUID | None = None
     """The order, reversal or consent on record."""
+    name: bytes | None = None
+    """Sealed: what the row is called (`naming.name_row`). A consent's goes with the sealed rows, or by an erasure."""
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "upload_id"], ["upload.tenant_id", "upload.upload_id"]),

@@ -1,20 +1,17 @@
 """Every query about uploaded files, and what their rows are compared with."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from modori.connectors.csv.model import RowOutcome, Upload, UploadKind, UploadPart, UploadRow, UploadState
-from modori.connectors.csv.tallies import Tally, from_json
+from modori.connectors.csv.model import Upload, UploadPart, UploadRow
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import SiteId, TenantId
-from modori.reports.paging import Cursor
-from modori.storage.db import ReadSession
+from modori.storage.crypto import Field
 
 
 class OldUpload(NamedTuple):
@@ -49,50 +46,6 @@ class KnownRow(NamedTuple):
 
     identity: bytes
     contents: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class UploadListed:
-    """An uploaded file in a list, or on its page. Counts are of rows by outcome, as far as they have been looked at."""
-
-    tenant_id: TenantId
-    upload_id: UUID
-    client: str
-    site_id: UUID
-    site_name: str
-    kind: UploadKind
-    state: UploadState
-    file_name: str
-    encoding: str
-    delimiter: str
-    headers: Mapping[str, str]
-    layout: str | None
-    passed_over: Sequence[str]
-    timezone: str
-    bytes_count: int
-    rows_count: int
-    parts_count: int
-    checked_parts: int
-    applied_parts: int
-    made_at: datetime
-    made_by: str | None
-    approved_at: datetime | None
-    approved_by: str | None
-    applied_at: datetime | None
-    rows_removed_at: datetime | None
-    counts: Mapping[RowOutcome, int]
-    tally: Tally
-
-
-@dataclass(frozen=True, slots=True)
-class RowListed:
-    """One row's line of the report."""
-
-    row_number: int
-    outcome: RowOutcome
-    is_applied: bool
-    reason: str | None
-    field: str | None
 
 
 def insert_upload(session: Session, upload: Upload, parts: Sequence[UploadPart]) -> None:
@@ -141,8 +94,9 @@ def insert_rows(session: Session, rows: Sequence[UploadRow]) -> None:
         return
     session.connection().execute(
         text(
-            "insert into upload_row (tenant_id, upload_id, row_number, outcome, reason, field, identity, contents)"
-            " values (:tenant_id, :upload_id, :row_number, :outcome, :reason, :field, :identity, :contents)"
+            "insert into upload_row"
+            " (tenant_id, upload_id, row_number, outcome, reason, field, identity, contents, name)"
+            " values (:tenant_id, :upload_id, :row_number, :outcome, :reason, :field, :identity, :contents, :name)"
             " on conflict (tenant_id, upload_id, row_number) do nothing"
         ),
         [row.model_dump(exclude={"applied_at", "subject_id"}) | {"outcome": row.outcome.value} for row in rows],
@@ -224,6 +178,26 @@ def refuse_erased(session: Session, *, tenant_id: TenantId, upload_id: UUID, row
         ),
         {"tenant_id": tenant_id, "upload_id": upload_id, "numbers": list(row_numbers)},
     )
+
+
+def forget_names(session: Session, *, tenant_id: TenantId, upload_id: UUID, row_numbers: Sequence[int] | None) -> None:
+    """Forget what some rows of a file, or all of them (None), are called."""
+    session.connection().execute(
+        text(
+            "update upload_row set name = null where tenant_id = :tenant_id and upload_id = :upload_id"
+            " and name is not null and (cast(:numbers as int[]) is null or row_number = any(:numbers))"
+        ),
+        {
+            "tenant_id": tenant_id,
+            "upload_id": upload_id,
+            "numbers": None if row_numbers is None else list(row_numbers),
+        },
+    )
+
+
+def name_field(upload_id: UUID, row_number: int) -> Field:
+    """Say which field a row's sealed name is."""
+    return Field("upload_row", "name", f"{upload_id}:{row_number}")
 
 
 class PlacedRow(NamedTuple):
@@ -332,138 +306,3 @@ def list_old_uploads(session: Session, *, before: datetime, limit: int) -> list[
         {"before": before, "limit": limit},
     )
     return [OldUpload(TenantId(row[0]), row[1]) for row in found]
-
-
-_LISTED = """
-    select u.*, t.name as client, s.name as site_name, m.name as made_by_name, a.name as approved_by_name,
-      coalesce((select jsonb_object_agg(counted.outcome, counted.rows) from (
-        select r.outcome, count(*) as rows from upload_row r
-        where r.tenant_id = u.tenant_id and r.upload_id = u.upload_id group by 1) counted), '{}'::jsonb) as counts
-    from (%s) u
-    join tenant t on t.tenant_id = u.tenant_id
-    join site s on s.tenant_id = u.tenant_id and s.site_id = u.site_id
-    left join user_account m on m.user_id = u.made_by
-    left join user_account a on a.user_id = u.approved_by
-    order by u.made_at desc, u.upload_id desc
-    """
-
-
-def list_uploads(
-    session: ReadSession, *, tenant_ids: Sequence[TenantId], after: Cursor | None, limit: int
-) -> list[UploadListed]:
-    """List the files of several clients, newest first, those after `after`."""
-    newest = (
-        "select x.* from unnest(cast(:tenants as uuid[])) as mine(tenant_id) cross join lateral ("
-        "  select * from upload y where y.tenant_id = mine.tenant_id and (cast(:after_at as timestamptz) is null"
-        "    or (y.made_at, y.upload_id) < (:after_at, cast(:after_id as uuid)))"
-        "  order by y.made_at desc, y.upload_id desc limit :limit) x"
-        " order by x.made_at desc, x.upload_id desc limit :limit"
-    )
-    rows = session.connection().execute(
-        text(_LISTED % newest),
-        {
-            "tenants": list(tenant_ids),
-            "after_at": after.at if after else None,
-            "after_id": after.row_id if after else None,
-            "limit": limit,
-        },
-    )
-    return [_listed(row) for row in rows]
-
-
-def get_upload_listed(session: ReadSession, *, tenant_id: TenantId, upload_id: UUID) -> UploadListed:
-    """Read one file with its counts. raises NotFound"""
-    one = "select * from upload where tenant_id = :tenant_id and upload_id = :upload_id"
-    row = (
-        session.connection()
-        .execute(text(_LISTED % one), {"tenant_id": tenant_id, "upload_id": upload_id})
-        .one_or_none()
-    )
-    if row is None:
-        raise NotFound("There is no such upload.")
-    return _listed(row)
-
-
-def find_same_file(session: Session, *, tenant_id: TenantId, upload_id: UUID) -> UUID | None:
-    """Find an earlier upload of the very same file for the same site."""
-    found = session.connection().execute(
-        text(
-            "select e.upload_id from upload u join upload e on e.tenant_id = u.tenant_id and e.site_id = u.site_id"
-            " and e.file_sha256 = u.file_sha256 and e.upload_id < u.upload_id and e.state <> 'dropped'"
-            " where u.tenant_id = :tenant_id and u.upload_id = :upload_id order by e.upload_id desc limit 1"
-        ),
-        {"tenant_id": tenant_id, "upload_id": upload_id},
-    )
-    earlier: UUID | None = found.scalar_one_or_none()
-    return earlier
-
-
-def list_rows(
-    session: ReadSession,
-    *,
-    tenant_id: TenantId,
-    upload_id: UUID,
-    outcome: RowOutcome | None,
-    after: int,
-    limit: int,
-) -> list[RowListed]:
-    """List what rows came to, in the file's order, from after a row number; those of one outcome, or of all."""
-    found = session.connection().execute(
-        text(
-            "select row_number, outcome, applied_at is not null, reason, field from upload_row"
-            " where tenant_id = :tenant_id and upload_id = :upload_id and row_number > :after"
-            " and (cast(:outcome as text) is null or outcome = :outcome)"
-            " order by row_number limit :limit"
-        ),
-        {
-            "tenant_id": tenant_id,
-            "upload_id": upload_id,
-            "outcome": None if outcome is None else outcome.value,
-            "after": after,
-            "limit": limit,
-        },
-    )
-    return [RowListed(row[0], RowOutcome(row[1]), row[2], row[3], row[4]) for row in found]
-
-
-def iter_rows(session: ReadSession, *, tenant_id: TenantId, upload_id: UUID) -> Iterator[RowListed]:
-    """Stream every row's line, in the file's order."""
-    after, page = 0, 5000
-    while True:
-        rows = list_rows(session, tenant_id=tenant_id, upload_id=upload_id, outcome=None, after=after, limit=page)
-        yield from rows
-        if len(rows) < page:
-            return
-        after = rows[-1].row_number
-
-
-def _listed(row: Any) -> UploadListed:
-    return UploadListed(
-        tenant_id=TenantId(row.tenant_id),
-        upload_id=row.upload_id,
-        client=row.client,
-        site_id=row.site_id,
-        site_name=row.site_name,
-        kind=UploadKind(row.kind),
-        state=UploadState(row.state),
-        file_name=row.file_name,
-        encoding=row.encoding,
-        delimiter=row.delimiter,
-        headers=row.headers,
-        layout=row.layout,
-        passed_over=(row.passed_over or "").splitlines(),
-        timezone=row.timezone,
-        bytes_count=row.bytes_count,
-        rows_count=row.rows_count,
-        parts_count=row.parts_count,
-        checked_parts=row.checked_parts,
-        applied_parts=row.applied_parts,
-        made_at=row.made_at,
-        made_by=row.made_by_name,
-        approved_at=row.approved_at,
-        approved_by=row.approved_by_name,
-        applied_at=row.applied_at,
-        rows_removed_at=row.rows_removed_at,
-        counts={RowOutcome(name): count for name, count in row.counts.items()},
-        tally=from_json(row.sums, row.first_at, row.last_at),
-    )

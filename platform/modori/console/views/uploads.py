@@ -12,9 +12,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from starlette.datastructures import UploadFile
 
-from modori.connectors.csv import actions, queries
+from modori.connectors.csv import actions
 from modori.connectors.csv.columns import COLUMNS, CONTACT_FIELDS
 from modori.connectors.csv.model import RowOutcome, UploadKind, UploadState
+from modori.connectors.csv.report import queries
 from modori.connectors.csv.tables import MOST_BYTES, Fault, FileFault, guard_cell, read_table
 from modori.console.door import ConsoleRoute
 from modori.console.labels import label
@@ -33,7 +34,8 @@ router = APIRouter(route_class=ConsoleRoute)
 
 PAGE: Final = 50
 ROWS_SHOWN: Final = 100
-REPORT_HEADER: Final = (say("Row"), say("Comes to"), say("Column"), say("Why"))
+ROW: Final = say("Row")
+REPORT_HEADER: Final = (say("Comes to"), say("Column"), say("Why"))
 
 
 @dataclass(frozen=True)
@@ -128,12 +130,13 @@ def report(visit: Visiting, tenant_id: UUID, upload_id: UUID) -> Response:
     tenant, words = TenantId(tenant_id), Words(visit.word)
     written = io.StringIO()
     lines = csv.writer(written)
-    lines.writerow([visit.word(title) for title in REPORT_HEADER])
     with read_transaction([tenant]) as session:
         upload = queries.get_upload_listed(session, tenant_id=tenant, upload_id=upload_id)
+        lines.writerow([visit.word(ROW), words.row_name(upload.kind), *map(visit.word, REPORT_HEADER)])
         for row in queries.iter_rows(session, tenant_id=tenant, upload_id=upload_id):
             column = upload.headers.get(row.field or "", row.field or "")
-            said = (visit.word(label(row.outcome)), column, words.reason(row.reason, outcome=row.outcome.value))
+            reason = words.reason(row.reason, outcome=row.outcome.value)
+            said = (row.name, visit.word(label(row.outcome)), column, reason)
             lines.writerow([row.row_number, *map(guard_cell, said)])
     return Response(
         written.getvalue().encode("utf-8-sig"),
