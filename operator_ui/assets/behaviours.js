@@ -38,7 +38,7 @@
     const copier = on("[data-copies]");
     if (copier) copy(copier);
     const shower = on("[data-shows-news]");
-    if (shower) reread(document.getElementById(shower.dataset.showsNews));
+    if (shower) show(document.getElementById(shower.dataset.showsNews));
   });
 
   async function copy(button) {
@@ -78,14 +78,19 @@
   // Live parts. The stream brings hints, never content: an element with data-live="queue lead:ID" reads itself again.
   // With data-calm="ID-of-announcement" it waits while the pointer or the focus is in it, and says that there is news.
   const reread = (element) => {
-    if (!element) return;
     const news = document.getElementById(element.dataset.calm || "");
     if (news) news.hidden = true;
     htmx.trigger(element, "news");
   };
   const busy = (element) =>
     element.dataset.calm && element.querySelector("[data-row]") &&
-    (element.matches(":hover") || element.contains(document.activeElement));
+    (element.matches(":hover") || (element !== document.activeElement && element.contains(document.activeElement)));
+  // The button that says so goes when it is pressed: whoever works by keyboard goes on in what it showed.
+  const show = (element) => {
+    reread(element);
+    element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+  };
   // data-pace="2000": a site that is busy has news all the time; the element reads itself at most that often, ms.
   const paced = new WeakMap();
   const hear = (element) => {

@@ -180,6 +180,11 @@ def test_refusals_appear_live_and_wait_while_somebody_looks(world: World, open_p
     page.keyboard.press("Enter")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("An address outside the site's origins")
+    expect(page.locator("#refused")).to_be_focused()  # the button has gone
+    page.mouse.move(0, 0)
+    _refuse(acme, "bad_event")
+    expect(rows).to_have_count(3, timeout=SLOW_MS)
+    expect(page.locator("#refused")).to_be_focused()
 
 
 def test_forms_appear_live_and_a_busy_site_is_not_asked_for_them_all_the_time(
