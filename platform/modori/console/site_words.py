@@ -13,10 +13,11 @@ from modori.reports.sites.rules import Missing, PageKind, Trouble
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What is the case, and what to do about it (empty: nothing)."""
+    """What is the case, and what to do about it (empty: nothing). is_grave: harm is done until somebody does it."""
 
     what: str
     do: str = ""
+    is_grave: bool = False
 
 
 PAGES: Final[Mapping[PageKind, str]] = {
@@ -77,6 +78,7 @@ TROUBLES: Final[Mapping[Trouble, Advice]] = {
     Trouble.LEAKED_KEY: Advice(
         say("A secret key of this site came from a page, where everybody can read it:"),
         say("Revoke it now, under Settings."),
+        is_grave=True,
     ),
     Trouble.NO_KEY: Advice(say("The site has no key for the page."), say("Make one under Settings.")),
     Trouble.CAPTURE_OFF: Advice(
