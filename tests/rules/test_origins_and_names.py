@@ -66,6 +66,7 @@ def test_g8_a_url_is_on_the_site_only_by_its_whole_origin(url: str, on_site: boo
         ("help@evil.example", ""),
         ("192.168.0.1/a 花子", "花子"),
         ("tel:x javascript://a", "tel:x"),
+        ("1http://evil.example 花子", "花子"),  # a phone may begin the link at its letter
         ("花子\r\nBcc: x", "花子 Bcc: x"),
         ("花\u202e子", "花 子"),  # no direction marks
         ("あ" * 200, "あ" * 120),

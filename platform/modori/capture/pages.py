@@ -21,18 +21,17 @@ _LINK_TOKEN_FORM: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _UNESCAPED: Final = "/-._~!$&'()*+,;=:@"
 """What stands in a path as it is. source: RFC 3986, section 3.3"""
 
-_ADDRESS: Final = re.compile(
-    r"[^\s@/?&=,;:()<>「」『』【】|]{1,64}(?:@|%40)[^\s@/?&=,;:()<>「」『』【】|]{1,100}\.[^\s@/?&=,;:()<>「」『』【】|]+",
-    re.I,
-)
+_IN_ADDRESS: Final = r"[^\s@/?&=,;:()<>「」『』【】|]"
+_ADDRESS: Final = re.compile(rf"(?<!{_IN_ADDRESS}){_IN_ADDRESS}++@{_IN_ADDRESS}{{1,100}}\.{_IN_ADDRESS}+")
+"""It begins where its signs begin, so that a long text is not read again from each of them."""
 _NUMBER: Final = re.compile(
     r"\+?[0-9]{7,}"  # in one piece it may be a telephone number, wherever it comes from
     r"|(?<![0-9])(?:\+[0-9]{1,3}|0)[-.() _ー−‐]{0,2}[0-9](?:[-.() _ー−‐]{0,2}[0-9]){7,12}(?![0-9])"
 )
-_MAY_BE_PERSONAL: Final = re.compile(r"@|%40|[0-9](?:[-.() _ー−‐]{0,2}[0-9]){6}", re.I)
+_MAY_BE_PERSONAL: Final = re.compile(r"@|[0-9](?:[-.() _ー−‐]{0,2}[0-9]){6}")
 
 _HONOURED: Final = re.compile(
-    r"[^「」『』【】()<>|/:、。,!?\[\]–—\-…»]{1,40}?"
+    r"[^「」『』【】()<>|/:、。,!?\[\]–—\-…»]{1,40}?(?=様|さ[まん]|サマ)"
     r"(?<!お客)(?<!皆)(?<!みな)(?<!仕)(?<!模)(?<!同)(?<!お子)(?<!たく)(?<!お父)(?<!お母)"
     r"(?:様(?![々子式相態似体])|(?:さま|さん|サマ)(?![ぁ-んァ-ヶー])|(?:さま|さん|サマ)(?=[のはがをへにと]))"
 )
@@ -101,15 +100,19 @@ def scrub_link(url: str) -> str:
     kept = [
         one
         for one in parts.query.split("&")
-        if not one.startswith(f"{LINK_PARAMETER}=") and _ADDRESS.search(unquote(one.partition("=")[2])) is None
+        if not one.startswith(f"{LINK_PARAMETER}=") and not _holds_address(one.partition("=")[2])
     ]
-    fragment = "" if _ADDRESS.search(unquote(parts.fragment)) is not None else parts.fragment
+    fragment = "" if _holds_address(parts.fragment) else parts.fragment
     return parts._replace(query="&".join(kept), fragment=fragment).geturl()
+
+
+def _holds_address(escaped: str) -> bool:
+    return _ADDRESS.search(unquote(unquote(escaped))) is not None
 
 
 def mask_contacts(text: str) -> str:
     """Mask what looks like an e-mail address or a telephone number in a text that somebody else has made."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    plain = (text if text.isascii() else unicodedata.normalize("NFKC", text)).replace("%40", "@")
     if _MAY_BE_PERSONAL.search(plain) is None:  # nearly every text
         return text
     masked = _NUMBER.sub(DOTS, _ADDRESS.sub(DOTS, plain))
