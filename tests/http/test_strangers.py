@@ -1,5 +1,7 @@
 """Unknown keys and tokens: a few from one network are looked up, the rest is refused before the database is asked."""
 
+import gc
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +13,8 @@ from sqlalchemy import event
 
 from modori.api import config, feed
 from modori.api.admission import STRANGERS_BURST, STRANGERS_PER_S
+from modori.api.edge import ApiConfig
+from modori.api.ingest import IngestApp
 from modori.api.keys import SiteKeys
 from modori.api.rates import Rates
 from modori.api.strangers import REMEMBERED_S, Presented, Strangers
@@ -199,6 +203,46 @@ def test_ingest_and_the_other_routes_share_one_bucket(
         return ask_config(caller, f"pk_{new_token()}").status_code == 429
 
     assert any(is_refused_beside() for _ in range(50))  # the bucket fills on meanwhile, on a slow machine by one or two
+
+
+def test_rules36_who_asks_leave_for_origins_that_no_site_has_is_refused_before_the_database_is_asked(
+    world: World,
+) -> None:
+    """A preflight is a look, too, by the threads that orders and consents need."""
+    now_s = [1000.0]
+    app = IngestApp(ApiConfig(public_url="https://modori.example"), rates=Rates(tick=lambda: now_s[0]))
+
+    def ask(origin: str, *, address: str = "203.0.113.9") -> int:
+        return Asker(app, address=address).options("/v1/events", headers={"Origin": origin}).status_code
+
+    assert ask(world.acme.origin) == 204
+    assert {ask(f"https://{new_token()}.example") for _ in range(STRANGERS_BURST)} == {403}
+    assert ask("https://one-more.example") == 429
+    with statements() as asked:
+        assert ask(f"https://{new_token()}.example") == 429
+    assert asked == []
+    assert ask(world.acme.origin) == 204  # known lately
+    assert ask(world.stranger.origin) == 429
+    assert ask(world.stranger.origin, address=NEIGHBOUR) == 204
+    now_s[0] += 1.0
+    assert ask("https://one-more.example") == 403
+
+
+def test_what_callers_write_into_headers_is_not_kept_in_mind(world: World) -> None:
+    """Origins and forwarded addresses are remembered by the thousand: a long one would be a way to fill the memory."""
+    config = ApiConfig(public_url="https://modori.example", trusted_proxies=("203.0.113.9/32",))
+    caller = Asker(IngestApp(config))
+    tracemalloc.start()
+    try:
+        for number in range(30):
+            long = f"{number}" + "a" * 60_000
+            headers = {"Origin": f"https://{long}", "X-Forwarded-For": f"{long}, 198.51.100.{number}"}
+            assert caller.post("/v1/events", content=b"", headers=headers).status_code == 400
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 10 * 60_000
 
 
 def test_guesses_push_no_live_site_out(world: World) -> None:

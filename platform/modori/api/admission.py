@@ -15,7 +15,7 @@ from modori.api.rates import Rates
 from modori.capture.context import SiteContext
 from modori.capture.rules import Mark
 from modori.capture.sightings.counts import Counts
-from modori.capture.wire import BadEnvelope, Envelope, read_envelope
+from modori.capture.wire import MAX_EVENTS, BadEnvelope, Envelope, read_envelope
 from modori.kernel.errors import Forbidden, Limited, ModoriError
 from modori.kernel.origins import origin_of
 from modori.storage.db import agency_transaction
@@ -86,7 +86,7 @@ class Admission:
             envelope = read_envelope(asked.body)
             site = await self._site(asked, envelope)
         except ModoriError:
-            self._limit(("stranger", network_of(asked.client_ip)), 1, STRANGERS_PER_S, STRANGERS_BURST)
+            self.count_stranger(asked.client_ip)
             raise
         for key, per_s, burst in _buckets(site, asked):
             self._limit(key, len(envelope.events), per_s, burst)
@@ -97,6 +97,16 @@ class Admission:
         now, times = asked.received_at, max(times, 1)
         counts.REFUSED.labels(code).inc(times)
         self._sightings.note(site.tenant_id, site.site_id, code, now=now, subject=subject, times=times)
+
+    def look_at_stranger(self, client_ip: str) -> None:
+        """Refuse whoever has just presented too many keys or origins that nobody knows. raises Limited"""
+        wait_s = self._rates.look(_stranger(client_ip), 1, per_s=STRANGERS_PER_S, burst=STRANGERS_BURST)
+        if wait_s:
+            raise _limited(wait_s)
+
+    def count_stranger(self, client_ip: str) -> None:
+        """Count an unknown key or origin. raises Limited once there are too many"""
+        self._limit(_stranger(client_ip), 1, STRANGERS_PER_S, STRANGERS_BURST)
 
     async def _refuse_early(self, asked: Asked) -> None:
         """Refuse what the buckets would not let pass anyway, before anything is parsed. raises Limited
@@ -112,14 +122,11 @@ class Admission:
         peeked = _KEY.search(asked.body)
         named = asked.bearer or (peeked[1].decode() if peeked else "")
         if self._keys.at_hand(named)[1] is None:
-            stranger = ("stranger", network_of(asked.client_ip))
-            wait_s = self._rates.look(stranger, 1, per_s=STRANGERS_PER_S, burst=STRANGERS_BURST)
-            if wait_s:
-                raise _limited(wait_s)
+            self.look_at_stranger(asked.client_ip)
         site = None if peeked is None or asked.bearer else await self._find(named)
         if site is None:
             return
-        count = asked.body.count(b'"visitor"')
+        count = min(asked.body.count(b'"visitor"'), MAX_EVENTS)
         for key, per_s, burst in _buckets(site, asked):
             wait_s = self._rates.look(key, count, per_s=per_s, burst=burst)
             if wait_s:
@@ -179,11 +186,13 @@ class Origins:
     def __init__(self) -> None:
         self._kept: dict[str, tuple[float, bool]] = {}
 
-    def is_registered(self, origin: str) -> bool:
-        """Say whether any site's pages come from there. May open a transaction of its own."""
+    def at_hand(self, origin: str) -> bool | None:
+        """Say what is known without the database; None: nothing."""
         kept = self._kept.get(origin)
-        if kept is not None and kept[0] > monotonic():
-            return kept[1]
+        return kept[1] if kept is not None and kept[0] > monotonic() else None
+
+    def look_up(self, origin: str) -> bool:
+        """Say whether any site's pages come from there. Opens a transaction of its own."""
         written = origin_of(origin)
         found = False
         if written is not None:
@@ -193,6 +202,10 @@ class Origins:
             self._kept.clear()
         self._kept[origin] = (monotonic() + ORIGINS_KEPT_S, found)
         return found
+
+
+def _stranger(client_ip: str) -> Hashable:
+    return "stranger", network_of(client_ip)
 
 
 def _is_among(origin: str, origins: Sequence[str]) -> bool:

@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Final
+
+LONGEST_FORWARDED: Final = 500
+"""What stands farther to the left of X-Forwarded-For is not read: our own proxies add theirs to its right."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,16 @@ class ProxyTrust:
     def __init__(self, networks: tuple[str, ...]) -> None:
         self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(ip_network(one) for one in networks)
 
-    @lru_cache(maxsize=4096)  # noqa: B019  # one for the life of the process
     def client_ip(self, peer: str, forwarded_for: str | None) -> str:
         """Return the address nearest to us that is not a trusted proxy's.
 
         peer           whoever opened the connection
         forwarded_for  the X-Forwarded-For header, leftmost the farthest: only what trusted proxies added is believed
         """
+        return self._nearest(peer, forwarded_for and forwarded_for[-LONGEST_FORWARDED:])
+
+    @lru_cache(maxsize=4096)  # noqa: B019  # one for the life of the process
+    def _nearest(self, peer: str, forwarded_for: str | None) -> str:
         chain = [part.strip() for part in (forwarded_for or "").split(",") if part.strip()] + [peer]
         for address in reversed(chain):
             if not self._trusts(address):

@@ -1,8 +1,9 @@
 """`/v1/events` as a raw ASGI application: half of a framework's route would be the framework."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import lru_cache, partial
 from typing import Final, TypeVar
@@ -27,6 +28,9 @@ Headers = Mapping[bytes, bytes]
 
 BODY_WITHIN_S: Final = 15.0
 """A body that takes longer to arrive is not waited for."""
+
+LONGEST_ORIGIN: Final = 300
+"""A longer one is no site's: a host's name has 253 characters at most (RFC 1035)."""
 
 PREFLIGHT_HOLDS_S: Final = 600
 _MEDIA_TYPES: Final = ("", "application/json", "text/plain")
@@ -80,13 +84,13 @@ class IngestApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: Headers = scope.get("modori.headers") or dict(scope["headers"])
-        origin = headers.get(b"origin", b"").decode("latin-1") or None
+        origin = headers.get(b"origin", b"")[:LONGEST_ORIGIN].decode("latin-1") or None
         try:
             if scope["method"] == "POST":
                 answer = await self._take(await self._asked(scope, headers, origin, receive))
                 await _answer(send, 202, answer, _cors(origin))
             elif scope["method"] == "OPTIONS":
-                await self._preflight(origin, send)
+                await self._preflight(origin, self._client_ip(scope, headers), send)
             else:
                 raise problems.MethodNotAllowed("Only POST and OPTIONS.")
         except ModoriError as error:
@@ -99,9 +103,9 @@ class IngestApp:
         except _Gone:
             return
 
-    async def _preflight(self, origin: str | None, send: Send) -> None:
+    async def _preflight(self, origin: str | None, client_ip: str, send: Send) -> None:
         """Grant any registered origin: the POST is judged by its own site's list, which no preflight can name."""
-        if origin is None or not await self._grants(origin):
+        if origin is None or not await self._grants(origin, client_ip):
             raise ForeignOrigin()
         granted = [
             (b"access-control-allow-methods", b"POST"),
@@ -119,39 +123,56 @@ class IngestApp:
                 body = await _read_body(headers, receive)
         except TimeoutError as error:
             raise SlowBody() from error
-        client_ip = (scope.get("client") or ("0.0.0.0", 0))[0]  # noqa: S104  # "unknown": nothing is bound
-        if "modori.headers" not in scope:  # whoever read them for us has looked through our proxies, too
-            forwarded = headers.get(b"x-forwarded-for")
-            client_ip = self._proxies.client_ip(client_ip, forwarded.decode("latin-1") if forwarded else None)
         return Asked(
             origin=origin,
             bearer=_bearer(headers) if b"authorization" in headers else None,
-            client_ip=client_ip,
+            client_ip=self._client_ip(scope, headers),
             body=body,
             received_at=clock.now(),
             mark=mark_of(headers),
         )
 
+    def _client_ip(self, scope: Scope, headers: Headers) -> str:
+        client_ip: str = (scope.get("client") or ("0.0.0.0", 0))[0]  # noqa: S104  # "unknown": nothing is bound
+        if "modori.headers" in scope:  # whoever read them for us has looked through our proxies, too
+            return client_ip
+        forwarded = headers.get(b"x-forwarded-for")
+        return self._proxies.client_ip(client_ip, forwarded.decode("latin-1") if forwarded else None)
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         context = copy_context()
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: context.run(work))
 
-    async def _take(self, asked: Asked) -> bytes:
+    @contextmanager
+    def _taken_in_hand(self) -> Iterator[None]:
+        """Count what is in hand. raises Unavailable where that is too much"""
         if self._in_hand >= self._most_in_hand:
             raise Unavailable("Too much is waiting. Nothing was kept.", retry_after_s=2)
         self._in_hand += 1
         try:
-            site, envelope = await self._admission.admit(asked)
-            return await self._keeper.keep(asked, site, envelope)
+            yield
         finally:
             self._in_hand -= 1
+
+    async def _take(self, asked: Asked) -> bytes:
+        try:
+            with self._taken_in_hand():
+                site, envelope = await self._admission.admit(asked)
+                return await self._keeper.keep(asked, site, envelope)
+        finally:
             if self._sightings.is_due():
                 self._threads.submit(self._sightings.write_if_due)
 
-    async def _grants(self, origin: str) -> bool:
-        if self._in_hand >= self._most_in_hand:
-            raise Unavailable("Too much is waiting.", retry_after_s=2)
-        return await self._in_thread(lambda: self._origins.is_registered(origin))
+    async def _grants(self, origin: str, client_ip: str) -> bool:
+        """Say whether any site's pages come from there. raises Limited for who asks of too many that no site has"""
+        is_registered = self._origins.at_hand(origin)
+        if is_registered is None:
+            self._admission.look_at_stranger(client_ip)
+            with self._taken_in_hand():
+                is_registered = await self._in_thread(lambda: self._origins.look_up(origin))
+        if not is_registered:
+            self._admission.count_stranger(client_ip)
+        return is_registered
 
 
 async def _read_body(headers: Headers, receive: Receive) -> bytes:
