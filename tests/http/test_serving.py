@@ -109,7 +109,9 @@ class Impatient(BoundedHttp):
     most_head_bytes = 2000
 
 
-async def answer_ok(_scope: Scope, _receive: Receive, send: Send) -> None:
+async def answer_ok(scope: Scope, receive: Receive, send: Send) -> None:
+    while scope["path"] == "/wait" and (await receive()).get("more_body"):
+        pass
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
@@ -150,6 +152,40 @@ def test_a_head_without_bounds_is_cut_off() -> None:
     async def ask() -> None:
         async with connected() as (reader, writer):
             writer.write(b"GET / HTTP/1.1\r\nHost: one.example\r\nX-Long: " + b"a" * 4000)
+            assert await reader.read() == b""
+
+    asyncio.run(ask())
+
+
+def test_trailers_without_bounds_are_cut_off() -> None:
+    async def ask() -> None:
+        async with connected() as (reader, writer):
+            writer.write(b"POST /wait HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 3000 + b"0\r\n")
+            await asyncio.sleep(0.1)  # chunks of one byte are no trailers
+            writer.write(b"X-Long: " + b"a" * 40_000)
+            assert await reader.read() == b""
+
+    asyncio.run(ask())
+
+
+def test_a_long_body_before_the_next_request_is_no_head() -> None:
+    async def ask() -> None:
+        async with connected() as (reader, writer):
+            body = b"POST /wait HTTP/1.1\r\nContent-Length: 4000\r\n\r\n" + b"a" * 4000
+            writer.write(body + b"GET / HTTP/1.1\r\nHost: one.exa")
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+            writer.write(b"mple\r\n\r\n")
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+
+    asyncio.run(ask())
+
+
+def test_what_is_left_of_a_body_that_was_answered_early_is_not_waited_for() -> None:
+    async def ask() -> None:
+        async with connected() as (reader, writer):
+            writer.write(b"POST / HTTP/1.1\r\nContent-Length: 4000\r\n\r\na")
+            assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+            writer.write(b"a")
             assert await reader.read() == b""
 
     asyncio.run(ask())
