@@ -92,6 +92,30 @@ def test_rules_36_six_levels(anybody: Asking, world: World, depth: int) -> None:
     assert codes == ([] if depth == DEEPEST else ["too_deep"])
 
 
+@pytest.mark.parametrize("blank", [" ", "\u3000", "\t"])
+def test_an_id_that_is_blank_is_refused_by_itself(anybody: Asking, world: World, blank: str) -> None:
+    visitor, money = new_visitor(), {"currency": "JPY", "value": 1, "items": []}
+    item = {"id": blank, "price": 1}
+    sent = [
+        event(world.acme, "page", visitor=visitor),
+        event(world.acme, "cart", money | {"id": blank}, visitor=visitor),
+        event(world.acme, "order", money | {"id": blank}, visitor=visitor),
+        event(world.acme, "order", money | {"id": "A-1", "items": [item]}, visitor=visitor),
+        event(world.acme, "order", money | {"id": f"{blank}A-2"}, visitor=visitor),
+    ]
+    answer = post_events(anybody, world.acme, sent)
+    assert answer.status_code == 202
+    assert answer.json()["refused"] == [{"id": sent[number]["id"], "code": "bad_data"} for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("number", [b"1e99999999999999999999", b"-0e-99999999999999999999", b"9" * 5000])
+def test_a_number_beyond_all_numbers_is_no_json_of_ours(server: Asking, world: World, number: bytes) -> None:
+    headers = {"Authorization": f"Bearer {world.acme.secret_key}", "Content-Type": "application/json"}
+    body = b'{"id": "A-1", "currency": "JPY", "value": ' + number + b"}"
+    answer = server.post("/v1/orders", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_body")
+
+
 @pytest.mark.parametrize(
     "path", ["/v1/consents", "/v1/stops", "/v1/erasures", "/v1/orders", "/v1/orders/A-1/reversals"]
 )

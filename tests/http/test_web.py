@@ -1,5 +1,6 @@
 """What stands around every route: ids, headers, limits, health, metrics, and no traceback."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from functools import cache
@@ -9,7 +10,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from modori.entrypoints import web
 from modori.entrypoints.front import Front, answer_failure
@@ -51,6 +53,33 @@ def client_of(database: Database, app_of: Callable[..., ASGIApp]) -> MakeClient:
 @pytest.fixture
 def client(client_of: MakeClient) -> Asking:
     return client_of()
+
+
+@pytest.mark.parametrize("path", ["/v1/restore/x/proof", "/hooks/twilio/inbound"])
+def test_a_caller_who_hangs_up_in_the_middle_of_a_body_is_no_failure_of_ours(
+    app_of: Callable[..., ASGIApp], database: Database, path: str
+) -> None:
+    """As a telephone in a tunnel does, many times an hour: nothing is logged as an error, nothing counts as a 5xx."""
+    told: list[Message] = [{"type": "http.request", "body": b"a=", "more_body": True}, {"type": "http.disconnect"}]
+    heard: list[Message] = []
+
+    async def receive() -> Message:
+        return told.pop(0)
+
+    async def send(message: Message) -> None:
+        heard.append(message)
+
+    headers = [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"500")]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b"", "client": None}
+    app = app_of(twilio_auth_token="x")
+
+    async def ask() -> None:
+        await app(scope, receive, send)
+
+    with capture_logs() as logged:
+        asyncio.run(ask())
+    assert [one["status"] for one in heard if one["type"] == "http.response.start"] == [499]
+    assert [one["event"] for one in logged] == ["http.request"]
 
 
 def test_it_lives_and_is_ready(client: Asking) -> None:

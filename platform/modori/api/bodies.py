@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
@@ -68,7 +68,7 @@ def parse(model: type[M], raw: bytes) -> M:
     """Read a body. raises MalformedBody, DuplicateKey, BadAmount, BadInput"""
     try:
         sent = json.loads(raw.decode(), parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, InvalidOperation) as error:  # the last: an exponent of twenty digits
         raise MalformedBody() from error
     if not isinstance(sent, dict):
         raise MalformedBody()

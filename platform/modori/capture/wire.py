@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from modori.kernel.errors import BadInput
@@ -68,7 +68,11 @@ def _name(sent: object) -> object:
 At = Annotated[AwareDatetime, BeforeValidator(_instant, json_schema_input_type=str)]
 Amount = Annotated[int | float, BeforeValidator(_number, json_schema_input_type=float)]
 Text = Annotated[str, Field(max_length=MAX_TEXT)]
-Name = Annotated[str, BeforeValidator(_name, json_schema_input_type=str | int), Field(min_length=1, max_length=200)]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    BeforeValidator(_name, json_schema_input_type=str | int),
+]
 Visitor = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
@@ -65,6 +66,7 @@ def make_app(settings: Settings) -> ASGIApp:
     _add_own_routes(app, settings)
     app.add_exception_handler(ModoriError, _refusal)
     app.add_exception_handler(HTTPException, _plain_refusal)
+    app.add_exception_handler(ClientDisconnect, _nobody_listens)
     app.add_exception_handler(Exception, answer_failure)
     metrics.register_waiting()
     ingest = IngestApp(config, rates=rates)
@@ -129,6 +131,11 @@ async def _plain_refusal(request: Request, error: Exception) -> Response:
         known: ModoriError = problems.MethodNotAllowed() if error.status_code == 405 else NotFound()
         return problems.response(known)
     return PlainTextResponse(str(error.detail), status_code=error.status_code, headers=error.headers)
+
+
+async def _nobody_listens(_request: Request, _: Exception) -> Response:
+    """End a request whose caller hung up in the middle of its body: only /metrics and the log see the status."""
+    return Response(status_code=499)
 
 
 def main(settings: Settings) -> int:
