@@ -23,15 +23,15 @@ function permission(core: Core, words: Words): string {
   return mode === "notice" ? words.noNotice : words.noConsent;
 }
 
-/** One event in a line: what it says of goods and fields, and of fields only their names. */
+/** One event in a line, at the time of the engineer's own clock: what it says of goods, and of fields only their names. */
 export function lineOf({ type, at, data }: WireEvent): string {
   const said = data as Record<string, unknown>;
   const of = (name: string) => (Array.isArray(said[name]) ? [`${name}: ${(said[name] as unknown[]).length}`] : []);
   const words = ["form", "currency", "value", "channel", "granted", "kind", "progress", "submitted"]
-    .filter((name) => said[name] !== undefined)
+    .filter((name) => said[name] !== undefined && (name !== "submitted" || said[name]))
     .map((name) => `${name}: ${String(said[name])}`);
   const fields = Object.keys(Object(said.fields) as object).join(" ");
-  return [at.slice(11, 19), type, ...words, ...of("items"), ...(fields ? [fields] : [])].join(" · ");
+  return [new Date(at).toTimeString().slice(0, 8), type, ...words, ...of("items"), ...(fields ? [fields] : [])].join(" · ");
 }
 
 export function stateOf(core: Core, events: WireEvent[], words: Words): State {

@@ -65,12 +65,12 @@ const en: Words = {
 };
 
 const ja: Words = {
-  title: "Modoriの表示",
+  title: "Modoriが見ているもの",
   capturing: "取得中",
   off: "取得していません：サイトのモードがオフ、またはキーが不明です",
   refused: "取得していません：この訪問者は拒否しました",
   signal: "取得していません：ブラウザーのGlobal Privacy Controlが拒否を示し、このサイトの国では尊重されます",
-  noNotice: "取得していません：通知がページ内に見つかりません",
+  noNotice: "取得していません：告知がページ内に見つかりません",
   noConsent: "取得していません：同意がまだありません",
   visitor: "訪問者",
   none: "なし",
