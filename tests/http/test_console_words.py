@@ -7,9 +7,12 @@ from jinja2 import meta
 
 from modori.calls import desk, errors
 from modori.calls.errors import NotYours
+from modori.connectors.csv.columns import COLUMNS, plain
+from modori.connectors.csv.model import UploadKind
 from modori.console import explain
 from modori.console.labels import LABELS, TONES
 from modori.console.pages import environment
+from modori.console.upload_words import Words
 from modori.console.views.calls import PROBLEMS
 from modori.entrypoints import resources
 from modori.kernel.errors import ModoriError
@@ -115,3 +118,11 @@ def _words(header: str) -> set[str]:
 
 def _known_globals() -> set[str]:
     return set(environment(UI, "ja").globals) | {"caller"}
+
+
+@pytest.mark.parametrize("kind", [kind.value for kind in UploadKind])
+def test_a_files_column_may_be_headed_by_what_japanese_pages_call_it(kind: str) -> None:
+    said = {str(message.id): str(message.string) for message in read_catalogue("ja")}
+    words = Words(lambda text: said[text], UploadKind(kind))
+    for column in COLUMNS[kind]:
+        assert not column.required or plain(words.field(column.field)) in column.names, column.field

@@ -149,7 +149,7 @@ def test_the_report_is_a_spreadsheets_and_names_no_person(console: Console, worl
         (b"id,value,at\nA\x00,1,2\n", "This is not a CSV file"),
         (b"\x81\xff\xff,\xa0\xff\n", "The characters cannot be read."),
         (b"id,value\nA,1\n", "A column is missing: Date and time (at)."),
-        (b"id,value,at,id\nA,1,2,3\n", "Two columns mean the same: id / id – Number (id)."),
+        (b"id,value,at,id\nA,1,2,3\n", "Two columns mean the same: id / id – Order number (id)."),
         (b"id,value,at\n", "The file has a header and no rows."),
     ],
     ids=["empty", "large", "spreadsheet", "binary", "encoding", "column", "twice", "no rows"],
@@ -252,7 +252,7 @@ def test_the_dry_run_says_whose_export_it_is_and_what_it_did_not_use(console: Co
     page = console.get(place).text
     assert "Export of</dt><dd>EC-CUBE 4</dd>" in page
     assert "Not used</dt><dd>注文ID, 合計</dd>" in page
-    assert "Number ← 注文番号" in page
+    assert "Order number ← 注文番号" in page
     assert "Amount ← 支払合計" in page
     settle(world)
     checked = console.get(place).text

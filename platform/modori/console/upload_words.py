@@ -12,7 +12,6 @@ from modori.people.model import Channel
 
 COMMA: Final = say(", ")
 FIELDS: Final[Mapping[str, str]] = {
-    "id": say("Number"),
     "order": say("Order number"),
     "value": say("Amount"),
     "time": say("Time of day"),
@@ -33,6 +32,12 @@ FIELDS: Final[Mapping[str, str]] = {
     "given_at": say("Date and time"),
     "screen": say("Where"),
 }
+
+NUMBERS: Final[Mapping[UploadKind, str]] = {
+    UploadKind.ORDERS: say("Order number"),
+    UploadKind.RETURNS: say("Return number"),
+}
+"""What the column `id` is called in each kind of file."""
 
 FAULTS: Final[Mapping[FileFault, str]] = {
     FileFault.EMPTY: say("The file is empty."),
@@ -99,15 +104,16 @@ SAMPLES: Final[Mapping[UploadKind, str]] = {
 class Words:
     """Says all of it in the reader's language, by a catalogue's `word`."""
 
-    def __init__(self, word: Callable[..., str]) -> None:
-        self._word = word
+    def __init__(self, word: Callable[..., str], kind: UploadKind) -> None:
+        self._word, self._kind = word, kind
+        self._fields = {**FIELDS, "id": NUMBERS[kind]} if kind in NUMBERS else FIELDS
 
     def field(self, name: str | None) -> str:
-        return self._word(FIELDS[name]) if name is not None and name in FIELDS else "—"
+        return self._word(self._fields[name]) if name is not None and name in self._fields else "—"
 
-    def row_name(self, kind: UploadKind) -> str:
+    def row_name(self) -> str:
         """Say what it is that names a row of such a file."""
-        return self.field("contact" if kind is UploadKind.CONSENTS else "order")
+        return self.field("contact" if self._kind is UploadKind.CONSENTS else "order")
 
     def sum_of(self, one: Sum) -> str:
         """Say what the rows of a sum are: orders that bill, returns whose order is not known, consents by channel."""
@@ -117,8 +123,8 @@ class Words:
             return self._word(said, channel=self._word(label(Channel(channel))))
         return self._word(SUMS[one.outcome])
 
-    def fault(self, fault: Fault, *, kind: UploadKind) -> str:
-        """Say what is wrong with a file, and where. Missing columns are named as the sample has them."""
+    def fault(self, fault: Fault) -> str:
+        """Say what is wrong with a file, and where. Missing columns are named so that a file may name them alike."""
         columns = self._word(COMMA).join(f"{self.field(name)} ({name})" for name in fault.fields)
         if fault.headers:
             columns = f"{' / '.join(fault.headers)} – {columns}"

@@ -83,7 +83,7 @@ COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
         _column("value", "金額 返品金額 返金額 取消金額 amount refund_amount returned_value"),
     ),
     "consents": (
-        _column("channel", "チャネル チャンネル 連絡方法 媒体", required=True),
+        _column("channel", "チャネル チャンネル 連絡手段 連絡方法 媒体", required=True),
         _column("contact", "連絡先 宛先 contact_point"),
         _column("email", "メールアドレス email_address mail_address"),
         _column("tel", "電話番号 携帯電話番号 連絡先電話番号 phone_number"),

@@ -92,7 +92,7 @@ def make(visit: Visiting, tenant_id: UUID, site_id: UUID, posted: Annotated[Post
         raise BadInput("the kind of file is missing")
     table = read_table(posted.raw, kind=kind.value)
     if isinstance(table, Fault):
-        problem = Words(visit.word).fault(table, kind=kind)
+        problem = Words(visit.word, kind).fault(table)
         if not posted.name and table.code is FileFault.EMPTY:
             problem = visit.word(NO_FILE)
         return _form(visit, [tenant], site=str(site), kind=kind, problem=problem)
@@ -127,12 +127,13 @@ def progress(visit: Visiting, tenant_id: UUID, upload_id: UUID, outcome: Outcome
 @router.get("/uploads/{tenant_id}/{upload_id}/report.csv", name="uploads.report")
 def report(visit: Visiting, tenant_id: UUID, upload_id: UUID) -> Response:
     """Every row's outcome as CSV for a spreadsheet: UTF-8 with a mark, no cell a formula (RULES 38)."""
-    tenant, words = TenantId(tenant_id), Words(visit.word)
+    tenant = TenantId(tenant_id)
     written = io.StringIO()
     lines = csv.writer(written)
     with read_transaction([tenant]) as session:
         upload = queries.get_upload_listed(session, tenant_id=tenant, upload_id=upload_id)
-        lines.writerow([visit.word(ROW), words.row_name(upload.kind), *map(visit.word, REPORT_HEADER)])
+        words = Words(visit.word, upload.kind)
+        lines.writerow([visit.word(ROW), words.row_name(), *map(visit.word, REPORT_HEADER)])
         for row in queries.iter_rows(session, tenant_id=tenant, upload_id=upload_id):
             column = upload.headers.get(row.field or "", row.field or "")
             reason = words.reason(row.reason, outcome=row.outcome.value)
@@ -191,7 +192,7 @@ def _facts(visit: Visit, tenant_id: UUID, upload_id: UUID, outcome: str, after: 
         "newer": f"{here}?{urlencode(asked)}" if after else None,
         "older": f"{here}?{urlencode(further)}" if further else None,
         "earlier": None if earlier is None else f"/console/uploads/{tenant}/{earlier}",
-        "words": Words(visit.word),
+        "words": Words(visit.word, upload.kind),
         "sample_row": None if sample is None else sample.row_number,
         "sample": [] if sample is None else sample_lines(sample, upload, locale=visit.locale, word=visit.word),
     }
@@ -220,9 +221,9 @@ def _form(
         columns=COLUMNS[kind.value],
         contact_fields=CONTACT_FIELDS,
         sample=SAMPLES[kind],
-        words=Words(visit.word),
+        words=Words(visit.word, kind),
         most_bytes=MOST_BYTES,
-        too_large=Words(visit.word).fault(Fault(FileFault.TOO_LARGE), kind=kind),
+        too_large=Words(visit.word, kind).fault(Fault(FileFault.TOO_LARGE)),
         problem=problem,
     )
 
