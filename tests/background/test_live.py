@@ -1,7 +1,10 @@
 """Live pages hear of committed changes of their own tenants, and of nothing else."""
 
 import asyncio
+import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import pytest
@@ -89,6 +92,26 @@ def test_a_page_looks_again_after_the_server_was_away(world: World, own_engines:
         live.configure(None)
     assert {news.topic for news in lost} == {live.LOOK_AGAIN}
     assert live.News(acme, "queue", "after") in after
+
+
+def test_a_server_that_says_nothing_holds_up_one_caller_at_a_time_and_not_for_long(world: World) -> None:
+    """As a frozen one does: it takes connections. Ingest's few threads announce after each commit."""
+
+    def took_s(_: int) -> float:
+        began = time.monotonic()
+        announce(world.acme.tenant_id, "one")
+        return time.monotonic() - began
+
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent, ThreadPoolExecutor(4) as threads:
+        live.configure(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        try:
+            assert max(threads.map(took_s, range(4))) < 3.0
+            time.sleep(RESTED_AFTER_S)
+            again = sorted(threads.map(took_s, range(8)))
+        finally:
+            live.configure(None)
+    assert again[-2] < 0.3
+    assert again[-1] < 3.0
 
 
 def test_an_announcement_without_a_server_costs_nothing(world: World) -> None:

@@ -24,6 +24,9 @@ PREFIX: Final = "modori:live:"
 LOOK_AGAIN: Final = "again"
 """The topic of a hint that says: some may have been lost, read everything again."""
 
+ANSWER_S: Final = 0.5
+"""Requests wait for it after their commit."""
+
 MOST_WAITING: Final = 200
 RECONNECT_S: Final = 1.0
 PING_EVERY_S: Final = 15.0
@@ -46,7 +49,7 @@ class _Reader:
 
 class _Publisher:
     def __init__(self, url: str) -> None:
-        self._client = client_of(url)
+        self._client = client_of(url, answer_s=ANSWER_S)
         self._rested = Rested()
 
     def publish(self, all_news: Collection[News]) -> None:
