@@ -3,12 +3,12 @@ import { readFileSync } from "node:fs";
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
 // Names of our own members, which are neither on the wire, nor in storage, nor the browser's: each becomes one letter. A
-// late part sees the core's members, so it is the same letter in every script.
+// late part sees the core's members, so it is the same letter in every script. In the order that packs best, found by trying.
 const INNER_NAMES = (
-  "store read safely batch own report permitted soon told again bytes write failed flush ask collect holdsCardNumber load " +
-  "forget retryAfterS touched age digitRuns knownVisitor visitorId readQueue retry sending writeQueue forgetVisitor heartbeatMs resume " +
-  "parts flushOnHide hooks noticeSelector recheck changes autocomplete room theirs clues glue near placeholder reports slots " +
-  "explain config group"
+  "theirs holdsCardNumber read again clues digitRuns knownVisitor own changes shim sending room flush group retryAfterS " +
+  "placeholder soon safely touched parts readQueue age autocomplete near glue explain visitorId slots noticeSelector " +
+  "collect report ask recheck store write forgetVisitor failed writeQueue forget bytes permitted heartbeatMs reports " +
+  "hooks flushOnHide resume told retry batch load config"
 ).split(" ");
 const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 if (INNER_NAMES.length > LETTERS.length) throw new RangeError("more names than letters");

@@ -1,3 +1,4 @@
+import { attempt } from "./attempt";
 import type { Mode, SiteConfig } from "./wire";
 
 const HEARTBEAT_S = 15;
@@ -7,16 +8,11 @@ export const CONFIG_MAX_AGE_MS = 300_000;
 
 /** Read the config route's answer, JSON. What is not understood permits nothing, as `off` does. */
 export function parseConfig(json: string): SiteConfig {
-  let given: Record<string, unknown> = {};
-  try {
-    given = Object(JSON.parse(json || "0")) as Record<string, unknown>; // an error would cost a millisecond
-  } catch {
-    // Not JSON: off.
-  }
+  const given = Object(attempt(() => JSON.parse(json || "0"))); // an error would cost a millisecond
   return {
-    mode: /^(notice|after-consent)$/.test(given.mode as string) ? (given.mode as Mode) : "off",
-    noticeSelector: given.notice_selector as string,
-    gpc: !!given.gpc,
+    mode: /^(notice|after-consent)$/.exec(given.mode)?.[0] as Mode,
+    noticeSelector: given.notice_selector,
+    gpc: given.gpc,
     heartbeatMs: 1000 * (Number(given.heartbeat_s) || HEARTBEAT_S),
   };
 }

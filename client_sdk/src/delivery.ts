@@ -43,9 +43,7 @@ export function makeDelivery(page: Page, ask: Ask, store: Store, site: string): 
   let askedToWait = false;
 
   function body(batch: Item[]): string {
-    const sentAt = new Date(now()).toISOString();
-    const events = batch.map((item) => item.json);
-    return `{"site":"${site}","sdk":"${SDK_VERSION}","sent_at":"${sentAt}","events":[${events}]}`;
+    return `{"site":"${site}","sdk":"${SDK_VERSION}","sent_at":"${new Date(now()).toISOString()}","events":[${batch.map(({ json }) => json)}]}`;
   }
 
   const unsent = () => items.filter((item) => !item.sending);
@@ -63,9 +61,9 @@ export function makeDelivery(page: Page, ask: Ask, store: Store, site: string): 
       body: body(batch), // text goes as text/plain, without a preflight: a closing page would not live to see that answered
       keepalive: true, // outlives the page
     });
-    const again = mayRetry(status);
-    askedToWait = again && retryAfterS > 0;
-    if (again) {
+    askedToWait = false;
+    if (mayRetry(status)) {
+      askedToWait = retryAfterS > 0;
       batch.forEach((item) => (item.sending = false));
       const waitMs = retryWaitMs(++failures, retryAfterS, Math.random());
       notBefore = now() + waitMs;

@@ -44,6 +44,8 @@ export interface Core {
   read(command: string, given: unknown): Report;
   /** What the page itself said last, by type: it counts before what the page tells others. */
   own: Partial<Record<EventType, Report>>;
+  /** A compatible tag's global, or undefined. */
+  shim(): any;
   ask: Ask;
   load(part: PartName): void;
   /** After the forms part has started. */

@@ -1,7 +1,7 @@
 import type { SiteConfig } from "./wire";
 
-/** The channels that the visitor granted, or REFUSED alone where capture itself was refused. */
-export type Choice = readonly string[];
+/** The channels that the visitor granted, joined by spaces, or REFUSED alone where capture itself was refused. */
+export type Choice = string;
 
 export const CAPTURE = "capture";
 /** What Google's Consent Mode granted, among the channels of a choice. */
@@ -16,26 +16,21 @@ export const REFUSED = "-";
  */
 export function mayCapture({ mode }: SiteConfig, choice: Choice, refused: unknown, noticeInPage: () => unknown): unknown {
   if (refused) return false;
-  return mode === "notice" ? noticeInPage() : mode === "after-consent" && choice[0];
+  return mode === "notice" ? noticeInPage() : mode && choice;
 }
 
 export function isRefused(choice: Choice): boolean {
-  return choice[0] === REFUSED;
+  return choice === REFUSED;
 }
 
 /** The choice after the visitor granted or withdrew one channel. Only `capture` opens what `capture` closed. */
 export function choose(choice: Choice, channel: string, granted: boolean): Choice {
-  if (channel === CAPTURE ? !granted : isRefused(choice)) return [REFUSED];
-  return [...choice.filter((name) => name !== channel), granted ? channel : ""].filter(isKnown);
+  if (channel === CAPTURE ? !granted : isRefused(choice)) return REFUSED;
+  return [...choice.split(" ").filter((name) => name !== channel), granted ? channel : ""].filter(isKnown).join(" ");
 }
 
 /** Only what the server can take as evidence opens capture; "analytics" or "undefined" grants nothing. */
 const isKnown = (name: string) => /^(email|sms|line|call|capture|ads)$/.test(name);
-
-/** The choice as it was stored by joining it with spaces. */
-export function parseChoice(text: string | null): Choice {
-  return text ? text.split(" ") : [];
-}
 
 /** What a page told Google's tags of the person's answer, by each member's last word: an `update` may name some only. */
 export interface AdConsent {

@@ -19,7 +19,7 @@ const STORED = ["id", "key", "json"]; // of an item
  * `back` (see restore/). And `debug` where the site's engineer asked for the overlay (see debug/).
  */
 export interface Store {
-  read(name: string): string | null;
+  read(name: string): string | null | undefined;
   /** Empty text removes. */
   write(name: string, value: string): void;
   readQueue(): Item[];

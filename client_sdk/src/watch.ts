@@ -1,5 +1,4 @@
 import { attempt } from "./attempt";
-import { isGuest, shimOf } from "./carts/layer";
 import { CONFIG_MAX_AGE_MS, parseConfig } from "./config";
 import { makeDelivery } from "./delivery";
 import { randomHex } from "./ids";
@@ -7,11 +6,12 @@ import { makeLoader } from "./loader";
 import { reportOf } from "./commands";
 import { digitRuns, holdsCardNumber } from "./luhn";
 import type { Core, PartName, Parts, Report } from "./parts";
-import { ADS, type AdConsent, adsGranted, CAPTURE, type Choice, choose, isRefused, mayCapture, parseChoice, REFUSED } from "./permission";
+import { ADS, type AdConsent, adsGranted, CAPTURE, type Choice, choose, isRefused, mayCapture, REFUSED } from "./permission";
 import { isNotice } from "./notice";
 import { enqueue } from "./queue";
 import { mayRetry } from "./retry";
 import type { Failures, Safely } from "./safely";
+import { isGuest, shimOf } from "./shim";
 import { makeStore } from "./store";
 import { clip, utf8Bytes } from "./text";
 import { makeAsk } from "./transport";
@@ -63,13 +63,14 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   let ready = false; // the config is known
   let config = parseConfig("");
   let configAt = 0;
-  let choice: Choice = []; // not read yet
+  let choice: Choice = ""; // not read yet
   let ads: AdConsent = {}; // what the page told Google of the person's answer
   let agreed: boolean | undefined; // by it, until we acted on it
   let lastSaid: unknown = store; // the last object that the page told Google; at first one that is in no layer
   let trades = false; // it told of a cart
   let touched = false; // somebody was at a field
   let held: Dated[] = [];
+  let gone: string | undefined; // the visitor that this page has forgotten, of whom "no thanks" may still be said
   let seen = !document.hidden; // in front of a person, until this is heard to have ended
   let began = false; // capture was permitted once on this page
   let spotSeen = ""; // where the last page event was; "" where it is time for another
@@ -117,10 +118,10 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   /** Say that the page is open and seen: at a new address, and at each beat. */
   function emitPage(): void {
     const spot = spotOf(page.location);
-    if (!seen || spot === spotSeen) return;
-    spotSeen = spot;
-    const data = { kind: core.carts?.kind(), health: core.health() };
-    emit(dated({ type: "page", data, key: "page" + spot }));
+    if (seen && spot !== spotSeen) {
+      spotSeen = spot;
+      emit(dated({ type: "page", data: { kind: core.carts?.kind(), health: core.health() }, key: "page" + spot }));
+    }
   }
 
   /** Where capture is permitted for the first time on this page, take up what earlier pages left. */
@@ -163,7 +164,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
       decide(ADS, agreed);
       agreed = undefined;
     }
-    if (ready && (config.mode === "off" || refused())) forget();
+    if (ready && (!config.mode || refused())) forget();
     if (!permitted()) return;
     if (!began) begin();
     if (core.carts) core.carts.read();
@@ -179,7 +180,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     core.forms.changes(leaving).forEach(({ state, at }) => {
       // What is said once, a survey or the end, waits for no newer state to take its place.
       const key = state.submitted || state.survey ? "" : "form " + state.form;
-      emit(dated({ type: "form", data: { ...state }, key }, at));
+      emit(dated({ type: "form", data: state as any, key }, at));
     });
   });
 
@@ -209,6 +210,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   function end(): void {
     forget();
     delivery.forget();
+    gone = refused() ? undefined : store.knownVisitor();
     store.forgetVisitor(isRefused(choice));
   }
 
@@ -220,7 +222,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     const after = permitted();
     if (wasRefused || isRefused(choice) || (before && !after)) end();
     // The mark of a refusal is no capture; what is there may always be taken back.
-    if (after || isRefused(choice) || store.read("choice")) store.write("choice", choice.join(" "));
+    if (after || isRefused(choice) || store.read("choice")) store.write("choice", choice);
   }
 
   /** Heed what the visitor said. Every grant is evidence, so each one counts; of withdrawals the last says all. */
@@ -228,14 +230,13 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     const { control } = given;
     const channel = String(given.channel);
     const granted = given.granted === true;
-    const found = !given.text && find(control);
-    const text = found ? wordsOf(found) : given.text;
+    const text = given.text || attempt(() => wordsOf(find(control)));
     const data = { channel, granted, text: text && clip(String(text), CONSENT_LIMIT), control };
     const news: Report = { type: "consent", data, key: granted ? "" : "consent " + channel };
     // A grant goes out by the permission that it gives. A withdrawal needs none where the server knows this browser,
     // and "no thanks" has nobody else to go to.
     if (granted) heed(channel, granted);
-    const known = store.knownVisitor();
+    const known = store.knownVisitor() || gone;
     if (granted || (!known && channel !== CAPTURE)) report(news);
     else if (known) emit(dated(news), known);
     if (!granted) heed(channel, granted);
@@ -249,8 +250,8 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
       commands.push([name, given]);
       // The page may be gone before this is heard.
       if (isConsent && channel === CAPTURE && granted === false) store.write("choice", REFUSED);
-    } else if (config.mode !== "off" || granted === false) {
-      if (isConsent) consent(Object(given));
+    } else if (config.mode || granted === false) {
+      if (isConsent) consent(given);
       else {
         report((core.own[name as EventType] = core.read(name, given)));
       }
@@ -262,7 +263,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   /** Take the config route's JSON; empty where it could not be had: that forgets nothing. */
   function configure(json: string): void {
     config = parseConfig(json);
-    if (json && (config.mode === "off" || refused())) {
+    if (json && (!config.mode || refused())) {
       // Withdrawals that have not reached the server yet are the one thing that goes without permission.
       delivery.resume();
       // A page that went before it heard of its mode has stored the refusal, and told nobody; a browser's signal is news, too.
@@ -285,7 +286,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   /** Ask for the config, and again after a while, and a longer one, until there is an answer. */
   async function askConfig(waitMs: number): Promise<void> {
     configAt = now();
-    if (store.recheck()) choice = [REFUSED];
+    if (store.recheck()) choice = REFUSED;
     const { status, text } = await ask("sites/" + site + "/config");
     if (mayRetry(status)) page.setTimeout(() => askConfig(waitMs * 2), waitMs * (1 + Math.random()));
     else safely(configure)(text);
@@ -328,6 +329,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     load,
     digitRuns,
     holdsCardNumber,
+    shim: () => shimOf(page),
     health: () => ({ ...failed, ...delivery.health() }),
     failed,
     hooks: [],
@@ -336,9 +338,10 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   takeOver();
   const touch = (event: Event) => {
     // A field in a shadow root shows itself here, too.
-    if (touched || !isText(event.composedPath()[0])) return;
-    touched = true;
-    collect();
+    if (!touched && isText(event.composedPath()[0])) {
+      touched = true;
+      collect();
+    }
   };
   on(TOUCHES, touch);
   on("visibilitychange", () => {
@@ -357,14 +360,14 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   });
   /** The first look into storage waits for another process, and so does a request: not while the page is busy. */
   ((page.requestIdleCallback || page.setTimeout) as Idle)(safely(() => {
-    choice = parseChoice(store.read("choice"));
+    choice = store.read("choice") || "";
     on("storage", () => {
       const said = store.recheck("") ? REFUSED : store.read("choice");
+      const before = choice;
       // Another tab's choice is this one's, too; but a refusal that could not be stored still counts here.
-      if (!isRefused(choice)) {
-        choice = parseChoice(said);
-        if (isRefused(choice)) end(); // once: two tabs with withdrawals to send would answer each other's storage for ever
-      } else if (said) choice = parseChoice(said);
+      choice = said || (isRefused(before) ? before : "");
+      // Once: two tabs with withdrawals to send would answer each other's storage for ever.
+      if (isRefused(choice) && !isRefused(before)) end();
     });
     store.age();
     if (/modori_debug=1/.test(page.location.search) || store.read("debug")) load("more");

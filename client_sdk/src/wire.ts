@@ -22,7 +22,8 @@ export interface WireEvent {
   data: object;
 }
 
-export type Mode = "off" | "notice" | "after-consent";
+/** None is off. */
+export type Mode = "notice" | "after-consent" | undefined;
 
 export interface SiteConfig {
   mode: Mode;
@@ -30,5 +31,5 @@ export interface SiteConfig {
   noticeSelector: string;
   heartbeatMs: number;
   /** The browser's Global Privacy Control counts as a refusal. */
-  gpc: boolean;
+  gpc: unknown;
 }

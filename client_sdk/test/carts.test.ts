@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { Window as DomWindow } from "happy-dom";
 import { startCarts } from "../src/carts";
 import { reportOf } from "../src/commands";
+import { shimOf } from "../src/shim";
 import type { Core, Report } from "../src/parts";
 
 const BASE = "https://shop.example/p/1";
@@ -34,6 +35,7 @@ function open({ html = "", lang = "ja", stored = {} as Record<string, string>, p
     permitted: () => world.permitted,
     report: (said: Report) => void reports.push(said),
     own: {} as Core["own"],
+    shim: () => shimOf(page),
     read: (command: string, given: unknown) => reportOf(command, given, page.document.baseURI),
   };
   const carts = startCarts(core as unknown as Core);
@@ -162,6 +164,26 @@ test("what others do with the dataLayer: wrapped, shortened, replaced, locked", 
   assert.deepEqual(shop.look(), cart(4980, pot), "frozen");
   shop.page.dataLayer = { length: 5 };
   assert.deepEqual(shop.look(), []);
+  assert.equal(shop.world.errors, 0);
+});
+
+test("a dataLayer of copies tells nothing new, and what follows them does; one that begins anew is all new", () => {
+  const shop = open().push({ event: "gtm.js" }, say("add_to_cart", { items: [POT] }), gtag("event", "view_item", {}));
+  assert.deepEqual(shop.look(), cart(4980, pot));
+  const copy = () => (shop.page.dataLayer = JSON.parse(JSON.stringify(shop.page.dataLayer)));
+  copy();
+  assert.deepEqual([shop.look(), shop.look()], [[], []]);
+  shop.push(say("add_to_cart", { items: [CUP] }));
+  copy();
+  assert.deepEqual(shop.look(), cart(6940, pot, cup), "said and copied between two looks");
+  shop.page.dataLayer = [say("remove_from_cart", { items: [CUP] })];
+  assert.deepEqual(shop.look(), cart(4980, pot));
+  const around: any = { event: "around" };
+  around.self = around;
+  shop.push(around);
+  assert.deepEqual(shop.look(), []);
+  shop.page.dataLayer = [say("add_to_cart", { items: [CUP] })];
+  assert.deepEqual(shop.look(), cart(6940, pot, cup), "after what has no JSON");
   assert.equal(shop.world.errors, 0);
 });
 

@@ -391,6 +391,39 @@ test("a withdrawal by a browser that the server knows needs no permission", asyn
   assert.deepEqual(world.events().map(({ type, data }) => [type, data.channel]), [["consent", "email"]]);
 });
 
+for (const channel of ["email", "ads"]) {
+  test(`"no thanks" after the last grant, of ${channel}, was taken back reaches the server, once, and so does another channel's`, async () => {
+    const world = await open({ config: AFTER_CONSENT });
+    const answer = (yes: boolean) =>
+      channel === "ads" ? gtag(world, "consent", "update", granted(yes)) : world.say("consent", { channel, granted: yes });
+    answer(true);
+    await world.advance(20_000);
+    const { visitor } = world.events("page")[0]!;
+    answer(false);
+    world.fire(world.page.document.body, "click");
+    await world.advance(1000);
+    assert.equal(world.page.document.cookie, "");
+    world.say("consent", { channel: "sms", granted: false });
+    world.say("consent", { channel: "capture", granted: false });
+    world.say("consent", { channel: "capture", granted: false });
+    await world.advance(20 * 60_000);
+    const said = world.events("consent").filter(({ data }) => /sms|capture/.test(data.channel));
+    assert.deepEqual(said.map((event) => [event.data.channel, event.visitor]), [["sms", visitor], ["capture", visitor]]);
+    assert.deepEqual([world.page.document.cookie, Object.keys(world.stored())], ["modori_v=-", ["modori_choice:" + SITE]]);
+  });
+}
+
+test("a grant after the last one was taken back makes a new visitor", async () => {
+  const world = await open({ config: AFTER_CONSENT });
+  for (const yes of [true, false, true]) {
+    world.say("consent", { channel: "email", granted: yes });
+    await world.advance(2000);
+  }
+  const [first, left, again] = world.events("consent");
+  assert.equal(left!.visitor, first!.visitor);
+  assert.notEqual(again!.visitor, first!.visitor);
+});
+
 test("the privacy signal, heard where it counts, forgets what is stored and asks the server to forget, once", async () => {
   const before = await open({ html: FORM, config: AFTER_CONSENT });
   before.say("consent", { channel: "email", granted: true });
@@ -401,7 +434,7 @@ test("the privacy signal, heard where it counts, forgets what is stored and asks
   await before.close();
   assert.ok(before.stored()["modori_q:" + SITE] && before.stored()["modori_form:" + SITE]);
   const world = await open({ after: before, config: { ...AFTER_CONSENT, gpc: true }, before: signal });
-  await world.advance(60_000);
+  await world.advance(20 * 60_000);
   world.say("cart", cart);
   const said = world.events().map(({ type, data }) => [type, data.channel, data.granted]);
   assert.deepEqual(said, [["consent", "capture", false]]);
@@ -429,6 +462,8 @@ const WORDED: [why: string, html: string, words: string][] = [
   ["its label", `<label>メールで <b>案内</b><input id="c" type="checkbox"></label>`, "メールで 案内"],
   ["its first label", `<label for="c">案内を</label> <input id="c" type="checkbox"> <label for="c">受け取る</label>`, "案内を"],
   ["its own", `<button id="c">同意する</button>`, "同意する"],
+  ["its title, where nothing else names it", `<p>他の文<a id="c" title="メールで受け取る"> </a></p>`, "メールで受け取る"],
+  ["its title, where its label is only drawn", `<label>\n<input id="c" type="checkbox" title="案内を受け取る"><i></i></label>`, "案内を受け取る"],
   ["what follows it", `<p><input id="c" type="checkbox"> メルマガを受け取る <br></p>`, "メルマガを受け取る"],
   ["what is around it", `<td><p><span>案内を受け取る</span><input id="c" type="checkbox"></p></td>`, "案内を受け取る"],
   ["at most 2,000 characters of what is around it", `<p>${"長".repeat(2001)}<input id="c" type="checkbox"></p>`, "長".repeat(2000)],

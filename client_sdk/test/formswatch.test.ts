@@ -235,6 +235,14 @@ test("time with the focus and later changes, by meaning", () => {
   assert.deepEqual(shop.forms.changes()[0]!.state.times, { tel: { ms: 1500, edits: 1 } });
 });
 
+test("a field that had the focus before this script came has its time from then on", () => {
+  const shop = new Shop(`<form id=f><input name=email></form>`, (early) => early.find("input").focus());
+  shop.now += 3000;
+  shop.type(shop.find("input"), "a@b.jp");
+  shop.fire(shop.find("input"), "focusout");
+  assert.deepEqual(shop.forms.changes()[0]!.state.times, { email: { ms: 3000, edits: 0 } });
+});
+
 test("the survey comes with the first state and again when it changes, and holds no value", () => {
   const shop = new Shop(`<form id=f><input name=email><input name=cvc></form>`);
   shop.type(shop.find("[name=email]"), "a@b.jp");

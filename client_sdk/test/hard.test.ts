@@ -81,7 +81,7 @@ test("the last channel withdrawn: nothing of the visitor stays", async () => {
   for (const channel of ["email", "sms", "capture", "capture"]) consent(world, channel, false);
   await world.advance(2000);
   const withdrawn = world.events("consent").filter(({ data }) => !data.granted);
-  assert.deepEqual(withdrawn.map(({ data }) => data.channel), ["email", "sms"]);
+  assert.deepEqual(withdrawn.map(({ data }) => data.channel), ["email", "sms", "capture"]);
   assert.equal(new Set(world.events().map(({ visitor }) => visitor)).size, 1);
   assert.deepEqual(world.stored(), { ["modori_choice:" + SITE]: "-" });
   assert.equal(world.page.document.cookie, "modori_v=-");

@@ -138,6 +138,42 @@ test("a field that is taken away while a word is composed does not silence its f
   assert.deepEqual(shop.news(), { email: "a@b.jp" });
 });
 
+const REDRAWN: [string, (shop: Shop, html: string) => void][] = [
+  ["a form", (shop, html) => (shop.document.body.innerHTML = html)],
+  ["a field", (shop, html) => (shop.find("form").innerHTML = html.replace(/<\/?form.*?>/g, ""))],
+];
+for (const [what, draw] of REDRAWN) {
+  test(`${what} that is drawn anew after each key: the last value counts, and not before the field is left`, () => {
+    const html = (tel: string) => `<form id=f><input name=email value="a@b.jp"><input name=tel value="${tel}"></form>`;
+    const shop = new Shop(html(""));
+    shop.fill(shop.find("[name=email]"), "a@b.jp");
+    assert.deepEqual(shop.news(), { email: "a@b.jp" });
+    const come = () => shop.find("[name=tel]").focus();
+    come();
+    for (const tel of ["03123456", "0312345678"]) {
+      shop.find("[name=tel]").value = tel;
+      shop.fire(shop.find("[name=tel]"), "input");
+      draw(shop, html(tel));
+      come();
+      assert.equal(shop.news().tel, undefined, tel);
+    }
+    shop.fire(shop.find("[name=tel]"), "focusout");
+    const [{ state }] = shop.forms.changes() as any;
+    assert.deepEqual([state.fields, state.last_field], [{ email: "a@b.jp", tel: "0312345678" }, "tel"]);
+  });
+}
+
+test("a form that is drawn anew after it was sent stays sent, whoever comes to it", () => {
+  const html = `<form id=f><input name=email></form>`;
+  const shop = new Shop(html);
+  shop.fill(shop.find("input"), "a@b.jp");
+  shop.fire(shop.find("form"), "submit");
+  assert.equal(shop.forms.changes()[0]!.state.submitted, true);
+  shop.document.body.innerHTML = html;
+  shop.fire(shop.find("input"), "focusin");
+  assert.deepEqual(shop.forms.changes(), []);
+});
+
 test("what was being composed when the page went is not read; what was composed before is", () => {
   const shop = new Shop(`<form id=f><input name=name></form>`);
   const field = shop.find("input");

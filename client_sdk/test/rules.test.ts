@@ -5,7 +5,7 @@ import { reportOf } from "../src/commands";
 import { parseConfig } from "../src/config";
 import { randomHex } from "../src/ids";
 import { holdsCardNumber } from "../src/luhn";
-import { adsGranted, choose, isRefused, mayCapture, parseChoice } from "../src/permission";
+import { adsGranted, choose, isRefused, mayCapture } from "../src/permission";
 import { enqueue, type Item, mergeStored, takeBatch } from "../src/queue";
 import { mayRetry, retryWaitMs } from "../src/retry";
 import { clip, utf8Bytes } from "../src/text";
@@ -61,10 +61,10 @@ test("text is cut between characters", () => {
 
 test("a config that is not understood means off", () => {
   for (const text of ["", "null", "[]", "{", '{"mode":"on"}', '{"mode":["notice"," "]}', '"notice"']) {
-    assert.equal(parseConfig(text).mode, "off", text);
+    assert.equal(parseConfig(text).mode, undefined, text);
   }
-  const config = parseConfig('{"mode":"notice","notice_selector":"#n","heartbeat_s":0}');
-  assert.deepEqual(config, { mode: "notice", noticeSelector: "#n", heartbeatMs: 15_000, gpc: false });
+  const config = parseConfig('{"mode":"notice","notice_selector":"#n","heartbeat_s":0,"gpc":true}');
+  assert.deepEqual(config, { mode: "notice", noticeSelector: "#n", heartbeatMs: 15_000, gpc: true });
   assert.equal(parseConfig('{"heartbeat_s":20}').heartbeatMs, 20_000);
 });
 
@@ -83,8 +83,7 @@ const PERMISSION: [string, string, () => boolean, boolean][] = [
 for (const [mode, choice, notice, expected] of PERMISSION) {
   test(`mode ${mode}, choice "${choice}", notice ${notice()}: capture ${expected}`, () => {
     const config = parseConfig(JSON.stringify({ mode, notice_selector: "x" }));
-    const said = parseChoice(choice);
-    assert.equal(!!mayCapture(config, said, isRefused(said), notice), expected);
+    assert.equal(!!mayCapture(config, choice, isRefused(choice), notice), expected);
   });
 }
 
@@ -118,7 +117,7 @@ const CHOICES: [string, string, boolean, string][] = [
 ];
 for (const [before, channel, granted, after] of CHOICES) {
   test(`choice "${before}", then ${channel} ${granted}: "${after}"`, () => {
-    assert.equal(choose(parseChoice(before), channel, granted).join(" "), after);
+    assert.equal(choose(before, channel, granted), after);
   });
 }
 

@@ -13,6 +13,9 @@ CONTROLS = (
     "<script async src='SDK_HOST/sdk/v1/modori.js' data-site=pk_page></script>"
     "<p id=notice>お預かりします。</p>"
     "<p><input type=checkbox id=told aria-label='案内を希望する'></p>"
+    "<p><span id=b>を受け取る</span><span id=a>お知らせ</span><input type=checkbox id=named aria-labelledby='a b'></p>"
+    "<p>別の文<button id=drawn aria-label='同意する'>\n<svg></svg>\n</button></p>"
+    "<p>別の文<a id=titled title='毎週受け取る'><svg></svg></a></p>"
     "<table><tr><td><input type=checkbox id=cell> メルマガを受け取る <td>別の欄</table>"
 )
 
@@ -49,7 +52,13 @@ def test_another_registrable_domain_is_another_visitor(context: BrowserContext) 
 
 @pytest.mark.parametrize(
     ("control", "words"),
-    [("told", "案内を希望する"), ("cell", "メルマガを受け取る")],
+    [
+        ("told", "案内を希望する"),
+        ("named", "お知らせ を受け取る"),
+        ("drawn", "同意する"),
+        ("titled", "毎週受け取る"),
+        ("cell", "メルマガを受け取る"),
+    ],
 )
 def test_a_control_without_a_label_has_the_words_that_name_it(
     context: BrowserContext, control: str, words: str

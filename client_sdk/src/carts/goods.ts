@@ -44,7 +44,7 @@ export function readItems(given: unknown, read: Read, origin: string): Item[] {
     item.quantity = Math.round(item.quantity);
     if (!item.url?.startsWith(origin + "/")) delete item.url;
     if (!/^\d+$/.test(String(item.stock))) delete item.stock;
-    return item.id && item.quantity > 0 && item.quantity < 1e5 && !(item.price! < 0);
+    return item.id && item.quantity > 0 && item.quantity < 1e5 && (item.price ?? 0) >= 0;
   });
 }
 

@@ -1,7 +1,8 @@
+import { attempt } from "../attempt";
 import type { CartWatch, Core, Report } from "../parts";
 import type { PageKind } from "../wire";
 import { change, complete, type Item, priced, readItems } from "./goods";
-import { ECOMMERCE, makeLayer, type Said, shimOf } from "./layer";
+import { ECOMMERCE, makeLayer, type Said } from "./layer";
 import { readProducts } from "./products";
 
 /** The cart that this browser is known to have, kept for pages that only say what was put in or taken out. */
@@ -28,7 +29,7 @@ export function startCarts(core: Core): CartWatch {
   const { page, store, safely, read, own } = core;
   const { document } = page;
 
-  const listen = makeLayer(page, core.tag.getAttribute("data-layer") || "dataLayer");
+  const listen = makeLayer(page, core.tag.dataset.layer || "dataLayer");
 
   let known: Known = { at: 0, items: [] };
   let unsaved = false;
@@ -45,12 +46,10 @@ export function startCarts(core: Core): CartWatch {
 
   /** The cart as this tab knows it, or another tab or an earlier page, whichever spoke last. */
   function recall(): Known {
-    try {
+    attempt(() => {
       const stored = JSON.parse(store.read("cart")!) as Known;
       if (stored.items.length >= 0 && stored.at > Math.max(known.at, page.Date.now() - KEPT_MS)) known = stored;
-    } catch {
-      // Nothing is stored.
-    }
+    });
     return known;
   }
 
@@ -96,7 +95,7 @@ export function startCarts(core: Core): CartWatch {
     if (word === "purchase") {
       if (id && !own.order && String(id) !== recall().order) tell(readLines(items), given, String(id));
     } else if (word !== "view_item" && Array.isArray(items) && !own.cart && !shim) {
-      const sign = /_cart/.test(word) ? Number(/^add/.test(word)) - Number(/^remove/.test(word)) : 0;
+      const sign = Number(/^add_to/.test(word)) - Number(/^remove/.test(word));
       const read = readLines(items);
       tell(sign ? change(recall().items, read, sign) : read, { ...given, value: !sign && given.value });
     }
@@ -104,8 +103,7 @@ export function startCarts(core: Core): CartWatch {
 
   /** Heed `contx = {user: {id}, cart: {items}}`, whose values are text. */
   const heedShim = safely(() => {
-    const given = shimOf(page);
-    if (!given) return;
+    const given = Object(core.shim());
     const { id } = Object(given.user);
     const { items } = Object(given.cart);
     // "Do not contact": the core takes nothing of what this person types.
@@ -140,7 +138,7 @@ export function startCarts(core: Core): CartWatch {
       const { href } = page.location;
       if (kindAt !== href) kind = "";
       kindAt = href;
-      return (kind = kind || (readProducts(document).length ? "product" : "")) || undefined;
+      return (kind ||= readProducts(document)[0] ? "product" : "") || undefined;
     },
   };
 }

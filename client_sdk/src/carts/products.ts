@@ -1,3 +1,5 @@
+import { attempt } from "../attempt";
+
 /** A product as schema.org has it; everything in it is the page's word and may be anything. */
 type Product = Record<string, any>;
 
@@ -5,7 +7,7 @@ const TEXT_LIMIT = 200_000; // characters of one script
 const DEPTH = 5;
 const LINES = 100;
 
-const first = (value: any): any => (Array.isArray(value) ? value[0] : value);
+const first = (value: any): any => [].concat(value)[0];
 
 /**
  * What a page says of its own goods by schema.org, in JSON-LD or microdata.
@@ -33,11 +35,8 @@ export function readProducts(document: Document): Product[] {
   }
 
   document.querySelectorAll("script[type='application/ld+json']").forEach(({ textContent }) => {
-    try {
-      if ((textContent || "").length < TEXT_LIMIT) walk(JSON.parse(textContent as string), 0);
-    } catch {
-      // Not JSON, as it is on many pages.
-    }
+    const text = textContent as string;
+    if (text.length < TEXT_LIMIT) attempt(() => walk(JSON.parse(text), 0)); // on many pages it is not JSON
   });
   document.querySelectorAll("[itemtype$='schema.org/Product']").forEach((element) => {
     const said: Product = {};

@@ -1,6 +1,6 @@
 import { explain } from "../forms/explain";
 import type { Core, FieldReport } from "../parts";
-import { isRefused, parseChoice } from "../permission";
+import { REFUSED } from "../permission";
 import type { WireEvent } from "../wire";
 import type { Words } from "./words";
 
@@ -17,8 +17,8 @@ export interface State {
 function permission(core: Core, words: Words): string {
   const { mode, gpc } = core.config();
   if (core.permitted()) return words.capturing;
-  if (mode === "off") return words.off;
-  if (isRefused(parseChoice(core.store.read("choice")))) return words.refused;
+  if (!mode) return words.off;
+  if (core.store.read("choice") === REFUSED) return words.refused;
   if (gpc && (core.page.navigator as { globalPrivacyControl?: unknown }).globalPrivacyControl) return words.signal;
   return mode === "notice" ? words.noNotice : words.noConsent;
 }
@@ -40,7 +40,7 @@ export function stateOf(core: Core, events: WireEvent[], words: Words): State {
     capturing: !!core.permitted(),
     lines: [
       permission(core, words),
-      `${words.mode}: ${core.config().mode} · ${core.tag.dataset.site} · ${SDK_VERSION}`,
+      `${words.mode}: ${core.config().mode || "off"} · ${core.tag.dataset.site} · ${SDK_VERSION}`,
       `${words.visitor}: ${core.store.knownVisitor() || words.none}`,
       words.health(errors, queued, dropped),
     ],

@@ -98,7 +98,7 @@ const detail = (kind: string, texts: string[]): string => {
   texts.some((text) => {
     const part = kind === "street-address" && words.PARTS.find(([, regexp]) => regexp.test(text));
     const family = words.FAMILY.test(text);
-    if (part) token = "address-" + part[0];
+    if (part) token = part[0];
     if (kind === "name" && family !== words.GIVEN.test(text)) token = (family ? "family-" : "given-") + kind;
     return token !== kind;
   });

@@ -61,7 +61,8 @@ const textBefore = (field: Field): [near: string, before: string, level: number]
 /** The text right after a field. */
 const textAfter = (field: Field): string => {
   let text = "";
-  for (let next = field.nextSibling; next && !LETTER.test(text) && !holdsField(next); next = next.nextSibling) text += next.textContent;
+  let next: Node | null = field;
+  while ((next = next.nextSibling) && !LETTER.test(text) && !holdsField(next)) text += next.textContent;
   return LETTER.test(text) ? trimmed(text) : "";
 };
 

@@ -38,7 +38,7 @@ export const startForms = (core: Core): FormWatch => {
   const shadowed = new Set<Field>(); // fields in shadow roots, which no form lists
   const watched = new Map<string, Watched>();
   let focus: Known | null = null;
-  let focusAt = 0;
+  let focusAt = now();
   let composing: Field | null = null;
   let composedAt = 0;
   let typing: Field | null = null; // typed into, and not left since
@@ -74,7 +74,7 @@ export const startForms = (core: Core): FormWatch => {
       for (const part of parts) {
         if (part.field === form.touched) state.last_field = token;
         if (part.ms || part.edits) {
-          const time = (times[token] = times[token] || { ms: 0, edits: 0 });
+          const time = (times[token] ||= { ms: 0, edits: 0 });
           time.ms += part.ms;
           time.edits += part.edits;
           part.ms = part.edits = 0;
@@ -98,13 +98,23 @@ export const startForms = (core: Core): FormWatch => {
     if (focus) focus.ms += focusAt - since;
   };
 
-  const touch = (group: Group, touched: Field | null): void => {
+  /**
+   * Note that somebody was in a field, or sent a form.
+   *
+   * came  somebody only came to the field: that counts where it takes the place of the one that was last typed into, which a
+   *       framework took away
+   */
+  const touch = (group: Group, touched: Field | null, came?: boolean): void => {
     const said = (attribute: string) => (group as HTMLFormElement).getAttribute(attribute);
     const index = () => [...group.ownerDocument!.forms].indexOf(group as HTMLFormElement);
     let name = "elements" in group ? (said("id") || said("name") || "form-" + index()).slice(0, NAME_LIMIT) : "page";
     // Two that are here at once, in frames or shadow roots, are two, whatever they are called.
     let known: Watched | undefined;
     while ((known = watched.get(name)) && known.group !== group && isHere(known.group)) name += "+";
+    if (came) {
+      if (!known || known.state.submitted || isHere(known.touched!)) return;
+      typing = touched;
+    }
     const state = { fields: {}, progress: 0, times: {}, ...known?.state, form: name, submitted: !touched };
     watched.set(name, { ...known, group, at: now(), touched: touched || known?.touched, state });
     core.soon();
@@ -125,11 +135,14 @@ export const startForms = (core: Core): FormWatch => {
   /** Look at a field for the first time: was it filled in before this script came? */
   const look = (field: Field): void => {
     const group = meet(field);
+    if (hasFocus(field)) {
+      // A page may have brought the person here, or the person have come first.
+      typing = field;
+      focus = know(field);
+    }
     if (whyNot(know(field)) !== "taken") return;
     const { value, defaultValue = value } = field as HTMLInputElement;
-    if (value === defaultValue) return;
-    touch(group, field);
-    if (hasFocus(field)) typing = field;
+    if (value !== defaultValue) touch(group, field);
   };
 
   const hear = core.safely((event: Event) => {
@@ -157,6 +170,7 @@ export const startForms = (core: Core): FormWatch => {
         lap();
         focus = type === "focusin" ? know(target) : null;
         visited.add(target);
+        touch(group, target, true);
         // What does not cross a shadow root is heard within it.
         (path as Node[]).map((node) => node.nodeType === 11 && listen(node as ShadowRoot));
         return;
@@ -166,11 +180,12 @@ export const startForms = (core: Core): FormWatch => {
         composedAt = now();
       }
       touch(group, target);
-      if (type !== "change") return;
-      const known = know(target);
-      known.edits += known.changes;
-      known.changes = 1;
-      leave();
+      if (type === "change") {
+        const known = know(target);
+        known.edits += known.changes;
+        known.changes = 1;
+        leave();
+      }
     }
   });
 

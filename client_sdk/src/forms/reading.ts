@@ -71,7 +71,7 @@ export const read = (all: Known[], earlier: Record<string, string>, cards: Cards
       return false;
     }
     const typed = parts.some(({ field }) => field === unfinished);
-    const [token, value] = typed ? [slot.token, earlier[slot.token] || ""] : valueOf(slot, cards);
+    const [token, value] = typed ? [slot.token, earlier[slot.token]] : valueOf(slot, cards);
     for (const report of mine) {
       report.token = token;
       if (again) report.why = "confirmation";

@@ -23,11 +23,11 @@ const POSTAL =
 
 /** Parts of an address, the most telling first. */
 export const PARTS: [string, RegExp][] = [
-  ["level1", /todo|provin| pref(?!er|i)|都道府県|( |ip|ll)state /],
-  ["level2", /town|shikuc|市[区町郡]|( |ip|ll|s)city/],
-  ["line2", /(addr\w*|line|住所|street) ?0?[23]\b/],
-  ["line1", /(addr\w*|line|住所) ?0?1\b|番地|street|ban[ct]hi/],
-  ["line2", / ap(ar)?t|ビル|建物|suite|building|部屋/],
+  ["address-level1", /todo|provin| pref(?!er|i)|都道府県|( |ip|ll)state /],
+  ["address-level2", /town|shikuc|市[区町郡]|( |ip|ll|s)city/],
+  ["address-line2", /(addr\w*|line|住所|street) ?0?[23]\b/],
+  ["address-line1", /(addr\w*|line|住所) ?0?1\b|番地|street|ban[ct]hi/],
+  ["address-line2", / ap(ar)?t|ビル|建物|suite|building|部屋/],
 ];
 const ADDRESS = /addr|ju+s|住所|adres| adr /;
 const NOT_ADDRESS = /(ll|st) ?name| ip |url|country|messag|web/;
