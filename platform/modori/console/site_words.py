@@ -107,7 +107,10 @@ TROUBLES: Final[Mapping[Trouble, Advice]] = {
     ),
     Trouble.DROPPED: Advice(
         say("Some pages had to give events up."),
-        say("The page's policy (CSP connect-src) or a network filter may keep the tag from sending."),
+        say(
+            "Look first at what the server refused, under Events. If that is not it, the page's policy"
+            " (CSP connect-src) or a network filter keeps the tag from sending."
+        ),
     ),
     Trouble.OLD_VERSION: Advice(
         say("The newest page runs another version of the tag than the one served here."),
