@@ -115,9 +115,10 @@ def test_two_processes_that_fold_the_same_visitors_in_any_order_lose_and_double_
         start.wait(20)
         answers = []
         for number in range(thread, 120, 8):
-            tries = iter(range(5))
-            while (answer := post(clients[number % 2], busy, batches[number]))[0] == 503:
-                next(tries)
+            for _ in range(5):
+                answer = post(clients[number % 2], busy, batches[number])
+                if answer[0] != 503:
+                    break
             answers.append(answer)
         return answers
 
