@@ -2,7 +2,7 @@ import type { Core, FieldReport } from "../parts";
 import type { Known, Slot } from "./arrange";
 import { classify } from "./classify";
 import { cluesOf, type Field } from "./clues";
-import { groupOf, type Group, reach, visited } from "./reach";
+import { groupOf, type Group, reach } from "./reach";
 import { read, type Reading } from "./reading";
 
 /*
@@ -20,9 +20,6 @@ function readAll(core: Core): (Reading & { all: Known[] })[] {
   reach(core.page.document, found, () => {});
   return Array.from(groups.values(), (fields) => {
     const all = fields.map((field) => {
-      // Scrolled off above the screen, nothing is hit. Who was in it is known to the forms part, and not to this one.
-      const { y } = field.getBoundingClientRect();
-      if (y < 0 && y > -core.page.scrollY) visited.add(field);
       const clues = cluesOf(field);
       return { ...classify(clues), field, clues, ms: 0, edits: 0, changes: 0 };
     });
