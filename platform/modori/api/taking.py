@@ -38,24 +38,18 @@ def take(
     by itself: who holds one visitor's episode, and then contact points by id, waits in nobody's circle.
     raises  what the database raised; what other parts of the request had kept stays, and its ids make a repeat harmless
     """
+    parts = _by_visitor(read)
+    work = _take if len(parts) > 1 else retry_deadlocks(_take)
     try:
-        return _take(site, read, received_at=received_at, ip_index=ip_index)
+        return work(site, read, received_at=received_at, ip_index=ip_index)
     except DataError:
         if len(read) > 1:
             return _take_apart(site, [[one] for one in read], received_at=received_at, ip_index=ip_index)
         return Taken(refused=[_unstorable(one) for one in read])
     except OperationalError as error:
-        parts = _by_visitor(read)
-        if len(parts) == 1 or not isinstance(error.orig, DeadlockDetected):
+        if len(parts) < 2 or not isinstance(error.orig, DeadlockDetected):
             raise
         return _take_apart(site, parts, received_at=received_at, ip_index=ip_index)
-
-
-def _take(
-    site: SiteContext, read: Sequence[ReadEvent | Refusal], *, received_at: datetime, ip_index: bytes | None
-) -> Taken:
-    work = _take_once if len(_by_visitor(read)) > 1 else retry_deadlocks(_take_once)
-    return work(site, read, received_at=received_at, ip_index=ip_index)
 
 
 def _by_visitor(read: Sequence[ReadEvent | Refusal]) -> list[list[ReadEvent | Refusal]]:
@@ -66,7 +60,7 @@ def _by_visitor(read: Sequence[ReadEvent | Refusal]) -> list[list[ReadEvent | Re
     return list(parts.values())
 
 
-def _take_once(
+def _take(
     site: SiteContext, read: Sequence[ReadEvent | Refusal], *, received_at: datetime, ip_index: bytes | None
 ) -> Taken:
     with tenant_transaction(site.tenant_id) as session:
