@@ -23,8 +23,11 @@ from modori.channels import actions as channels
 from modori.channels.model import LinkKind
 from modori.channels.wire import Visit
 from modori.connectors.csv import actions as uploads
+from modori.connectors.csv.checking import finish_checking_part
+from modori.connectors.csv.context import context_of
 from modori.connectors.csv.judging import judge_rows
 from modori.connectors.csv.model import UploadKind
+from modori.connectors.csv.parts import open_part
 from modori.connectors.csv.tables import Table, read_table
 from modori.console.config import ConsoleConfig
 from modori.console.door import cookie_name
@@ -155,10 +158,10 @@ def checked_upload(tenant: TenantWorld, *, now: datetime) -> UUID:
             user_id=UserId(new_id()),
             now=now,
         )
-        rows = uploads.open_part(session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=0)
-        context = uploads.context_of(session, upload, now=now)
+        rows = open_part(session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=0)
+        context = context_of(session, upload, now=now)
         judged = judge_rows(session, upload_id=upload.upload_id, kind=upload.kind, rows=rows or [], context=context)
-        uploads.finish_checking_part(
+        finish_checking_part(
             session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=0, judged=judged, now=now
         )
     return upload.upload_id

@@ -18,9 +18,11 @@ from modori.billing.errors import OwnWord
 from modori.connectors.csv import actions, scans
 from modori.connectors.csv.errors import UploadNotReady
 from modori.connectors.csv.model import Upload, UploadKind, UploadState
+from modori.connectors.csv.parts import open_part
 from modori.connectors.csv.queries import get_upload
 from modori.connectors.csv.report.queries import iter_rows
 from modori.connectors.csv.tables import Table, read_table
+from modori.connectors.csv.tallies import tally_of
 from modori.entrypoints import wiring
 from modori.kernel import clock
 from modori.kernel.errors import NotFound
@@ -192,7 +194,7 @@ def test_a_file_adds_up_what_approving_would_record(world: World) -> None:
         f"A-5,-1,{AT},,,",
     )
     upload_id = upload(world, UploadKind.ORDERS, content)
-    tally = actions.tally_of(state_of(world.acme, upload_id))
+    tally = tally_of(state_of(world.acme, upload_id))
     assert [(one.outcome.value, one.what, one.rows, one.minor) for one in tally.sums] == [
         ("new", "JPY", 2, 5000),
         ("new", "USD", 1, 4980),
@@ -201,7 +203,7 @@ def test_a_file_adds_up_what_approving_would_record(world: World) -> None:
     span = (tally.first_at, tally.last_at)
     assert span == (datetime(2026, 11, 17, tzinfo=UTC), datetime(2026, 11, 18, 3, 30, tzinfo=UTC))
     approve(world, upload_id)
-    assert actions.tally_of(state_of(world.acme, upload_id)) == tally
+    assert tally_of(state_of(world.acme, upload_id)) == tally
     told = "select detail -> 'sums' -> 0 ->> 'minor' from audit_entry where action = 'upload.approved'"
     assert ask_one(world.acme.tenant_id, told) == "5000"
 
@@ -209,7 +211,7 @@ def test_a_file_adds_up_what_approving_would_record(world: World) -> None:
 def test_a_file_of_returns_adds_up_in_their_orders_currency(world: World) -> None:
     place(world.acme, id="A-1", value=4980, now=NOW)
     content = f"注文番号,返品番号,金額,理由,返品日時\nA-1,R-1,980,返品,{AT}\nA-1,R-2,,返品,{AT}\nX-1,R-3,5,返品,{AT}\n"
-    tally = actions.tally_of(state_of(world.acme, upload(world, UploadKind.RETURNS, content)))
+    tally = tally_of(state_of(world.acme, upload(world, UploadKind.RETURNS, content)))
     assert [(one.outcome.value, one.what, one.rows, one.minor) for one in tally.sums] == [
         ("new", "JPY", 2, 4980),
         ("kept", "", 1, 0),
@@ -651,7 +653,7 @@ def erase(world: World, kind: ContactKind, value: str) -> None:
 def cells(world: World, upload_id: UUID) -> str:
     with tenant_transaction(world.acme.tenant_id) as session:
         parts = [
-            actions.open_part(session, tenant_id=world.acme.tenant_id, upload_id=upload_id, part_number=number)
+            open_part(session, tenant_id=world.acme.tenant_id, upload_id=upload_id, part_number=number)
             for number in range(2)
         ]
     return str(parts)

@@ -5,10 +5,10 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from modori.capture.scrubbing import scrub_input_name
-from modori.connectors.csv.actions import Sample
 from modori.connectors.csv.naming import mask_contact, shown_number
 from modori.connectors.csv.reading import ConsentRow, FurtherLine, OrderRow, ReturnRow
 from modori.connectors.csv.report.queries import UploadListed
+from modori.connectors.csv.sample import Sample
 from modori.console import formats
 from modori.console.labels import label
 from modori.console.words import say

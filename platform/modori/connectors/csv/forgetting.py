@@ -1,14 +1,13 @@
 """An erasure reaches the sealed rows of files that wait for approval, or are being recorded (RULES 18)."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlmodel import Session
 
 from modori.connectors.csv import queries
-from modori.connectors.csv.actions import open_part, sealed_part
-from modori.connectors.csv.model import UploadKind, UploadPart
+from modori.connectors.csv.model import UploadKind
+from modori.connectors.csv.parts import Cells, open_part, sealed_part
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import TenantId
 from modori.people.model import ContactKind
@@ -24,7 +23,7 @@ _FIELDS_OF = {
 
 
 def list_rows_about(
-    rows: Sequence[tuple[int, Mapping[str, str]]],
+    rows: Sequence[Cells],
     *,
     tenant_id: TenantId,
     kind: ContactKind,
@@ -52,18 +51,16 @@ def empty_rows(
     if rows is None:
         return 0
     wanted, emptied = frozenset(numbers), 0
-    left = []
+    left: list[Cells] = []
     for number, cells in rows:
         if number in wanted and any(cells.get(field) for field in NAMING):
             emptied += 1
             left.append((number, {name: "" if name in NAMING else cell for name, cell in cells.items()}))
         else:
-            left.append((number, dict(cells)))
+            left.append((number, cells))
     if emptied == 0:
         return 0
-    plain = json.dumps(left, ensure_ascii=False)
-    rows_sealed = sealed_part(session, tenant_id=tenant_id, upload_id=upload_id, part_number=part_number, plain=plain)
-    part = UploadPart(tenant_id=tenant_id, upload_id=upload_id, part_number=part_number, rows=rows_sealed)
+    part = sealed_part(session, tenant_id=tenant_id, upload_id=upload_id, part_number=part_number, rows=left)
     queries.replace_part(session, part)
     if upload.kind is UploadKind.CONSENTS:
         queries.refuse_erased(session, tenant_id=tenant_id, upload_id=upload_id, row_numbers=numbers)

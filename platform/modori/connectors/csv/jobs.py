@@ -12,10 +12,15 @@ from typing import Any, Final
 from uuid import UUID
 
 from modori.background import work
-from modori.connectors.csv import actions, queries
+from modori.connectors.csv import queries
+from modori.connectors.csv.actions import continue_later
+from modori.connectors.csv.applying import apply_row, finish_applying_part, refuse_row
+from modori.connectors.csv.checking import finish_checking_part
+from modori.connectors.csv.context import context_of
 from modori.connectors.csv.forgetting import empty_rows, list_rows_about
 from modori.connectors.csv.judging import judge_rows
 from modori.connectors.csv.model import RowOutcome, Upload, UploadState
+from modori.connectors.csv.parts import open_part
 from modori.connectors.csv.reading import RowContext, wrong_of
 from modori.kernel import clock
 from modori.kernel.errors import ModoriError
@@ -63,7 +68,7 @@ def _forget_in_part(
 ) -> None:
     """Look through one part in a transaction that cannot write: nearly none holds what is looked for."""
     with read_transaction([tenant]) as session:
-        rows = actions.open_part(session, tenant_id=tenant, upload_id=upload_id, part_number=number) or []
+        rows = open_part(session, tenant_id=tenant, upload_id=upload_id, part_number=number) or []
     kind, index = about
     numbers = list_rows_about(rows, tenant_id=tenant, kind=kind, index=index, country=country)
     if numbers:
@@ -84,11 +89,11 @@ def _in_turns(
                 upload = queries.get_upload(session, tenant_id=tenant, upload_id=upload_id)
                 if upload.state is not while_in:
                     return
-                context = actions.context_of(session, upload, now=clock.now())
+                context = context_of(session, upload, now=clock.now())
             if do_part(upload, context) is not while_in:
                 return
         with tenant_transaction(tenant) as session:
-            actions.continue_later(session, tenant_id=tenant, upload_id=upload_id, now=clock.now())
+            continue_later(session, tenant_id=tenant, upload_id=upload_id, now=clock.now())
 
     return do
 
@@ -97,12 +102,12 @@ def _check_part(upload: Upload, context: RowContext) -> UploadState:
     """Judge one part in a transaction that cannot write, and keep the answers in another."""
     tenant_id, number = context.tenant_id, upload.checked_parts
     with read_transaction([tenant_id]) as session:
-        rows = actions.open_part(session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=number)
+        rows = open_part(session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=number)
         if rows is None:
             return UploadState.DROPPED
         judged = judge_rows(session, upload_id=upload.upload_id, kind=upload.kind, rows=rows, context=context)
     with tenant_transaction(tenant_id) as session:
-        return actions.finish_checking_part(
+        return finish_checking_part(
             session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=number, judged=judged, now=clock.now()
         )
 
@@ -110,7 +115,7 @@ def _check_part(upload: Upload, context: RowContext) -> UploadState:
 def _apply_part(upload: Upload, context: RowContext) -> UploadState:
     tenant_id, number = context.tenant_id, upload.applied_parts
     with read_transaction([tenant_id]) as session:
-        rows = actions.open_part(session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=number)
+        rows = open_part(session, tenant_id=tenant_id, upload_id=upload.upload_id, part_number=number)
         if rows is None:
             return UploadState.DROPPED
         open_rows = queries.list_unapplied_rows(
@@ -121,7 +126,7 @@ def _apply_part(upload: Upload, context: RowContext) -> UploadState:
         if row_number in wanted:
             _apply_row(upload, row_number, cells, context)
     with tenant_transaction(tenant_id) as session:
-        return actions.finish_applying_part(
+        return finish_applying_part(
             session,
             tenant_id=tenant_id,
             upload_id=upload.upload_id,
@@ -136,7 +141,7 @@ def _apply_row(upload: Upload, row_number: int, cells: Mapping[str, str], contex
     """Record one row; a refusal undoes whatever it had begun, and is written down."""
     try:
         with tenant_transaction(context.tenant_id) as session:
-            actions.apply_row(session, upload=upload, row_number=row_number, cells=cells, context=context)
+            apply_row(session, upload=upload, row_number=row_number, cells=cells, context=context)
     except ModoriError as error:
         refused = error
     except DATABASE_FAILURES as error:
@@ -147,4 +152,4 @@ def _apply_row(upload: Upload, row_number: int, cells: Mapping[str, str], contex
     else:
         return
     with tenant_transaction(context.tenant_id) as session:
-        actions.refuse_row(session, upload=upload, row_number=row_number, wrong=wrong_of(refused), now=clock.now())
+        refuse_row(session, upload=upload, row_number=row_number, wrong=wrong_of(refused), now=clock.now())

@@ -17,6 +17,7 @@ from sqlmodel import Session
 from modori.connectors.csv import queries
 from modori.connectors.csv.model import RowOutcome, UploadKind
 from modori.connectors.csv.naming import name_row
+from modori.connectors.csv.parts import Cells
 from modori.connectors.csv.reading import (
     ConsentRow,
     FurtherLine,
@@ -72,7 +73,7 @@ def judge_rows(
     *,
     upload_id: UUID,
     kind: UploadKind,
-    rows: Sequence[tuple[int, Mapping[str, str]]],
+    rows: Sequence[Cells],
     context: RowContext,
 ) -> list[Judged]:
     """Say what each of some rows would come to, in the file's order."""
@@ -163,16 +164,23 @@ def _look_at_order(row: ReadRow, orders: Mapping[str, queries.KnownOrder], conte
     identity, contents = order_identity(row.order.id), _digest(read.value.minor, read.value.currency)
     known = orders.get(row.order.id)
     if known is not None and known.is_proven:
-        if (known.value_minor, known.currency) == (read.value.minor, read.value.currency):
+        if known.is_worth(read.value):
             return Looked(identity, contents, RowOutcome.KNOWN)
         return Looked(identity, contents, RowOutcome.REFUSED, wrong_of(OrderDiffers()))
     measure = Measure(read.value.currency, read.value.minor, read.placed_at)
-    if read.unreadable:
-        field, code = read.unreadable[0]
-        return Looked(identity, contents, RowOutcome.KEPT, Wrong(code, field), measure)
-    if not row.is_exact:
-        return Looked(identity, contents, RowOutcome.KEPT, Wrong(CellFault.TIME_MISSING, "at"), measure)
-    return Looked(identity, contents, RowOutcome.NEW, measure=measure)
+    wrong = why_only_kept(row, unreadable=read.unreadable)
+    return Looked(identity, contents, RowOutcome.NEW if wrong is None else RowOutcome.KEPT, wrong, measure)
+
+
+def why_only_kept(row: OrderRow, *, unreadable: Sequence[tuple[str, str]]) -> Wrong | None:
+    """Say why an order only stops messages; None where it may bill, too.
+
+    unreadable  (field, code) of its addresses that are none
+    """
+    if unreadable:
+        field, code = unreadable[0]
+        return Wrong(code, field)
+    return None if row.is_exact else Wrong(CellFault.TIME_MISSING, "at")
 
 
 def order_identity(external_id: str) -> bytes:

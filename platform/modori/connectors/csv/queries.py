@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from modori.connectors.csv.model import Upload, UploadPart, UploadRow
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import SiteId, TenantId
+from modori.kernel.money import Money
 from modori.storage.crypto import Field
 
 
@@ -29,6 +30,9 @@ class KnownOrder(NamedTuple):
     value_minor: int
     reversed_minor: int
     is_proven: bool
+
+    def is_worth(self, value: Money) -> bool:
+        return (self.value_minor, self.currency) == (value.minor, value.currency)
 
 
 class KnownReversal(NamedTuple):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from modori.connectors.csv.model import RowOutcome
+from modori.connectors.csv.model import RowOutcome, Upload
 
 
 class Measure(NamedTuple):
@@ -73,3 +73,8 @@ def from_json(sums: Iterable[Mapping[str, Any]] | None, first_at: datetime | Non
     """Read a tally as it was stored; an empty one where none was."""
     read = [Sum(RowOutcome(one["outcome"]), one["what"], one["rows"], one["minor"]) for one in sums or ()]
     return Tally(tuple(read), first_at, last_at)
+
+
+def tally_of(upload: Upload) -> Tally:
+    """Read what the rows that have been looked at add up to."""
+    return from_json(upload.sums, upload.first_at, upload.last_at)

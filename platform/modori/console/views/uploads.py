@@ -16,6 +16,7 @@ from modori.connectors.csv import actions
 from modori.connectors.csv.columns import COLUMNS, CONTACT_FIELDS
 from modori.connectors.csv.model import RowOutcome, UploadKind, UploadState
 from modori.connectors.csv.report import queries
+from modori.connectors.csv.sample import find_sample
 from modori.connectors.csv.tables import MOST_BYTES, Fault, FileFault, guard_cell, read_table
 from modori.console.door import ConsoleRoute
 from modori.console.labels import label
@@ -175,7 +176,7 @@ def _facts(visit: Visit, tenant_id: UUID, upload_id: UUID, outcome: str, after: 
         )
         earlier = queries.find_same_file(session, tenant_id=tenant, upload_id=upload_id)
         sample = (
-            actions.find_sample(session, tenant_id=tenant, upload_id=upload_id, now=visit.now)
+            find_sample(session, tenant_id=tenant, upload_id=upload_id, now=visit.now)
             if upload.state is UploadState.CHECKED
             else None
         )
