@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from typing import Final
 
 from babel.core import get_global
 
@@ -36,34 +37,47 @@ def minor_digits(currency: str) -> int:
     source  Unicode CLDR, supplemental currency data
     """
     if currency not in get_global("all_currencies"):
-        raise UnknownCurrency(currency)
+        raise UnknownCurrency(field="currency")
     fractions = get_global("currency_fractions")
     digits: int = fractions.get(currency, fractions["DEFAULT"])[0]
     return digits
 
 
-def from_major(amount: int | float | str | Decimal, currency: str) -> Money:
+def from_major(amount: int | float | str | Decimal, currency: str, *, field: str = "value") -> Money:
     """Convert an amount of the wire (4980, 49.80) once, at the edge.
 
     A JSON number arrives as a float; its shortest text form is what the sender wrote.
+    field   where the amount stood, for whoever has to mend it: a refusal names that and the rule, never what was sent
     raises  BadAmount for what is no finite number, is negative, is larger than MAX_MINOR
             or has more decimals than the currency; UnknownCurrency
     """
     if isinstance(amount, bool):
-        raise BadAmount(str(amount))
+        raise BadAmount(_NUMBER, field=field)
     digits = minor_digits(currency)
     if isinstance(amount, int):
         minor_units = amount * 10**digits
         if not 0 <= minor_units <= MAX_MINOR:
-            raise BadAmount(str(amount))
+            raise BadAmount(_NEGATIVE if amount < 0 else _LARGE, field=field)
         return Money(minor_units, currency)
     try:
         value = Decimal(str(amount))
     except InvalidOperation as error:
-        raise BadAmount(str(amount)) from error
-    if not value.is_finite() or value < 0:
-        raise BadAmount(str(amount))
+        raise BadAmount(_NUMBER, field=field) from error
+    if not value.is_finite():
+        raise BadAmount(_NUMBER, field=field)
+    if value < 0:
+        raise BadAmount(_NEGATIVE, field=field)
+    if value > MAX_MINOR:
+        raise BadAmount(_LARGE, field=field)
     minor = value.scaleb(digits)
-    if minor != minor.to_integral_value() or minor > MAX_MINOR:
-        raise BadAmount(str(amount))
+    if minor != minor.to_integral_value():
+        most = f"at most {digits} decimals" if digits else "no decimals"
+        raise BadAmount(f"An amount in {currency} has {most}.", field=field)
+    if minor > MAX_MINOR:
+        raise BadAmount(_LARGE, field=field)
     return Money(int(minor), currency)
+
+
+_NUMBER: Final = "An amount is a finite number."
+_NEGATIVE: Final = "An amount is zero or more."
+_LARGE: Final = "An amount is less than ten trillion of its currency's minor unit."

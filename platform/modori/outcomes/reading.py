@@ -44,7 +44,7 @@ def read_order(order: OrderIn, *, tenant_id: TenantId, site_id: SiteId, country:
     raises   BadAmount, UnknownCurrency, AtInFuture, AtTooOld
     """
     value = from_major(order.value, order.currency)
-    items = [_item(one, order.currency) for one in order.items]
+    items = [_item(one, order.currency, field=f"items.{at}.price") for at, one in enumerate(order.items)]
     values: list[tuple[ContactKind, str]] = []
     unreadable: list[tuple[str, str]] = []
     for field, kind, sent in (
@@ -85,8 +85,8 @@ def possible_instant(at: datetime, *, now: datetime) -> datetime:
             return min(at, now)
 
 
-def _item(item: OrderItem, currency: str) -> dict[str, Any]:
-    price = from_major(item.price, currency)
+def _item(item: OrderItem, currency: str, *, field: str) -> dict[str, Any]:
+    price = from_major(item.price, currency, field=field)
     name = "" if is_card_number(item.name) else item.name  # G8; what the order is worth does not hang on it
     row: dict[str, Any] = {"id": item.id, "name": name, "price_minor": price.minor, "quantity": item.quantity}
     return row | {name: url for name, url in (("url", item.url), ("image", item.image)) if url}
