@@ -13,18 +13,25 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from modori.api import taking
 from modori.api.edge import ApiConfig
 from modori.api.flusher import Flusher, GoAlone
 from modori.api.ingest import IngestApp
 from modori.api.keys import SiteKeys
+from modori.capture.actions import Taken
 from modori.capture.batch.visits import Posted
 from modori.capture.rules import PageSeen, ReadEvent
 from modori.kernel import clock
+from modori.kernel.errors import Unavailable
 from modori.kernel.ids import new_id
 from modori.storage.db import tenant_transaction
+from modori.storage.failures import refusal_of
 from tests.asgi import Asker
 from tests.captureworld import cart, current, event, form, new_visitor, site_context, somebody, the_episode
 from tests.conftest import Cluster
@@ -92,6 +99,18 @@ def held(tenant: TenantWorld, event_id: str | UUID) -> Iterator[None]:
         finally:
             let_go.set()
             holding.result(10)
+
+
+def ended_while_waiting(engines: Cluster) -> int:
+    """End the sessions that wait for an event's id, as soon as there is one. Returns how many."""
+    ended, until = 0, monotonic() + 10
+    with psycopg.connect(engines.superuser_url, autocommit=True) as superuser:
+        while not ended and monotonic() < until:
+            ended = superuser.execute(
+                "select count(pg_terminate_backend(pid)) from pg_stat_activity where wait_event_type = 'Lock'"
+                " and query like '%event_seen%' and usename = 'modori_app'"
+            ).fetchone()[0]  # type: ignore[index]  # count(*) has a row
+    return ended
 
 
 def test_two_processes_that_fold_the_same_visitors_in_any_order_lose_and_double_nothing(world: World) -> None:
@@ -175,21 +194,69 @@ def test_g1_a_database_that_goes_away_under_a_flush_is_503_and_the_next_try_coun
     with ThreadPoolExecutor(1) as threads:
         with held(world.acme, one["id"]):
             waiting = threads.submit(post, client, world.acme, [one])
-            ended = 0
-            until = monotonic() + 10
-            with psycopg.connect(engines.superuser_url, autocommit=True) as superuser:
-                while not ended and monotonic() < until:
-                    ended = superuser.execute(
-                        "select count(pg_terminate_backend(pid)) from pg_stat_activity where wait_event_type = 'Lock'"
-                        " and query like '%event_seen%' and usename = 'modori_app'"
-                    ).fetchone()[0]  # type: ignore[index]  # count(*) has a row
+            assert ended_while_waiting(engines)
         status, told = waiting.result(20)
-    assert ended
     assert (status, told["code"]) == (503, "unavailable")
+    assert "Nothing was kept" not in told["detail"]  # the connection may have broken under the commit
     assert count(world.acme, "select count(*) from event where visitor = :v", v=visitor) == 0
     assert post(client, world.acme, [one]) == (202, {"accepted": 1, "refused": []})
     assert post(client, world.acme, [one]) == (202, {"accepted": 1, "refused": []})
     assert count(world.acme, "select count(*) from event where visitor = :v", v=visitor) == 1
+
+
+def test_g1_a_request_of_which_a_part_was_kept_says_so_and_the_next_try_counts_once(
+    world: World, engines: Cluster
+) -> None:
+    """A NUL, as above, has the request taken event by event; the database goes away under the last."""
+    site, kept, last = site_context(world.acme), page(new_visitor()), page(new_visitor())
+    request = [kept, page("a\x00b"), last]
+
+    def take() -> Taken:
+        return taking.take(site, request, received_at=NOW, ip_index=None)
+
+    with ThreadPoolExecutor(1) as thread:
+        with held(world.acme, last.id):
+            waiting = thread.submit(take)
+            assert ended_while_waiting(engines)
+        with pytest.raises(Unavailable, match="Not all of it was kept") as caught:
+            waiting.result(20)
+    assert (caught.value.code, caught.value.status) == ("unavailable", 503)
+    stored = "select count(*) from event where visitor = any(:v)"
+    assert count(world.acme, stored, v=[kept.visitor, last.visitor]) == 1
+    taken = take()
+    assert (taken.accepted, [one.code for one in taken.refused]) == (2, ["bad_data"])
+    assert count(world.acme, stored, v=[kept.visitor, last.visitor]) == 2
+
+
+def test_g1_the_first_part_that_fails_has_kept_nothing(world: World, engines: Cluster) -> None:
+    site, first = site_context(world.acme), page(new_visitor())
+    request = [first, page("a\x00b")]
+    with ThreadPoolExecutor(1) as thread:
+        with held(world.acme, first.id):
+            waiting = thread.submit(taking.take, site, request, received_at=NOW, ip_index=None)
+            assert ended_while_waiting(engines)
+        with pytest.raises(OperationalError):
+            waiting.result(20)
+    assert count(world.acme, "select count(*) from event where visitor = :v", v=first.visitor) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "detail"),
+    [
+        (
+            OperationalError("commit", {}, psycopg.OperationalError(), connection_invalidated=True),
+            "It may not have been",
+        ),
+        (DBAPIError("commit", {}, psycopg.InterfaceError(), connection_invalidated=True), "It may not have been"),
+        (OperationalError("connect", {}, psycopg.OperationalError()), "Nothing was kept"),
+        (PoolTimeout(), "Nothing was kept"),
+    ],
+    ids=["broke", "closed", "refused", "exhausted"],
+)
+def test_nothing_was_kept_is_said_only_where_no_commit_can_have_been(error: Exception, detail: str) -> None:
+    refusal = refusal_of(error)
+    assert isinstance(refusal, Unavailable)
+    assert refusal.detail.startswith(detail)
 
 
 def test_what_queues_while_a_flush_commits_is_kept_by_the_next_ones(world: World) -> None:

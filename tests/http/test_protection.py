@@ -151,6 +151,23 @@ def test_g8_a_leak_is_counted_by_day_kind_and_field_and_its_value_is_nowhere(
     assert not any(secret in said for secret in (CARD, "4111", "987", "246810", "hunter2"))
 
 
+@pytest.mark.parametrize("spelt", ["{}", "{{{}}}", "urn:uuid:{}"])
+def test_a_leak_that_is_sent_again_counts_once_and_its_event_may_come_mended(
+    client: Asker, world: World, spelt: str
+) -> None:
+    """As after an answer that the browser did not hear. `spelt`: what else is read as the same id."""
+    acme, visitor = world.acme, new_visitor()
+    leaking = event(acme, "form", {"form": "checkout", "fields": {"name": CARD}}, visitor=visitor)
+    for good in ([], [cart(acme, visitor=visitor)], [event(acme, "page", visitor=new_visitor())]):
+        assert taken(post(client, acme, leaking, *good)) == (len(good), ["forbidden_value"])
+        assert taken(post(client, acme, leaking | {"id": spelt.format(leaking["id"].upper())}))[0] == 0
+    assert taken(post(client, acme, leaking, leaking))[0] == 0
+    assert ask(acme, "select kind, field, count from capture_leak") == [("card", "name", 1)]
+    mended = leaking | {"data": {"form": "checkout", "fields": {"name": "花子"}}}
+    assert taken(post(client, acme, mended)) == (1, [])
+    assert ask(acme, "select count(*) from event where event_id = :e", e=leaking["id"]) == [(1,)]
+
+
 def test_g8_invented_names_of_fields_do_not_fill_the_table(client: Asker, world: World) -> None:
     acme, visitor = world.acme, new_visitor()
     for first in range(0, 250, 50):

@@ -23,7 +23,8 @@ _READ = {
     400: "A parameter cannot be understood; the problem names it.",
     401: "No secret key, an unknown or a revoked one.",
     429: "Too many unknown keys from this network; Retry-After says when.",
-    503: "The database cannot be reached; nothing was kept. Retry-After says when to send it again.",
+    503: "The database cannot be reached; `detail` says whether it may have been kept. Retry-After says when to send it"
+    " again.",
 }
 _WRITE = _READ | {
     400: "The body or a parameter is not as it should be; the problem names the field.",

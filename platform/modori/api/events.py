@@ -51,7 +51,8 @@ _REFUSALS: dict[int | str, str] = {
     413: "The body is larger than 64 KiB.",
     415: "Neither application/json nor text/plain, or compressed.",
     429: "Too many events; Retry-After says when.",
-    503: "Too much is waiting, or the database cannot be reached; nothing was kept.",
+    503: "Too much is waiting, or the database cannot be reached. `detail` says whether some of it may have been kept;"
+    " sent again, each event counts once.",
 }
 
 

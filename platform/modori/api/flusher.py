@@ -196,7 +196,8 @@ def _tell(batch: Iterable[_Waiting], error: Callable[[], Exception] | None) -> N
 
 
 def _away() -> Unavailable:
-    return Unavailable("Nothing was kept. Send it again.")
+    """The connection may have broken under the commit."""
+    return Unavailable("It may not have been kept. Send it again: each event counts once.")
 
 
 class _News:

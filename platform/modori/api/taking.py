@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from psycopg.errors import DeadlockDetected
 from sqlalchemy.exc import DataError, OperationalError
@@ -15,6 +16,7 @@ from modori.capture.protection.queries import count_leaks
 from modori.capture.reading import Refusal
 from modori.capture.rules import ReadEvent
 from modori.channels.actions import confirm_click
+from modori.kernel.errors import Unavailable
 from modori.kernel.failpoints import hit
 from modori.kernel.ids import LeadId
 from modori.leads.model import OPEN_STATES, LeadState
@@ -25,6 +27,7 @@ from modori.outcomes.wire import OrderIn, OrderItem
 from modori.outreach.actions import end_lead
 from modori.outreach.forgetting import heed_choice
 from modori.storage.db import bound_transaction, tenant_transaction
+from modori.storage.failures import DATABASE_FAILURES, refusal_of
 from modori.storage.retrying import retry_deadlocks
 
 
@@ -36,7 +39,8 @@ def take(
     Where PostgreSQL cannot store a value, each event is tried by itself, so that a bad one does not take its
     neighbours along. Where two requests of several visitors wait for each other in a circle, each visitor is taken
     by itself: who holds one visitor's episode, and then contact points by id, waits in nobody's circle.
-    raises  what the database raised; what other parts of the request had kept stays, and its ids make a repeat harmless
+    raises  what the database raised; Unavailable where other parts of the request had been taken before: what they
+            kept stays, and its ids make a repeat harmless
     """
     parts = _by_visitor(read)
     work = _take if len(parts) > 1 else retry_deadlocks(_take)
@@ -83,7 +87,7 @@ def _take(
             heed_choice(session, tenant_id=site.tenant_id, choice=choice, now=received_at)
         for seen in taken.tokens:
             confirm_click(session, tenant_id=site.tenant_id, token=seen.token, event_id=seen.event_id, at=seen.at)
-        leaks = [(one.leak.kind, one.leak.field) for one in taken.refused if one.leak is not None]
+        leaks = {UUID(one.id): (one.leak.kind, one.leak.field) for one in taken.refused if one.id and one.leak}
         if leaks:
             count_leaks(
                 session,
@@ -128,8 +132,13 @@ def _take_apart(
     ip_index: bytes | None,
 ) -> Taken:
     whole = Taken()
-    for one in parts:
-        part = take(site, one, received_at=received_at, ip_index=ip_index)
+    for number, one in enumerate(parts):
+        try:
+            part = take(site, one, received_at=received_at, ip_index=ip_index)
+        except DATABASE_FAILURES as error:
+            if number and isinstance(refusal_of(error), Unavailable):
+                raise Unavailable("Not all of it was kept. Send it again: each event counts once.") from error
+            raise
         whole.accepted += part.accepted
         whole.refused += part.refused
     return whole

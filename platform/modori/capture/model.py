@@ -37,7 +37,10 @@ class Event(TenantRow, table=True):
 
 
 class EventSeen(TenantRow, table=True):
-    """Each event id once (G1); purged after 30 days, so an event older than that is refused."""
+    """Each event id once (G1); purged after 30 days, so an event older than that is refused.
+
+    So that a leak counts once, too, there is an id made of the event's for each (`protection.queries.count_leaks`).
+    """
 
     __tablename__ = "event_seen"
     event_id: UUID = Field(primary_key=True)

@@ -19,12 +19,13 @@ AWAY = (OperationalError, PoolTimeout, PlainOperationalError, PlainInterfaceErro
 def refusal_of(error: Exception) -> ModoriError | None:
     """Say what a database's failure means to the caller; None where it is a mistake of ours.
 
-    A refused connection, an exhausted pool, a deadlock or a cancelled statement: nothing was kept, ask again. A value
-    that no column holds (a NUL in a text, a number out of range): the caller's words are wrong.
+    A refused connection, an exhausted pool, a deadlock or a cancelled statement: nothing was kept, ask again. A
+    connection that broke: it may have done so under the commit. A value that no column holds (a NUL in a text, a number
+    out of range): the caller's words are wrong.
     """
-    if isinstance(error, OperationalError | PoolTimeout):
-        return Unavailable("Nothing was kept. Send it again.")
     if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return Unavailable("It may not have been kept. Send it again.")
+    if isinstance(error, OperationalError | PoolTimeout):
         return Unavailable("Nothing was kept. Send it again.")
     if isinstance(error, SqlDataError) and isinstance(error.orig, DataError):
         return BadInput("A value cannot be stored as it is.")

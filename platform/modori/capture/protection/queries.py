@@ -1,7 +1,8 @@
 """What protection counts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from uuid import UUID, uuid5
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import text
@@ -21,14 +22,26 @@ def count_leaks(
     tenant_id: TenantId,
     site_id: SiteId,
     leaked_on: date,
-    leaks: Iterable[tuple[LeakKind, str]],
+    leaks: Mapping[UUID, tuple[LeakKind, str]],
 ) -> None:
-    """Add to what a site's browsers sent although they never may: how often, of which kind, in which field."""
+    """Add to what a site's browsers sent although they never may: how often, of which kind, in which field.
+
+    leaks  by the ids of the events: a request that is sent again counts once. The ids themselves are not remembered,
+           since whoever mends an event may send it by the same one, but ids made of them
+    """
+    rows = [
+        {"seen_as": str(uuid5(event_id, "leak")), "kind": kind.value, "field": field}
+        for event_id, (kind, field) in leaks.items()
+    ]
     session.connection().execute(
         text(
-            "insert into capture_leak (tenant_id, site_id, leaked_on, kind, field, count)"
+            "with seen as (insert into event_seen (tenant_id, event_id, seen_on)"
+            " select :tenant_id, one.seen_as, :leaked_on from jsonb_to_recordset(:leaks) as one(seen_as uuid)"
+            " order by one.seen_as on conflict do nothing returning event_id)"
+            " insert into capture_leak (tenant_id, site_id, leaked_on, kind, field, count)"
             " select :tenant_id, :site_id, :leaked_on, one.kind, named.field, count(*)"
-            " from jsonb_to_recordset(:leaks) as one(kind text, field text) cross join lateral (select case"
+            " from jsonb_to_recordset(:leaks) as one(seen_as uuid, kind text, field text)"
+            " join seen on seen.event_id = one.seen_as cross join lateral (select case"
             "  when exists (select 1 from capture_leak l where l.tenant_id = :tenant_id and l.site_id = :site_id"
             "   and l.leaked_on = :leaked_on and l.kind = one.kind and l.field = one.field)"
             "  or (select count(*) from capture_leak l where l.tenant_id = :tenant_id and l.site_id = :site_id"
@@ -41,7 +54,7 @@ def count_leaks(
             "tenant_id": tenant_id,
             "site_id": site_id,
             "leaked_on": leaked_on,
-            "leaks": Jsonb([{"kind": kind.value, "field": field} for kind, field in leaks]),
+            "leaks": Jsonb(rows),
             "most": MOST_FIELDS_A_DAY,
             "others": DOTS,
         },
