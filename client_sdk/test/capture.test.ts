@@ -1,7 +1,7 @@
 /** What leaves the page, and when: modes, forms, commands, heartbeats. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HOST, SITE, type Options, World } from "./world";
+import { AFTER_CONSENT, cart, HOST, SITE, type Options, World } from "./world";
 
 const CHECKOUT = `
   <form id="checkout">
@@ -21,8 +21,6 @@ const CHECKOUT = `
     <input id="unseen" autocomplete="given-name" style="display:none" value="SECRET-honeypot">
   </form>`;
 
-const cart = { currency: "JPY", value: 4980, items: [{ id: "P-1", name: "急須", price: 4980 }] };
-const AFTER_CONSENT = { mode: "after-consent", notice_selector: "body" };
 const open = async (options: Options = {}) => {
   const world = await new World({ html: CHECKOUT, ...options }).start();
   await world.visit();

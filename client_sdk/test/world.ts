@@ -222,6 +222,30 @@ export class World {
   }
 }
 
+/** A cart with a teapot in it. */
+export const cart = { currency: "JPY", value: 4980, items: [{ id: "P-1", name: "急須", price: 4980 }] };
+export const AFTER_CONSENT = { mode: "after-consent", notice_selector: "body" };
+export const FORM = `<form><input id="email" type="email" autocomplete="email"></form>`;
+
+/** A page with the tag on it; where it has FORM, somebody is at its field. */
+export async function open(options: Options = {}): Promise<World> {
+  const world = await new World(options).start();
+  if (options.html === FORM) await world.visit();
+  return world;
+}
+
+/** gtag as every page has it. */
+export function gtag(world: World, ...said: unknown[]): void {
+  const page = world.page as any;
+  page.dataLayer = page.dataLayer || [];
+  (function (..._: unknown[]) {
+    page.dataLayer.push(arguments);
+  })(...said);
+}
+
+/** What Google's Consent Mode is told where advertising is permitted, or is not. */
+export const granted = (yes: boolean) => ({ ad_storage: yes ? "granted" : "denied", ad_user_data: yes ? "granted" : "denied" });
+
 function respond(answer: Answer, signal: AbortSignal | null | undefined): Promise<unknown> {
   if (answer === "unreachable") return Promise.reject(new TypeError("Failed to fetch"));
   if (answer === "hangs") {
