@@ -86,10 +86,12 @@
     element.dataset.calm && element.querySelector("[data-row]") &&
     (element.matches(":hover") || (element !== document.activeElement && element.contains(document.activeElement)));
   // The button that says so goes when it is pressed: whoever works by keyboard goes on in what it showed.
+  // data-shown holds what the page shows already; without it, all is asked for. What stands out of sight is gone to.
   const show = (element) => {
+    element.querySelector("[data-shown]")?.remove();
     reread(element);
     element.tabIndex = -1;
-    element.focus({ preventScroll: true });
+    element.focus({ preventScroll: element.getBoundingClientRect().bottom > 0 });
   };
   // data-pace="2000": a site that is busy has news all the time; the element reads itself at most that often, ms.
   const paced = new WeakMap();

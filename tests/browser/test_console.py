@@ -24,10 +24,19 @@ from tests.captureworld import event, new_visitor, take
 from tests.consoleworld import ConsoleWorld, Voice, furnish, lead_path, name_lead, queue_call
 from tests.http.test_console_screens import screens
 from tests.leadworld import LeadWorld, make_lead
-from tests.questions import ask_one
+from tests.questions import ask_one, change
 from tests.world import NOW, TenantWorld, World
 
-FRAGMENTS = ("site, live", "site event rows", "site refusals", "site forms", "queue rows", "call panel", "timeline")
+FRAGMENTS = (
+    "site, live",
+    "site event rows",
+    "site refusals",
+    "site forms",
+    "site leaks",
+    "queue rows",
+    "call panel",
+    "timeline",
+)
 
 
 @pytest.mark.parametrize(
@@ -215,6 +224,56 @@ def test_forms_appear_live_and_a_busy_site_is_not_asked_for_them_all_the_time(
     expect(forms).to_have_count(3)
 
 
+@pytest.mark.parametrize("tab", ["", "/events", "/fields", "/notice", "/settings"])
+def test_a_leak_is_told_live_on_each_tab_and_moves_nothing(world: World, open_page: OpenPage, tab: str) -> None:
+    acme = world.acme
+    page = open_page(Role.ACCOUNT_MANAGER, lang="en")
+    page.goto(f"/console/tenants/{acme.tenant_id}/sites/{acme.site_id}{tab}")
+    alert, told = page.locator("#leaks section"), page.locator("#leaks-told")
+    read, edit = (
+        page.locator(".tabs ~ *:not(#leaks, .toasts, .announce)").first,
+        page.get_by_role("link", name="Edit").first,
+    )
+    edit.focus()
+    place = read.bounding_box()
+    _leak(acme, "card", "memo")
+    expect(told).to_contain_text("card number in the field memo", timeout=SLOW_MS)
+    expect(alert).to_have_count(0)
+    expect(edit).to_be_focused()
+    assert read.bounding_box() == place
+    told.get_by_role("button", name="Show").focus()
+    page.keyboard.press("Enter")
+    expect(alert).to_contain_text("(1 times)")
+    expect(page.locator("#leaks")).to_be_focused()
+    expect(told).to_be_empty()
+    place = read.bounding_box()
+    _leak(acme, "card", "memo")
+    expect(alert).to_contain_text("(2 times)", timeout=SLOW_MS)  # no line more: it counts where it stands
+    expect(told).to_be_empty()
+    assert read.bounding_box() == place
+    _leak(acme, "password", "pass")
+    expect(told).to_contain_text("password in the field pass", timeout=SLOW_MS)
+    expect(told).not_to_contain_text("memo")
+    expect(alert.locator("li")).to_have_count(1)
+    assert read.bounding_box() == place
+
+
+def test_a_leak_told_far_below_is_shown_where_it_stands(world: World, open_page: OpenPage) -> None:
+    acme = world.acme
+    page = open_page(Role.ACCOUNT_MANAGER, lang="en", size=PHONE)
+    page.goto(f"/console/tenants/{acme.tenant_id}/sites/{acme.site_id}/settings")
+    page.get_by_role("heading", name="Policy").scroll_into_view_if_needed()
+    place = page.evaluate("scrollY")
+    assert place > 0
+    _leak(acme, "card", "memo")
+    told = page.locator("#leaks-told")
+    expect(told).to_contain_text("memo", timeout=SLOW_MS)
+    assert page.evaluate("scrollY") == place
+    told.get_by_role("button", name="Show").click()
+    expect(page.locator("#leaks-title")).to_be_in_viewport()
+    expect(page.locator("#leaks")).to_be_focused()
+
+
 PACE_S = 5
 SLOW_MS = 20_000
 """Longer than any live part waits before it reads itself again."""
@@ -230,6 +289,22 @@ def _refuse(tenant: TenantWorld, code: str) -> None:
     counts = Counts(write_every_s=0)
     counts.note(tenant.tenant_id, tenant.site_id, code, now=clock.now())
     assert counts.write_if_due() == 1
+
+
+def _leak(tenant: TenantWorld, kind: str, field: str) -> None:
+    """Count what was taken out and say so, as ingest does."""
+    change(
+        tenant.tenant_id,
+        "insert into capture_leak (tenant_id, site_id, leaked_on, kind, field, count)"
+        " values (:of, :site_id, :on, :kind, :field, 1)"
+        " on conflict (tenant_id, site_id, leaked_on, kind, field) do update set count = capture_leak.count + 1",
+        of=tenant.tenant_id,
+        site_id=tenant.site_id,
+        on=clock.now().date(),
+        kind=kind,
+        field=field,
+    )
+    _refuse(tenant, "forbidden_value")
 
 
 def _report(tenant: TenantWorld, kind: str, sent: dict[str, Any]) -> None:

@@ -75,6 +75,7 @@ def screens(house: ConsoleWorld, user_id: object) -> dict[str, str]:
         "site refusals": f"{tenant}/sites/{house.tenant.site_id}/events/refused",
         "site fields": f"{tenant}/sites/{house.tenant.site_id}/fields?days=30",
         "site forms": f"{tenant}/sites/{house.tenant.site_id}/fields/forms?days=30",
+        "site leaks": f"{tenant}/sites/{house.tenant.site_id}/leaks",
         "site notice": f"{tenant}/sites/{house.tenant.site_id}/notice",
         "site settings": f"{tenant}/sites/{house.tenant.site_id}/settings",
         "site form": f"{tenant}/sites/{house.tenant.site_id}/edit",

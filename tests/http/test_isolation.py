@@ -134,6 +134,7 @@ ROUTES: Final[Mapping[str, str]] = {
     "GET /console/tenants/{tenant_id}/sites/{site_id}/events/refused": "AM",
     "GET /console/tenants/{tenant_id}/sites/{site_id}/fields": "AM",
     "GET /console/tenants/{tenant_id}/sites/{site_id}/fields/forms": "AM",
+    "GET /console/tenants/{tenant_id}/sites/{site_id}/leaks": "AM",
     "GET /console/tenants/{tenant_id}/sites/{site_id}/notice": "AM",
     "POST /console/tenants/{tenant_id}/sites/{site_id}/notice": "AM",
     "GET /console/tenants/{tenant_id}/sites/{site_id}/settings": "AM",

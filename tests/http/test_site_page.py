@@ -307,7 +307,8 @@ def test_a_leak_is_an_alert_on_every_tab(world: World, console: Console) -> None
     )
     for tab in ("", "/events", "/fields", "/notice", "/settings"):
         page = console.get(path(acme, tab)).text
-        assert 'role="alert"' in page
+        assert '<section class="notice notice--bad' in page
+        assert 'id="leaks-told" role="alert"' in page, "the live region is there before there is anything to say"
         assert "card number" in page
         assert "<code>memo</code>" in page
         assert "(3 times)" in page

@@ -128,6 +128,7 @@ ACCESS: Final[Mapping[str, Rule]] = {
     "sites.refused": _tenant(MANAGERS),
     "sites.fields": _tenant(MANAGERS),
     "sites.forms": _tenant(MANAGERS),
+    "sites.leaks": _tenant(MANAGERS),
     "sites.notice": _tenant(MANAGERS),
     "sites.adopt_notice": _tenant(MANAGERS),
     "sites.settings": _tenant(MANAGERS),

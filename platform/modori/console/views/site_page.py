@@ -4,11 +4,11 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Query
 from fastapi.responses import Response
 
 from modori.capture import notices
@@ -34,6 +34,7 @@ router = APIRouter(route_class=ConsoleRoute)
 LOOKED_BACK: Final = timedelta(days=7)
 EVENTS_SHOWN: Final = 50
 NEWEST_SHOWN: Final = 6
+MOST_TOLD: Final = 3
 PERIODS_DAYS: Final = (7, 30)
 
 STUB: Final = "window.modori=window.modori||function(){(modori.q=modori.q||[]).push(arguments)}"
@@ -139,6 +140,24 @@ def forms(visit: Visiting, tenant_id: UUID, site_id: UUID, days: str = "") -> Re
         stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
         seen = _fields(visit, session, stored, days=days)
     return visit.part("sites/_forms.html", **seen)
+
+
+@router.get("/tenants/{tenant_id}/sites/{site_id}/leaks", name="sites.leaks")
+def leaks(
+    visit: Visiting, tenant_id: UUID, site_id: UUID, shown: Annotated[str | None, Query(max_length=1000)] = None
+) -> Response:
+    """The live alert above every tab. Lines that the page does not show yet are told beside it: nothing moves."""
+    tenant, site = TenantId(tenant_id), SiteId(site_id)
+    with read_transaction([tenant]) as session:
+        stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
+        found = leaks_of(visit, session, tenant, site)
+    known = None if shown is None else shown.split()
+    told = [] if known is None else [(one, kind) for one, kind in found if one.mark not in known]
+    if not told:
+        return visit.part("sites/_leaks.html", site=stored, leaks=found)
+    answer = visit.part("sites/_leaks_told.html", told=told[:MOST_TOLD], more=len(told[MOST_TOLD:]))
+    answer.headers.update({"HX-Retarget": "#leaks-told", "HX-Reswap": "innerMorph"})
+    return answer
 
 
 @router.get("/tenants/{tenant_id}/sites/{site_id}/notice", name="sites.notice")

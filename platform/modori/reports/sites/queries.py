@@ -4,6 +4,7 @@ An index by site would cost every ingested event; a walk costs only who looks, a
 the period does, `SeenSite.walked_back_to` says so, and the page does, too.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -75,6 +76,11 @@ class Leak:
     kind: str
     field: str
     count: int
+
+    @property
+    def mark(self) -> str:
+        """What a page remembers this line by, whatever its count."""
+        return hashlib.sha256(f"{self.leaked_on} {self.kind} {self.field}".encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True)
