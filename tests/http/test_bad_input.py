@@ -73,10 +73,39 @@ def test_rules_36_fifty_events_and_no_more(anybody: Asking, world: World, count:
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_envelope")
 
 
+@pytest.mark.parametrize(
+    ("longest", "is_long"),
+    [
+        pytest.param("a" * LONGEST_TEXT, False, id="2,048 letters"),
+        pytest.param("a" * (LONGEST_TEXT + 1), True, id="2,049 letters"),
+        pytest.param("あ" * 682 + "é", False, id="2,048 bytes of kana"),
+        pytest.param("あ" * 683, True, id="2,049 bytes of kana"),
+        pytest.param("😀" * 512, False, id="2,048 bytes of emoji"),
+        pytest.param("😀" * 512 + "a", True, id="2,049 bytes of emoji"),
+    ],
+)
+def test_rules_36_texts_of_two_kibibytes(anybody: Asking, world: World, longest: str, is_long: bool) -> None:
+    """In whatever field, of whatever depth, and as a field's name."""
+    visitor = new_visitor()
+    sent = [
+        event(world.acme, "page", {"more": longest}, visitor=visitor),
+        event(world.acme, "page", {"more": [[longest]]}, visitor=visitor),
+        event(world.acme, "page", {longest: 1}, visitor=visitor),
+    ]
+    codes = [one["code"] for one in post_events(anybody, world.acme, sent).json()["refused"]]
+    assert codes == (["too_long"] * 3 if is_long else [])
+    escaped = json.dumps({"site": world.acme.site_key, "events": sent[:1]})  # each byte looked at on another way
+    answer = anybody.post("/v1/events", content=escaped, headers={"Origin": world.acme.origin})
+    assert len(answer.json()["refused"]) == is_long
+
+
 @pytest.mark.parametrize("length", [LONGEST_TEXT, LONGEST_TEXT + 1])
-def test_rules_36_texts_of_two_thousand_and_forty_eight(anybody: Asking, world: World, length: int) -> None:
-    """Characters, in whatever field: kana count one each."""
-    sent = event(world.acme, "page", {"more": "あ" * length}, visitor=new_visitor())
+def test_rules_3_the_exact_wording_of_a_consent_is_counted_in_characters(
+    anybody: Asking, world: World, length: int
+) -> None:
+    """Evidence may not be cut: three times as many bytes as another text may have."""
+    said = {"channel": "email", "granted": True, "text": "同" * length, "control": "#optin"}
+    sent = event(world.acme, "consent", said, visitor=new_visitor())
     codes = [one["code"] for one in post_events(anybody, world.acme, [sent]).json()["refused"]]
     assert codes == ([] if length == LONGEST_TEXT else ["too_long"])
 

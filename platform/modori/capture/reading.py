@@ -32,6 +32,7 @@ from modori.capture.rules import (
 from modori.capture.wire import (
     MAX_DEPTH,
     MAX_TEXT,
+    MAX_WORDING,
     SHAPES,
     CartShape,
     ConsentShape,
@@ -56,6 +57,10 @@ _EVENT_LEVEL: Final = 3
 _FIELD_CODES: Final = {"id": "bad_id", "type": "bad_type", "at": "bad_at", "visitor": "bad_visitor", "page": "bad_page"}
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,30}")
 _LONGEST_FIELD: Final = 40
+_SHORT: Final = MAX_TEXT // 4
+"""Characters that are never more bytes than MAX_TEXT, whatever they are."""
+_WORDING: Final = "text"
+"""The key of a consent's wording; no other shape has it."""
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 CAPTURE_REFUSED: Final = "capture_refused"
 """The code of what is not taken since its visitor refused capture; only the transaction that would keep it knows."""
@@ -380,22 +385,25 @@ def _check_value(value: dict[str, Any] | list[Any], level: int, *, is_plain: boo
     """
     if level > MAX_DEPTH:
         raise _Refuse("too_deep")
-    inside: Iterable[Any] = value
     if isinstance(value, dict):
         for key in value:
-            if len(key) > MAX_TEXT or not is_plain:
+            if len(key) > _SHORT or not is_plain:
                 _check_string(key)
-        inside = value.values()
-    for inner in inside:
+    inside: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in inside:
         if isinstance(inner, str):
-            if len(inner) > MAX_TEXT or not is_plain:
-                _check_string(inner)
+            if len(inner) > _SHORT or not is_plain:
+                _check_string(inner, is_wording=key == _WORDING)
         elif isinstance(inner, dict | list):
             _check_value(inner, level + 1, is_plain=is_plain)
 
 
-def _check_string(text: str) -> None:
-    if len(text) > MAX_TEXT:
+def _check_string(text: str, *, is_wording: bool = False) -> None:
+    if is_wording:
+        is_long = len(text) > MAX_WORDING
+    else:
+        is_long = len(text) > _SHORT and len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT
+    if is_long:
         raise _Refuse("too_long")
     if _UNSTORABLE.search(text) is not None:
         raise _Refuse("bad_text")

@@ -15,7 +15,10 @@ MAX_EVENTS: Final = 50
 MAX_DEPTH: Final = 6
 """The envelope is level 1, its events 2, an event 3, its data 4, the items 5, an item 6 (RULES 36)."""
 MAX_TEXT: Final = 2048
-"""Characters of one string."""
+"""Bytes of UTF-8 of one string (RULES 36): 682 characters of Japanese, where the SDK sends 300 of a title or a field."""
+MAX_WORDING: Final = 2048
+"""Characters of the one text that may have more bytes. The exact wording beside a control is evidence (RULES 3) and may
+not be cut: 2,000 characters of Japanese, as many as the SDK sends, are 6,000 bytes."""
 MAX_ITEMS: Final = 100
 MAX_SURVEYED: Final = 80
 
@@ -199,7 +202,7 @@ class ConsentShape(_Shape):
 
     channel: Literal["email", "sms", "line", "call", "capture"]
     granted: bool
-    text: Text = ""
+    text: Annotated[str, Field(max_length=MAX_WORDING)] = ""
     control: Annotated[str, Field(max_length=500)] | None = None
 
 
