@@ -50,6 +50,19 @@ def test_translations_keep_the_values_of_their_messages() -> None:
             assert said != meant or meant in SAME_IN_BOTH, f"not translated: {meant}"
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Kept, with a reservation",
+        "Kept, without effect on bills yet",
+        "Kept: it stops messages, and does not bill until it is sent right.",
+        "The order is not known yet. The return is kept and applied when the order comes.",
+    ],
+)
+def test_a_kept_row_of_a_file_is_called_alike_wherever_it_is_named(message: str) -> None:
+    assert "暫定登録" in str(read_catalogue("ja")[message].string)
+
+
 def test_every_state_has_a_name() -> None:
     for states, names in LABELS.items():
         assert {one.value for one in states} == set(names), states
