@@ -385,15 +385,16 @@ def _check_value(value: dict[str, Any] | list[Any], level: int, *, is_plain: boo
     """
     if level > MAX_DEPTH:
         raise _Refuse("too_deep")
+    inside: Iterable[Any] = value
     if isinstance(value, dict):
         for key in value:
             if len(key) > _SHORT or not is_plain:
                 _check_string(key)
-    inside: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, inner in inside:
+        inside = value.values()
+    for inner in inside:
         if isinstance(inner, str):
             if len(inner) > _SHORT or not is_plain:
-                _check_string(inner, is_wording=key == _WORDING)
+                _check_string(inner, is_wording=isinstance(value, dict) and value.get(_WORDING) is inner)
         elif isinstance(inner, dict | list):
             _check_value(inner, level + 1, is_plain=is_plain)
 

@@ -15,7 +15,7 @@ MAX_EVENTS: Final = 50
 MAX_DEPTH: Final = 6
 """The envelope is level 1, its events 2, an event 3, its data 4, the items 5, an item 6 (RULES 36)."""
 MAX_TEXT: Final = 2048
-"""Bytes of UTF-8 of one string (RULES 36): 682 characters of Japanese, where the SDK sends 300 of a title or a field."""
+"""Bytes of UTF-8 of one string (RULES 36): 682 characters of Japanese. The SDK sends 300 of a title or a field."""
 MAX_WORDING: Final = 2048
 """Characters of the one text that may have more bytes. The exact wording beside a control is evidence (RULES 3) and may
 not be cut: 2,000 characters of Japanese, as many as the SDK sends, are 6,000 bytes."""

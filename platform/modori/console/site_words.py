@@ -211,7 +211,9 @@ REFUSALS: Final[Mapping[str, Advice]] = {
         say("A telephone number that is none"), say("Call modori('identify', …) with a whole number, or without it.")
     ),
     "bad_line": Advice(say("A LINE user that is none"), say("It begins with U and has 32 hexadecimal digits.")),
-    "too_long": Advice(say("It holds a text of over 2,048 characters"), say("Shorten it.")),
+    "too_long": Advice(
+        say("It holds a text of over 2,048 bytes: 2,048 letters, or 682 Japanese characters"), say("Shorten it.")
+    ),
     "too_deep": Advice(
         say("It is nested too deeply"), say("Send flat data: six levels at most, the envelope included.")
     ),
