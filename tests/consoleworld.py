@@ -21,7 +21,7 @@ from modori.calls import actions as calls
 from modori.calls.desk import Dialler
 from modori.channels import actions as channels
 from modori.channels.model import LinkKind
-from modori.channels.wire import Visit
+from modori.channels.wire import Prices, Visit
 from modori.connectors.csv import actions as uploads
 from modori.connectors.csv.checking import finish_checking_part
 from modori.connectors.csv.context import context_of
@@ -56,6 +56,7 @@ from tests.questions import ask_one, change
 from tests.world import PASSWORD, TenantWorld, World
 
 PUBLIC_URL = "http://console.example"
+PRICES = Prices(sms_part_minor={"JPY": 15}, dial_minor={"JPY": 60})
 PHONE = Visit("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Mobile Safari/604.1")
 NAMES = ("山田 花子", "佐藤 健一", "鈴木 美咲", "高橋 大輔", "田中 裕子")
 
@@ -231,7 +232,7 @@ def make_app(voice: Voice | None = None, public_url: str = PUBLIC_URL) -> FastAP
     config = ConsoleConfig(
         public_url=public_url,
         ui=resources.operator_ui(),
-        dialler=Dialler(voice or Voice(), deadline_s=30, cost_minor=0),
+        dialler=Dialler(voice or Voice(), deadline_s=30, prices=PRICES),
         now=clock.now,
         sdk_integrity=sdk_integrity,
     )

@@ -23,6 +23,7 @@ from modori.calls.errors import (
 )
 from modori.calls.model import Call, CallState, CallTask, CallTaskState, Disposition
 from modori.calls.rules import Leg, OpeningLine
+from modori.channels.wire import Prices
 from modori.kernel import clock
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import CallId, CallTaskId, UserId, new_id
@@ -47,6 +48,7 @@ from tests.world import NOW, TenantWorld, World, make_tenant, make_user
 LATER = NOW + timedelta(hours=1)
 COST_MINOR = DIAL_MINOR
 TERMS: Final = {"deadline_s": 30, "cost_minor": COST_MINOR}
+PRICES: Final = Prices(dial_minor={"JPY": COST_MINOR})
 
 
 def operator(world: World) -> UserId:
@@ -652,7 +654,7 @@ def test_the_dialler_rings_the_operator_with_no_transaction_open(world: World) -
     _, task_id = on_desk(world)
     bell = Bell()
     with clock.moved_to(NOW):
-        started = desk.Dialler(bell, **TERMS).dial(
+        started = desk.Dialler(bell, deadline_s=30, prices=PRICES).dial(
             tenant_id=world.acme.tenant_id, task_id=task_id, user_id=operator(world)
         )
     assert isinstance(started, actions.StartedCall)
@@ -664,7 +666,7 @@ def test_the_dialler_rings_nobody_where_the_gate_says_no(world: World) -> None:
     _, task_id = on_desk(world)
     bell = Bell()
     with clock.moved_to(NOW + timedelta(hours=12)):
-        refused = desk.Dialler(bell, **TERMS).dial(
+        refused = desk.Dialler(bell, deadline_s=30, prices=PRICES).dial(
             tenant_id=world.acme.tenant_id, task_id=task_id, user_id=operator(world)
         )
     assert isinstance(refused, actions.DialRefused)
@@ -709,7 +711,9 @@ def test_a_dial_that_the_months_budget_does_not_allow_waits_and_rings_nobody(wor
     assert claim(world.acme, task_id, user) is not None
     bell = Bell()
     with clock.moved_to(NOW):
-        refused = desk.Dialler(bell, **TERMS).dial(tenant_id=world.acme.tenant_id, task_id=task_id, user_id=user)
+        refused = desk.Dialler(bell, deadline_s=30, prices=PRICES).dial(
+            tenant_id=world.acme.tenant_id, task_id=task_id, user_id=user
+        )
     assert isinstance(refused, actions.DialRefused)
     assert (refused.reason, bell.rung, spent(world.acme)) == ("spend", [], COST_MINOR)
     assert last_receipt(lead, "dial") == ["defer", "spend", str(COST_MINOR), str(COST_MINOR)]
@@ -759,7 +763,7 @@ def test_nobody_is_queued_for_a_dial_that_the_months_budget_would_refuse(world: 
 def test_a_dial_without_an_answer_is_unknown_after_the_deadline_that_it_was_given(world: World) -> None:
     _, task_id = on_desk(world)
     with clock.moved_to(NOW):
-        desk.Dialler(Bell(), deadline_s=75, cost_minor=0).dial(
+        desk.Dialler(Bell(), deadline_s=75, prices=PRICES).dial(
             tenant_id=world.acme.tenant_id, task_id=task_id, user_id=operator(world)
         )
     lasts = ask_one(world.acme.tenant_id, "select deadline_at - begun_at from delivery where channel = 'call'")

@@ -10,7 +10,7 @@ import pytest
 from modori.channels.adapters import Adapters, make_adapters
 from modori.channels.compose import compose
 from modori.channels.twilio_http import TwilioAccount
-from modori.channels.wire import MessageFacts, Prepared, Prices, Sender, Wording
+from modori.channels.wire import MessageFacts, Prepared, Sender, Wording
 from modori.kernel import clock
 from modori.kernel.ids import CallId, ContactPointId, DeliveryId, LeadId, ReceiptId, TenantId, TouchId
 from modori.people.model import Channel
@@ -64,7 +64,7 @@ def prepared_for(channel: Channel, **facts: object) -> Prepared:
     sender = dataclasses.replace(FACTS.sender, address=OURS) if channel is Channel.SMS else FACTS.sender
     to_value = MOBILE if channel is Channel.SMS else MAIL
     changed = dataclasses.replace(FACTS, channel=channel, to_value=to_value, sender=sender, **facts)  # type: ignore[arg-type]  # fields by name
-    prepared = compose(changed, WORDINGS[channel], public_url=PUBLIC_URL, prices=Prices())
+    prepared = compose(changed, WORDINGS[channel], public_url=PUBLIC_URL, sms_part_minor=15)
     assert isinstance(prepared, Prepared)
     return prepared
 

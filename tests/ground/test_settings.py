@@ -57,6 +57,8 @@ def test_a_whole_environment_is_safe(environment: pytest.MonkeyPatch) -> None:
         ("USER_MAIL_FROM", None, "USER_MAIL_FROM is missing"),
         ("FAILPOINTS", "begin.after_commit=kill:1", "FAILPOINTS ends processes"),
         ("DELIVERY_DEADLINE_S", "15", "DELIVERY_DEADLINE_S must be longer"),
+        ("SMS_PART_MINOR", "JPY:15,USD:2", "MODORI_DIAL_MINOR has no price in USD"),
+        ("DIAL_MINOR", "JPY:60,EUR:40", "MODORI_SMS_PART_MINOR has no price in EUR"),
     ],
 )
 def test_production_refuses_what_only_development_may_do(
@@ -95,6 +97,14 @@ def test_g7_what_serves_refuses_a_key_to_everything(environment: pytest.MonkeyPa
         ("PORT", "70000"),
         ("LOG_LEVEL", "loud"),
         ("WORKER_THREADS", "0"),
+        ("DIAL_MINOR", "60"),  # of which currency? Before 0047 of any
+        ("DIAL_MINOR", ""),
+        ("DIAL_MINOR", "JPY:-1"),
+        ("DIAL_MINOR", "USD:0.45"),
+        ("DIAL_MINOR", "jpy:60"),
+        ("DIAL_MINOR", "JPY:60,JPY:70"),
+        ("SMS_PART_MINOR", "ZZZ:15"),
+        ("SMS_PART_MINOR", "JPY:١٥"),
     ],
 )
 def test_what_cannot_be_read_is_named_and_not_repeated(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -118,6 +128,22 @@ def test_development_may_do_without(environment: pytest.MonkeyPatch) -> None:
 def test_proxies_are_a_list(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("MODORI_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7")
     assert settings.read().trusted_proxies == ("10.0.0.0/8", "192.0.2.7/32")
+
+
+def test_prices_are_a_table_by_currency(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MODORI_SMS_PART_MINOR", "JPY:15, USD:2,KWD:9")
+    environment.setenv("MODORI_DIAL_MINOR", "KWD:120,JPY:60,USD:45")
+    found = settings.read_safe()
+    assert settings.by_currency(found.sms_part_minor) == {"JPY": 15, "USD": 2, "KWD": 9}
+    assert settings.by_currency(found.dial_minor) == {"JPY": 60, "USD": 45, "KWD": 120}
+
+
+def test_a_price_that_names_no_currency_is_refused_with_an_example(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MODORI_DIAL_MINOR", "60")
+    with pytest.raises(UnsafeSettings) as refused:
+        settings.read()
+    assert refused.value.detail.startswith("MODORI_DIAL_MINOR: ")
+    assert "such as JPY:60,USD:45" in refused.value.detail
 
 
 def test_every_setting_is_listed_with_its_meaning_and_without_secrets(

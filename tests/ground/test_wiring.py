@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import modori
+from modori.channels.wire import Prices
 from modori.entrypoints import wiring
 from modori.entrypoints.settings import Settings
 from modori.storage import db
@@ -34,10 +35,17 @@ def test_every_name_is_one_functions_alone() -> None:
 
 
 def test_dials_take_their_deadline_and_their_price_from_the_settings() -> None:
-    wanted = Settings.model_validate({"env": "development", "delivery_deadline_s": 45, "dial_minor": 80})
+    said = {"delivery_deadline_s": 45, "dial_minor": "JPY:80, USD:45", "sms_part_minor": "USD:2,JPY:0"}
+    wanted = Settings.model_validate({"env": "development", **said})
     dialler, dispatcher = wiring.make_dialler(wanted), wiring.make_dispatcher(wanted)
-    assert (dialler.deadline_s, dialler.cost_minor) == (45, 80)
-    assert dispatcher.prices.dial_minor == 80
+    assert (dialler.deadline_s, dialler.prices) == (45, dispatcher.prices)
+    assert dispatcher.prices.dial_minor == {"JPY": 80, "USD": 45}
+    assert dispatcher.prices.sms_part_minor == {"JPY": 0, "USD": 2}
+    assert dispatcher.prices.currencies == {"JPY", "USD"}
+
+
+def test_whoever_says_nothing_has_prices_in_yen_alone() -> None:
+    assert wiring.prices(settings()) == Prices(sms_part_minor={"JPY": 15}, dial_minor={"JPY": 60})
 
 
 def test_every_scan_runs_as_the_roles_that_it_will_have(world: World) -> None:

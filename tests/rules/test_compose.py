@@ -11,7 +11,6 @@ from modori.channels.ui import LOCALES, words_of
 from modori.channels.wire import (
     MessageFacts,
     Prepared,
-    Prices,
     Sender,
     Unpreparable,
     UnpreparableReason,
@@ -48,15 +47,15 @@ FACTS = MessageFacts(
 )
 
 
-def made(wording: Wording, *, prices: Prices | None = None, **changed: object) -> Prepared:
-    prepared = tried(wording, prices=prices, **changed)
+def made(wording: Wording, *, sms_part_minor: int | None = 15, **changed: object) -> Prepared:
+    prepared = tried(wording, sms_part_minor=sms_part_minor, **changed)
     assert isinstance(prepared, Prepared), prepared
     return prepared
 
 
-def tried(wording: Wording, *, prices: Prices | None = None, **changed: object) -> Prepared | Unpreparable:
+def tried(wording: Wording, *, sms_part_minor: int | None = 15, **changed: object) -> Prepared | Unpreparable:
     facts = dataclasses.replace(FACTS, **changed)  # type: ignore[arg-type]  # fields by name
-    return compose(facts, wording, public_url="https://m.example/", prices=prices or Prices(), tokens=TOKENS)
+    return compose(facts, wording, public_url="https://m.example/", sms_part_minor=sms_part_minor, tokens=TOKENS)
 
 
 def mail(body: str = "こんにちは", subject: str = "件名", locale: str = "ja") -> Wording:
@@ -138,8 +137,13 @@ def test_an_sms_without_cart_link_has_no_such_link_on_record() -> None:
 
 
 def test_an_sms_costs_by_its_parts() -> None:
-    prepared = made(sms("あ" * 100), channel=Channel.SMS, prices=Prices(sms_part_minor=12))
+    prepared = made(sms("あ" * 100), channel=Channel.SMS, sms_part_minor=12)
     assert (prepared.parts, prepared.cost_minor) == (3, 36)  # 100 + sender + the way out: 146 units and more
+
+
+def test_a_price_that_nobody_knows_is_no_zero_and_a_mail_counts_nothing() -> None:
+    assert made(sms("あ"), channel=Channel.SMS, sms_part_minor=None).cost_minor is None
+    assert made(mail(), sms_part_minor=None).cost_minor == 0
 
 
 def test_an_sms_over_660_units_is_refused_here() -> None:

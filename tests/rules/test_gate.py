@@ -40,6 +40,7 @@ POLICY = GatePolicy(
     dials_per_lead=5,
     touch_max_age_s=2 * 86400,
     order_feed_max_age_s=None,
+    currency="JPY",
     monthly_spend_limit_minor=None,
     quarantine_until=None,
     quarantine_daily_cap=20,
@@ -157,6 +158,7 @@ def test_just_inside_the_boundary(facts: dict[str, Any]) -> None:
             Reason.FEED_STALE,
         ),
         ({"spent_minor": 990}, {"monthly_spend_limit_minor": 1000}, NOW + 5 * MINUTE, Reason.SPEND),
+        ({"cost_minor": None}, {"monthly_spend_limit_minor": 1000}, NOW + 5 * MINUTE, Reason.NO_PRICE),
         ({"quarantine_sent_today": 20}, {"quarantine_until": NOW + DAY}, TOMORROW, Reason.QUARANTINE_CAP),
         ({"channel": "sms", "timezone": "America/New_York"}, {}, datetime(2026, 11, 20, 14, tzinfo=UTC), Reason.HOURS),
         # of two deferrals the later one counts

@@ -171,7 +171,7 @@ def start_call(
     task_id: CallTaskId,
     user_id: UserId,
     deadline_s: int,
-    cost_minor: int,
+    cost_minor: int | None,
     now: datetime,
 ) -> StartedCall | DialRefused:
     """Ask the gate for one dial, and put the call on record with its delivery.

@@ -6,13 +6,14 @@ from typing import Protocol
 
 from modori.calls import actions, queries
 from modori.calls.model import CallTask
+from modori.channels.wire import Prices
 from modori.kernel import clock
 from modori.kernel.errors import Conflict
 from modori.kernel.ids import CallTaskId, TenantId, UserId
 from modori.sending.ports import Answer, Permit
 from modori.storage.db import agency_transaction, read_transaction, tenant_transaction
 from modori.tenants import actions as tenants
-from modori.tenants import queries as users
+from modori.tenants import queries as tenant_queries
 
 MOST_TRIES = 5
 
@@ -58,12 +59,12 @@ class Dialler:
 
     deadline_s  the same as for messages: it must be longer than the one time-out of the provider's answer, or a dial
                 that is still being asked for would count as unknown
-    cost_minor  what one dial counts against the client's month
+    prices      what one dial counts against the client's month
     """
 
     voice: Voice
     deadline_s: int
-    cost_minor: int
+    prices: Prices
 
     def dial(
         self, *, tenant_id: TenantId, task_id: CallTaskId, user_id: UserId
@@ -73,17 +74,18 @@ class Dialler:
         raises  NotFound, NotYours, CallInProgress, OperatorPhoneMissing
         """
         with agency_transaction() as session:
-            phone = tenants.user_phone(session, users.get_user(session, user_id=user_id))
+            phone = tenants.user_phone(session, tenant_queries.get_user(session, user_id=user_id))
         if phone is None:
             raise OperatorPhoneMissing()
         with tenant_transaction(tenant_id) as session:
+            currency = tenant_queries.get_tenant(session, tenant_id=tenant_id).currency
             started = actions.start_call(
                 session,
                 tenant_id=tenant_id,
                 task_id=task_id,
                 user_id=user_id,
                 deadline_s=self.deadline_s,
-                cost_minor=self.cost_minor,
+                cost_minor=self.prices.dial_minor.get(currency),
                 now=clock.now(),
             )
         if isinstance(started, actions.DialRefused):

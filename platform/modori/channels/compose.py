@@ -11,7 +11,7 @@ from modori.channels.email.layout import MailContent, render_html, render_text
 from modori.channels.liquid import BrokenWording, render_wording
 from modori.channels.model import LinkKind
 from modori.channels.ui import known_locale, words_of
-from modori.channels.wire import LinkDraft, MessageFacts, Prepared, Prices, Unpreparable, UnpreparableReason, Wording
+from modori.channels.wire import LinkDraft, MessageFacts, Prepared, Unpreparable, UnpreparableReason, Wording
 from modori.kernel.digest import content_digest
 from modori.kernel.money import Money
 from modori.kernel.names import holds_link, without_links
@@ -24,11 +24,17 @@ SHOWN_ITEMS = 8
 
 
 def compose(
-    facts: MessageFacts, wording: Wording, *, public_url: str, prices: Prices, tokens: tuple[str, str] | None = None
+    facts: MessageFacts,
+    wording: Wording,
+    *,
+    public_url: str,
+    sms_part_minor: int | None,
+    tokens: tuple[str, str] | None = None,
 ) -> Prepared | Unpreparable:
     """Render one mail or SMS, with everything in it that the law wants (RULES 4, 24, 25, 28).
 
-    tokens  of the restore link and the unsubscribe link, for previews; drawn at random otherwise
+    sms_part_minor  what one part counts, in the client's currency; None: it has no price
+    tokens          of the restore link and the unsubscribe link, for previews; drawn at random otherwise
     """
     target = landing_url(facts)
     if target is None:
@@ -41,13 +47,13 @@ def compose(
     try:
         body = _tidied(render_wording(wording.body, shown))
         if facts.channel is Channel.SMS:
-            return _sms(facts, wording, body, drafts, unsubscribe_url, prices)
+            return _sms(facts, wording, body, drafts, unsubscribe_url, sms_part_minor)
         subject = " ".join(render_wording(wording.subject or "", shown).split())
     except BrokenWording as error:
         return Unpreparable(UnpreparableReason.WORDING_BROKEN, str(error))
     if not subject:
         return Unpreparable(UnpreparableReason.WORDING_BROKEN, "a mail needs a subject")
-    return _mail(facts, wording, subject, body, drafts, cart_url, unsubscribe_url, prices)
+    return _mail(facts, wording, subject, body, drafts, cart_url, unsubscribe_url)
 
 
 def shown_facts(facts: MessageFacts, locale: str) -> dict[str, Any]:
@@ -91,7 +97,7 @@ def _sms(
     body: str,
     drafts: tuple[LinkDraft, LinkDraft],
     unsubscribe_url: str,
-    prices: Prices,
+    sms_part_minor: int | None,
 ) -> Prepared | Unpreparable:
     words = words_of("mail")[known_locale(wording.locale)]
     text = body
@@ -114,7 +120,7 @@ def _sms(
         links=drafts if links.tokens_in(text) >= {restore.token} else (unsubscribe,),
         unsubscribe_url=unsubscribe_url,
         parts=size.parts,
-        cost_minor=size.parts * prices.sms_part_minor,
+        cost_minor=None if sms_part_minor is None else size.parts * sms_part_minor,
         digest=content_digest(facts.items, facts.cart_minor, facts.currency),
     )
 
@@ -127,7 +133,6 @@ def _mail(
     drafts: tuple[LinkDraft, LinkDraft],
     cart_url: str,
     unsubscribe_url: str,
-    prices: Prices,
 ) -> Prepared:
     language = known_locale(wording.locale)
     items = [_shown_item(item, facts, language) for item in facts.items]
@@ -154,7 +159,7 @@ def _mail(
         links=drafts,
         unsubscribe_url=unsubscribe_url,
         parts=None,
-        cost_minor=prices.email_minor,
+        cost_minor=0,
         digest=content_digest(facts.items, facts.cart_minor, facts.currency),
         dkim=facts.dkim,
     )

@@ -73,15 +73,19 @@ class MessageFacts:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What a contact costs the client, for the spend limit; minor units of the tenant's currency.
+    """What contacts count against clients' months, by the client's currency, in its minor unit. A mail counts nothing.
 
-    The defaults are cautious estimates for Japanese yen; the agency sets what its own contract with Twilio says.
     dial_minor  of one dial, answered or not: both legs, the operator's and the customer's
+    A currency that is not named has no price: what a contact counts there is not known (G14).
     """
 
-    sms_part_minor: int = 15
-    email_minor: int = 0
-    dial_minor: int = 60
+    sms_part_minor: Mapping[str, int] = field(default_factory=dict)
+    dial_minor: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def currencies(self) -> frozenset[str]:
+        """In which everything has its price, so that a month's limit can be kept."""
+        return frozenset(self.sms_part_minor.keys() & self.dial_minor.keys())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Prepared:
 
     text         the SMS, or the mail's plain part
     parts        of an SMS; None for mail
-    cost_minor   in the minor unit of the tenant's currency
+    cost_minor   in the minor unit of the client's currency, which need not be the cart's; None: it has no price
     digest       of the facts shown (kernel.digest): begin compares it under its locks
     """
 
@@ -104,7 +108,7 @@ class Prepared:
     links: tuple[LinkDraft, ...]
     unsubscribe_url: str = field(repr=False)
     parts: int | None
-    cost_minor: int
+    cost_minor: int | None
     digest: bytes
     dkim: DkimKey | None = None
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from modori.calls.desk import Dialler
+from modori.channels.wire import Prices
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class ConsoleConfig:
     now: Callable[[], datetime]
     sdk_integrity: Callable[[], SdkRelease | None]
     event_days: int = 400
+
+    @property
+    def prices(self) -> Prices:
+        """What contacts count against clients' months."""
+        return self.dialler.prices
 
     @property
     def is_secure(self) -> bool:

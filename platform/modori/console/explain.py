@@ -36,6 +36,7 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.HOURS: say("it is outside the permitted hours"),
     Reason.QUARANTINE_CAP: say("the new site's daily allowance is used up"),
     Reason.SPEND: say("the month's budget is used up"),
+    Reason.NO_PRICE: say("no price is known in the client's currency, so that the month's budget cannot be counted"),
     Reason.CONTENT_CHANGED: say("what the message shows has changed"),
 }
 OTHER_REASONS: Final[Mapping[str, str]] = {
@@ -229,6 +230,29 @@ def _counts(
     )
 
 
+def _spend(facts: Mapping[str, Any], policy: Mapping[str, Any], speaker: Speaker) -> str:
+    """Say the month in the client's currency. Receipts from before 0047 name none: bare numbers, as they were told."""
+    currency = policy.get("currency")
+
+    def money(minor: int) -> str:
+        return str(minor) if currency is None else speaker.money(minor, currency)
+
+    spent, limit = money(facts["spent_minor"]), money(policy["monthly_spend_limit_minor"])
+    if facts["cost_minor"] is None:
+        return speaker.word(
+            say("Spent this month: %(spent)s of %(limit)s; in %(currency)s nobody has said what this counts"),
+            spent=spent,
+            limit=limit,
+            currency=currency,
+        )
+    return speaker.word(
+        say("Spent this month: %(spent)s of %(limit)s; this counts %(cost)s"),
+        spent=spent,
+        limit=limit,
+        cost=money(facts["cost_minor"]),
+    )
+
+
 def _rest(
     facts: Mapping[str, Any], policy: Mapping[str, Any], speaker: Speaker
 ) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -251,15 +275,7 @@ def _rest(
         word(say("Content still true")) if facts["content_is_true"] else word(say("Content no longer true")),
     )
     if policy["monthly_spend_limit_minor"] is not None:
-        yield (
-            (Reason.SPEND,),
-            word(
-                say("Spent this month: %(spent)s of %(limit)s; this counts %(cost)s"),
-                spent=facts["spent_minor"],
-                limit=policy["monthly_spend_limit_minor"],
-                cost=facts["cost_minor"],
-            ),
-        )
+        yield (Reason.SPEND, Reason.NO_PRICE), _spend(facts, policy, speaker)
     if policy["quarantine_until"] is not None:
         yield (
             (Reason.QUARANTINE_CAP,),

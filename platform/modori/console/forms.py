@@ -24,6 +24,14 @@ WRONG: Final[Mapping[str, str]] = {
     "string_pattern_mismatch": say("This is not one of the possible values."),
     "bad_bands": say("Enter hours such as 09:00-12:00, 13:00-20:00, in order and without overlap."),
     "beyond_limit": say("This is looser than the agency allows."),
+    "unknown_currency": say("There is no such currency."),
+    "currency_not_priced": say(
+        "No price of messages and calls is set in this currency, so that no limit could be kept."
+        " Leave it empty, or have the prices set first."
+    ),
+    "currency_counted": say(
+        "This month is counted in the present currency. Change it next month, before anything is sent."
+    ),
     "bad_origin": say("Enter origins such as https://shop.example, one a line."),
     "bad_picture_origin": say("Enter hosts such as cdn.shop.example, one a line; they must answer by https."),
 }

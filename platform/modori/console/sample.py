@@ -18,11 +18,12 @@ NAMES: Final[Mapping[str, tuple[str, str, str]]] = {
 
 
 def preview(
-    tenant: Tenant, site: Site | None, *, channel: Channel, wording: Wording, public_url: str
+    tenant: Tenant, site: Site | None, *, channel: Channel, wording: Wording, public_url: str, prices: Prices
 ) -> Prepared | Unpreparable:
     """Make a mail or an SMS of a wording and the made-up cart."""
     facts = sample_facts(tenant, site, channel=channel, locale=wording.locale)
-    return compose(facts, wording, public_url=public_url, prices=Prices(), tokens=TOKENS)
+    sms_part_minor = prices.sms_part_minor.get(tenant.currency)
+    return compose(facts, wording, public_url=public_url, sms_part_minor=sms_part_minor, tokens=TOKENS)
 
 
 def preview_script(tenant: Tenant, site: Site | None, *, wording: Wording, operator_name: str) -> str | Unpreparable:

@@ -11,11 +11,14 @@ import structlog
 from dramatiq import Broker
 
 from modori.background import broker, hints, live
+from modori.capture.queries import list_tenants_for_scan
+from modori.channels.wire import Prices
 from modori.console import mail
 from modori.entrypoints import database, logging, wiring
 from modori.entrypoints.settings import Settings
 from modori.kernel import failpoints
 from modori.storage import db
+from modori.tenants.queries import list_unpriced
 
 log = structlog.get_logger()
 
@@ -38,6 +41,7 @@ def running(settings: Settings, name: str) -> Iterator[Broker]:
     live.configure(redis_url)
     mail.configure(wiring.user_mailer(settings))
     log.info("process.started", name=name, environment=settings.env.value)
+    warn_of_missing_prices(wiring.prices(settings))
     try:
         yield messenger
     finally:
@@ -47,6 +51,16 @@ def running(settings: Settings, name: str) -> Iterator[Broker]:
         messenger.close()
         db.disconnect()
         log.info("process.ended", name=name)
+
+
+def warn_of_missing_prices(prices: Prices) -> None:
+    """Say in which currencies clients have a limit that cannot be kept: their SMS and calls are held."""
+    with db.scan_transaction() as session:
+        tenant_ids = list_tenants_for_scan(session)
+    with db.read_transaction(tenant_ids) as reading:
+        unpriced = list_unpriced(reading, tenant_ids=tenant_ids, priced=sorted(prices.currencies))
+    for currency, clients in unpriced:
+        log.warning("prices.missing", currency=currency, clients=clients)
 
 
 @contextmanager

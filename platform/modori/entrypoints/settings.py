@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import re
 from enum import StrEnum
 from ipaddress import ip_network
 from typing import Annotated, Any, Final
@@ -13,9 +14,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from modori.channels.email.smtp_address import parse_smtp_url
 from modori.kernel.email import normalise_email
-from modori.kernel.errors import BadEmail, ModoriError
+from modori.kernel.errors import BadEmail, ModoriError, UnknownCurrency
+from modori.kernel.money import minor_digits
 
 PREFIX: Final = "MODORI_"
+PRICE: Final = re.compile("[A-Z]{3}:[0-9]{1,9}")
 
 
 def _development_key(name: str) -> str:
@@ -104,11 +107,16 @@ class Settings(BaseSettings):
     delivery_deadline_s: int = _field(
         30, "After this without an answer a message or a dial is unknown", "s", ge=2, le=600
     )
-    sms_part_minor: int = _field(
-        15, "What one part of an SMS counts against a client's monthly limit", "minor unit of the currency", ge=0
+    sms_part_minor: Annotated[tuple[str, ...], NoDecode] = _field(
+        ("JPY:15",),
+        "What one part of an SMS counts against a client's monthly limit, by the client's currency, in its minor unit:"
+        " your contract with Twilio, rounded up; commas between",
+        "currency:minor unit",
     )
-    dial_minor: int = _field(
-        60, "What one dial, both its legs, counts against a client's monthly limit", "minor unit of the currency", ge=0
+    dial_minor: Annotated[tuple[str, ...], NoDecode] = _field(
+        ("JPY:60",),
+        "What one dial, both its legs, counts against a client's monthly limit, written alike for the same currencies",
+        "currency:minor unit",
     )
     event_retention_days: int = _field(400, "Events older than this are dropped", "days", ge=31, le=3660)
     work_retention_days: int = _field(14, "Finished work and its promises older than this are deleted", "days", ge=1)
@@ -116,7 +124,7 @@ class Settings(BaseSettings):
     failpoint_log: str = _field("", "File to which a point that kills is written first", "path")
     failpoint_seed: int | None = _field(None, "Makes the points' dice fall the same way again")
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "sms_part_minor", "dial_minor", mode="before")
     @classmethod
     def _split(cls, given: object) -> object:
         return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
@@ -125,6 +133,20 @@ class Settings(BaseSettings):
     @classmethod
     def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ip_network(one)) for one in networks)
+
+    @field_validator("sms_part_minor", "dial_minor")
+    @classmethod
+    def _are_prices(cls, prices: tuple[str, ...]) -> tuple[str, ...]:
+        if not prices or not all(PRICE.fullmatch(one) for one in prices):
+            raise ValueError("want the price in each client's currency, in its minor unit, such as JPY:60,USD:45")
+        for currency in by_currency(prices):
+            try:
+                minor_digits(currency)
+            except UnknownCurrency as error:
+                raise ValueError(f"{currency} is no currency") from error
+        if len(by_currency(prices)) < len(prices):
+            raise ValueError("names a currency twice")
+        return prices
 
     @field_validator("public_url", "twilio_api_base")
     @classmethod
@@ -173,7 +195,7 @@ class Settings(BaseSettings):
 
     def faults(self) -> list[str]:
         """Say what forbids to serve with these settings, one sentence each; none: they may be used."""
-        found = _timing_faults(self)
+        found = _timing_faults(self) + _price_faults(self)
         for name in ("database_url", "scan_database_url"):
             if getattr(self, name) is None:
                 found.append(f"{PREFIX}{name.upper()} is missing")
@@ -184,6 +206,18 @@ def _timing_faults(settings: Settings) -> list[str]:
     if settings.delivery_deadline_s <= settings.call_timeout_s:
         return [f"{PREFIX}DELIVERY_DEADLINE_S must be longer than {PREFIX}CALL_TIMEOUT_S"]
     return []
+
+
+def _price_faults(settings: Settings) -> list[str]:
+    """A limit is kept over messages and dials together: a currency has both prices or none."""
+    prices = {name: by_currency(getattr(settings, name)) for name in ("sms_part_minor", "dial_minor")}
+    currencies = sorted(set().union(*prices.values()))
+    return [
+        f"{PREFIX}{name.upper()} has no price in {currency}"
+        for name, priced in prices.items()
+        for currency in currencies
+        if currency not in priced
+    ]
 
 
 def _production_faults(settings: Settings) -> list[str]:
@@ -204,6 +238,12 @@ def _production_faults(settings: Settings) -> list[str]:
     if settings.user_mail_from.endswith("@localhost.localdomain"):
         found.append(f"{PREFIX}USER_MAIL_FROM is missing")
     return found
+
+
+def by_currency(prices: tuple[str, ...]) -> dict[str, int]:
+    """Read prices as a setting has them: ("JPY:60", "USD:45") is {"JPY": 60, "USD": 45}."""
+    split = (one.partition(":") for one in prices)
+    return {currency: int(minor) for currency, _, minor in split}
 
 
 def read() -> Settings:

@@ -27,7 +27,7 @@ from modori.connectors.csv import scans as uploads_scans
 from modori.console import jobs as console
 from modori.console.mail import UserMailer
 from modori.entrypoints import resources
-from modori.entrypoints.settings import Settings
+from modori.entrypoints.settings import Settings, by_currency
 from modori.leads import jobs as leads
 from modori.leads import scans as leads_scans
 from modori.outcomes import jobs as outcomes
@@ -151,13 +151,18 @@ def make_dispatcher(settings: Settings) -> Dispatcher:
         adapters=adapters(settings),
         public_url=settings.public_url,
         deadline_s=settings.delivery_deadline_s,
-        prices=Prices(sms_part_minor=settings.sms_part_minor, dial_minor=settings.dial_minor),
+        prices=prices(settings),
     )
 
 
 def make_dialler(settings: Settings) -> Dialler:
     """Make what carries an operator's dials to the world."""
-    return Dialler(adapters(settings).voice, deadline_s=settings.delivery_deadline_s, cost_minor=settings.dial_minor)
+    return Dialler(adapters(settings).voice, deadline_s=settings.delivery_deadline_s, prices=prices(settings))
+
+
+def prices(settings: Settings) -> Prices:
+    """What contacts count against clients' months."""
+    return Prices(sms_part_minor=by_currency(settings.sms_part_minor), dial_minor=by_currency(settings.dial_minor))
 
 
 def user_mailer(settings: Settings) -> UserMailer:

@@ -70,7 +70,7 @@ class Dispatcher:
         if due is None:
             return
         if due.channel == Channel.CALL:
-            self._queue_call_step(tenant_id, touch_id, LeadId(due.lead_id))
+            self._queue_call_step(tenant_id, touch_id, due)
             return
         prepared = self._prepare(tenant_id, touch_id, due)
         hit("dispatch.prepared")
@@ -108,7 +108,7 @@ class Dispatcher:
                 touch_id=touch_id,
                 wording=wording,
                 public_url=self.public_url,
-                prices=self.prices,
+                sms_part_minor=self.prices.sms_part_minor.get(due.currency),
                 now=clock.now(),
             )
 
@@ -142,18 +142,18 @@ class Dispatcher:
                     pass
         return None
 
-    def _queue_call_step(self, tenant_id: TenantId, touch_id: TouchId, lead_id: LeadId) -> None:
+    def _queue_call_step(self, tenant_id: TenantId, touch_id: TouchId, due: queries.DueRow) -> None:
         """A due call step waits for an operator; nobody is called here."""
         now = clock.now()
         with tenant_transaction(tenant_id) as session:
-            cost_minor = self.prices.dial_minor
+            cost_minor = self.prices.dial_minor.get(due.currency)
             match sending.admit_call_step(
                 session, tenant_id=tenant_id, touch_id=touch_id, cost_minor=cost_minor, now=now
             ):
                 case sending.Admitted():
                     calls.queue_task(session, tenant_id=tenant_id, touch_id=touch_id, now=now)
                 case sending.Denied():
-                    actions.settle_lead(session, tenant_id=tenant_id, lead_id=lead_id, now=now)
+                    actions.settle_lead(session, tenant_id=tenant_id, lead_id=LeadId(due.lead_id), now=now)
                 case sending.Deferred() | sending.NotClaimed():
                     pass
 

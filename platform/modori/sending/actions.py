@@ -65,13 +65,16 @@ class NotClaimed:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a message will say, as begin stores it: text for the timeline, the digest of the facts that it shows."""
+    """What a message will say, as begin stores it: text for the timeline, the digest of the facts that it shows.
+
+    cost_minor  in the client's currency; None: it has no price, which a month with a limit does not allow
+    """
 
     subject: str | None
     text: str
     digest: bytes
     parts: int | None
-    cost_minor: int
+    cost_minor: int | None
 
 
 def plan_touch(session: Session, touch: Touch) -> None:
@@ -128,7 +131,7 @@ def begin_touch(
 
 
 def admit_call_step(
-    session: Session, *, tenant_id: TenantId, touch_id: TouchId, cost_minor: int, now: datetime
+    session: Session, *, tenant_id: TenantId, touch_id: TouchId, cost_minor: int | None, now: datetime
 ) -> Admitted | Denied | Deferred | NotClaimed:
     """Ask the gate whether a due call step may wait for an operator; each dial asks again.
 
@@ -159,7 +162,7 @@ def begin_dial(
     touch_id: TouchId,
     call_id: CallId,
     deadline_s: int,
-    cost_minor: int,
+    cost_minor: int | None,
     now: datetime,
 ) -> Permit | Denied | Deferred:
     """Ask the gate for one dial of a queued call step. The touch stays queued: the operator decides what follows.
@@ -303,11 +306,14 @@ def _put_on_record(
     call_id: CallId | None,
     judged: gate.Judged,
     content: Content | None,
-    cost_minor: int,
+    cost_minor: int | None,
     deadline_at: datetime,
     now: datetime,
 ) -> Permit:
-    """Insert the delivery as `sending`, spend what it will cost, and make the permit for it."""
+    """Insert the delivery as `sending`, spend what it will cost, and make the permit for it.
+
+    What has no price is spent by nobody: the gate lets it by only where there is no limit, and its receipt says so.
+    """
     row = judged.row
     delivery_id = DeliveryId(new_id())
 
@@ -329,7 +335,7 @@ def _put_on_record(
             begun_at=now,
             deadline_at=deadline_at,
             parts=content.parts if content else None,
-            cost_minor=cost_minor,
+            cost_minor=cost_minor or 0,
             subject=sealed("subject", content.subject) if content else None,
             content=sealed("content", content.text) if content else None,
             content_digest=content.digest if content else None,

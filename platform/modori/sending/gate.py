@@ -38,14 +38,15 @@ def open_gate(
     subject: Subject,
     call_id: UUID | None = None,
     digest: bytes | None = None,
-    cost_minor: int = 0,
+    cost_minor: int | None = 0,
     now: datetime,
 ) -> Judged | None:
     """Lock in G2's order, read, judge, and store the receipt. raises NotFound
 
-    digest   of the facts that the prepared content shows; None where nothing was prepared (a call)
-    returns  None, without a receipt, for a message or call step that is no longer claimed: another worker, an order
-             or a stop came first
+    digest      of the facts that the prepared content shows; None where nothing was prepared (a call)
+    cost_minor  in the client's currency; None: it has no price
+    returns     None, without a receipt, for a message or call step that is no longer claimed: another worker, an
+                order or a stop came first
     """
     ref = queries.get_touch_ref(session, tenant_id=tenant_id, touch_id=touch_id)
     queries.lock_for_begin(session, tenant_id=tenant_id, ref=ref, touch_id=touch_id)
@@ -78,7 +79,7 @@ def _read_facts(
     row: Row[Any],
     subject: Subject,
     digest: bytes | None,
-    cost_minor: int,
+    cost_minor: int | None,
     now: datetime,
 ) -> GateFacts:
     stop = _find_stop(session, tenant_id=tenant_id, row=row)
@@ -176,6 +177,7 @@ def _policy(row: Row[Any]) -> GatePolicy:
         dials_per_lead=row.dials_per_lead,
         touch_max_age_s=row.touch_max_age_s,
         order_feed_max_age_s=row.order_feed_max_age_s,
+        currency=row.client_currency,
         monthly_spend_limit_minor=row.monthly_spend_limit_minor,
         quarantine_until=row.quarantine_until,
         quarantine_daily_cap=row.quarantine_daily_cap,

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     HOURS = "hours"
     QUARANTINE_CAP = "quarantine_cap"
     SPEND = "spend"
+    NO_PRICE = "no_price"
     CONTENT_CHANGED = "content_changed"
 
 
@@ -98,7 +99,8 @@ class GateFacts:
     """Up to when the orders of the touch's site are known."""
     content_is_true: bool
     spent_minor: int
-    cost_minor: int
+    cost_minor: int | None
+    """None: it has no price in the client's currency."""
     quarantine_sent_today: int
     order_feed_settles_at: datetime | None
     """After a silence of that feed: until then its newest word may have overtaken older orders."""
@@ -123,6 +125,8 @@ class GatePolicy:
     touch_max_age_s: int
     order_feed_max_age_s: int | None
     """None: no feed is expected of the client, or of the site."""
+    currency: str
+    """The client's: of the limit, of what is spent and of what this costs."""
     monthly_spend_limit_minor: int | None
     quarantine_until: datetime | None
     quarantine_daily_cap: int
@@ -231,7 +235,11 @@ def _deferrals(facts: GateFacts, policy: GatePolicy, now: datetime) -> Iterator[
     else:
         yield from _message_deferrals(facts, policy, now)
     limit = policy.monthly_spend_limit_minor
-    if limit is not None and facts.spent_minor + facts.cost_minor > limit:
+    if limit is None:
+        return
+    if facts.cost_minor is None:
+        yield Defer(now + LATER, Reason.NO_PRICE)
+    elif facts.spent_minor + facts.cost_minor > limit:
         yield Defer(now + LATER, Reason.SPEND)
 
 

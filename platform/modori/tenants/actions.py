@@ -1,7 +1,7 @@
 """What happens to the agency, its clients, their sites, and its users. Keys are in `keys`, log-in is in `logins`."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -25,6 +25,7 @@ from modori.tenants.model import (
     Tenant,
     User,
 )
+from modori.tenants.rules import CurrencyCounted, CurrencyNotPriced
 from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 
 QUARANTINE: Final = timedelta(days=7)
@@ -67,13 +68,16 @@ def make_agency(
     return queries.get_agency(session)
 
 
-def make_tenant(session: Session, *, tenant_id: TenantId, particulars: TenantChange, now: datetime) -> Tenant:
+def make_tenant(
+    session: Session, *, tenant_id: TenantId, particulars: TenantChange, now: datetime, priced: Collection[str] = ()
+) -> Tenant:
     """Take a client on, with a data key of its own. The transaction is bound to the new id.
 
     Its sends wait for word of orders not older than a day, unless the particulars say another age or that none is
     expected (None, given).
 
-    raises  BadInput where a particular that the law wants in messages is missing (RULES 4, 8, 10)
+    priced  currencies in which it is known what a contact counts: a month has a limit in no other
+    raises  BadInput where a particular that the law wants in messages is missing (RULES 4, 8, 10); CurrencyNotPriced
     """
     given = particulars.model_dump(exclude_none=True)
     wanted = ("name", "sender_name", "postal_address", "complaint_contact", "goods_kind", *_SENDERS)
@@ -85,22 +89,41 @@ def make_tenant(session: Session, *, tenant_id: TenantId, particulars: TenantCha
     given.setdefault("sender_name_en", given["sender_name"])
     given.setdefault("goods_kind_en", given["goods_kind"])
     tenant = Tenant(tenant_id=tenant_id, made_at=now, **given)
+    _assert_countable(tenant, priced)
     session.add(tenant)
     session.flush()
     crypto.new_data_key(session, tenant_id)
     return tenant
 
 
-def change_tenant(session: Session, *, tenant_id: TenantId, change: TenantChange) -> dict[str, Any]:
-    """Change a client's particulars; what is not given stays. Returns what changed, for the audit."""
+def change_tenant(
+    session: Session, *, tenant_id: TenantId, change: TenantChange, now: datetime, priced: Collection[str] = ()
+) -> dict[str, Any]:
+    """Change a client's particulars; what is not given stays. Returns what changed, for the audit.
+
+    priced  as in `make_tenant`; a limit from before, which cannot be kept, is no reason to refuse another change
+    raises  CurrencyNotPriced; CurrencyCounted for another currency while the month has spent some of the present one
+    """
     tenant = queries.lock_tenant(session, tenant_id=tenant_id)
+    if change.currency not in (None, tenant.currency):
+        month_on = now.date().replace(day=1)
+        if queries.get_spent_minor(session, tenant_id=tenant_id, month_on=month_on):
+            raise CurrencyCounted(fields=["currency"])
     before = tenant.model_dump(include=change.model_fields_set)
     nullable = {"order_feed_max_age_s", "monthly_spend_limit_minor"}
     for field in change.model_fields_set:
         value = getattr(change, field)
         if value is not None or field in nullable:
             setattr(tenant, field, value)
+    if change.model_fields_set & {"currency", "monthly_spend_limit_minor"}:
+        _assert_countable(tenant, priced)
     return rules.changes_of(before, tenant.model_dump(include=change.model_fields_set))
+
+
+def _assert_countable(tenant: Tenant, priced: Collection[str]) -> None:
+    """Refuse a limit that could not be kept: nobody has said what a contact costs in its currency."""
+    if tenant.monthly_spend_limit_minor is not None and tenant.currency not in priced:
+        raise CurrencyNotPriced(fields=["monthly_spend_limit_minor"])
 
 
 def make_site(

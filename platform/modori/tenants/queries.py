@@ -5,7 +5,7 @@ security to the tenants of the transaction.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from modori.tenants.model import (
     Role,
     Site,
     SiteKey,
+    Spend,
     Tenant,
     User,
 )
@@ -100,6 +101,27 @@ def lock_tenant(session: Session, *, tenant_id: TenantId) -> Tenant:
     if tenant is None:
         raise NotFound("no such client")
     return tenant
+
+
+def get_spent_minor(session: Session, *, tenant_id: TenantId, month_on: date) -> int:
+    """Read what a client's month has counted, in its currency's minor unit."""
+    spent = session.exec(select(Spend.spent_minor).where(Spend.tenant_id == tenant_id, Spend.month_on == month_on))
+    return spent.one_or_none() or 0
+
+
+def list_unpriced(session: Session, *, tenant_ids: Sequence[TenantId], priced: Sequence[str]) -> list[tuple[str, int]]:
+    """List the currencies other than `priced` in which clients have a monthly limit, each with how many clients.
+
+    Over all the tenants that the transaction is bound to.
+    """
+    rows = session.connection().execute(
+        text(
+            "select currency, count(*) from tenant where tenant_id = any(:tenant_ids)"
+            " and monthly_spend_limit_minor is not null and currency <> all(:priced) group by 1 order by 1"
+        ),
+        {"tenant_ids": list(tenant_ids), "priced": list(priced)},
+    )
+    return [(currency, clients) for currency, clients in rows]
 
 
 def list_tenants(session: Session, *, tenant_ids: Sequence[TenantId]) -> list[Tenant]:

@@ -49,6 +49,16 @@ class BadOrigin(BadInput):
     title = "This is not an origin such as https://shop.example"
 
 
+class CurrencyNotPriced(BadInput):
+    code = "currency_not_priced"
+    title = "No price of messages and calls is set in this currency"
+
+
+class CurrencyCounted(BadInput):
+    code = "currency_counted"
+    title = "This month is counted in the present currency"
+
+
 class WeakPassword(BadInput):
     code = "weak_password"
     title = "The password does not follow the rules"

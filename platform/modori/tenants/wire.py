@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from modori.kernel.errors import UnknownCurrency
+from modori.kernel.money import minor_digits
 from modori.kernel.phone import known_country
 from modori.tenants.model import CaptureMode
 from modori.tenants.policy import CONSENT_CHANNELS
@@ -15,6 +17,14 @@ from modori.tenants.rules import normalise_origin, normalise_picture_origin
 Seconds = Annotated[int, Field(ge=1, le=366 * 86400)]
 Gap = Annotated[int, Field(ge=0, le=366 * 86400)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+def _known_currency(code: str) -> str:
+    try:
+        minor_digits(code)
+    except UnknownCurrency as error:
+        raise PydanticCustomError("unknown_currency", "not an ISO 4217 code") from error
+    return code
 
 
 def _in_order(bands: list[list[str]]) -> list[list[str]]:
@@ -57,7 +67,7 @@ class TenantChange(BaseModel):
     mail_from: Annotated[str, Field(min_length=3, max_length=254)] | None = None
     sms_from: Annotated[str, Field(min_length=1, max_length=16)] | None = None
     voice_from: Annotated[str, Field(min_length=1, max_length=16)] | None = None
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$"), AfterValidator(_known_currency)] | None = None
     tax_rate_bp: Annotated[int, Field(ge=0, le=10_000)] | None = None
     order_feed_max_age_s: Seconds | None = None
     monthly_spend_limit_minor: Count | None = None

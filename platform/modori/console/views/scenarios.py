@@ -80,6 +80,7 @@ def show(
         section="scenarios",
         scenario=page,
         client=client.name,
+        currency=client.currency,
         steps=[_shown(visit, client, sites[0] if sites else None, step) for step in page.steps],
     )
 
@@ -148,7 +149,10 @@ def _shown_wording(
         if isinstance(script, Unpreparable):
             return ShownWording(row, problem=script.detail)
         return ShownWording(row, script=script)
-    message = preview(client, site, channel=channel, wording=wording, public_url=visit.config.public_url)
+    config = visit.config
+    message = preview(
+        client, site, channel=channel, wording=wording, public_url=config.public_url, prices=config.prices
+    )
     if isinstance(message, Unpreparable):
         return ShownWording(row, problem=message.detail)
     return ShownWording(row, message=message)

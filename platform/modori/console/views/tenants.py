@@ -63,7 +63,13 @@ def make(visit: Visiting, posted: Posted) -> Response:
     try:
         particulars = _read(posted)
         with tenant_transaction(tenant_id) as session:
-            actions.make_tenant(session, tenant_id=tenant_id, particulars=particulars, now=visit.now)
+            actions.make_tenant(
+                session,
+                tenant_id=tenant_id,
+                particulars=particulars,
+                priced=visit.config.prices.currencies,
+                now=visit.now,
+            )
             make_standard_scenario(session, tenant_id=tenant_id, now=visit.now)
             _audit(session, visit, tenant_id, "tenant.made", {})
     except (ValidationError, BadInput) as error:
@@ -106,7 +112,9 @@ def change(visit: Visiting, tenant_id: UUID, posted: Posted) -> Response:
         with tenant_transaction(tenant) as session:
             stored = queries.lock_tenant(session, tenant_id=tenant)
             particulars = _read(unchanged.changed(posted, _values(stored)))
-            changed = actions.change_tenant(session, tenant_id=tenant, change=particulars)
+            changed = actions.change_tenant(
+                session, tenant_id=tenant, change=particulars, priced=visit.config.prices.currencies, now=visit.now
+            )
             _audit(session, visit, tenant, "tenant.changed", changed)
     except (ValidationError, BadInput) as error:
         return _form(visit, tenant_id=tenant, values=posted, problem=FormProblem.of(error, visit))
@@ -150,6 +158,7 @@ def _page(visit: Visit, tenant: TenantId, *, posted: dict[str, str], problem: Fo
         feeds=heard,
         engaged=engaged,
         terms=agreed[0] if agreed else None,
+        priced=visit.config.prices.currencies,
         posted=posted,
         problem=problem,
     )
