@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +48,10 @@ class LeadWorld:
     channel: Channel
 
 
+_numbers = count(10**7 + 1)  # no Japanese mobile has a 0 after its prefix
+"""Whose address or number nobody else in this database has: contacts are counted over all clients."""
+
+
 def make_lead(
     tenant: TenantWorld,
     *,
@@ -60,7 +65,7 @@ def make_lead(
     """Make person, contact point, consent, episode, scenario, lead and one touch that is due now."""
     kind = ContactKind.EMAIL if channel is Channel.EMAIL else ContactKind.PHONE
     if value is None:
-        number = 10**7 + int(new_id().int % (9 * 10**7))  # no Japanese mobile has a 0 after its prefix
+        number = next(_numbers)
         value = f"p{number}@person.example" if kind is ContactKind.EMAIL else f"+8190{number:08d}"
     episode_id, lead_id, touch_id = EpisodeId(new_id()), LeadId(new_id()), TouchId(new_id())
     with tenant_transaction(tenant.tenant_id) as session:

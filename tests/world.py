@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import count
 from typing import Final
 
 import pytest
@@ -125,11 +126,15 @@ def make_world(now: datetime = NOW) -> World:
     return World(acme, stranger, users, now)
 
 
+_sms_numbers = count(10_000_000)
+"""An SMS number is whose it is for the whole database: no two clients of one draw the same by chance."""
+
+
 def make_tenant(name: str, *, now: datetime = NOW, **policy: object) -> TenantWorld:
     """Make a client with one site: notice mode, past quarantine, no holdout. `policy` overrides SiteChange's fields."""
     tenant_id, site_id = TenantId(new_id()), SiteId(new_id())
     origin = f"https://shop.{name}.example"
-    sms_from = f"+8150{secrets.randbelow(10**8):08d}"
+    sms_from = f"+8150{next(_sms_numbers):08d}"
     particulars = TenantChange(
         name=name,
         sender_name=f"{name}商店",
@@ -180,7 +185,7 @@ def lift_limits() -> None:
 
 def make_user(role: Role, client_tenant_id: TenantId | None, *, now: datetime = NOW) -> UserWorld:
     """Make a user who logs in with PASSWORD."""
-    email = f"{role.value}-{secrets.token_hex(4)}@agency.example"
+    email = f"{role.value}-{secrets.token_hex(8)}@agency.example"
     with db.agency_transaction() as session:
         user = actions.make_user(
             session,

@@ -113,7 +113,7 @@ def test_a_hint_without_a_server_is_lost_at_once() -> None:
     try:
         started = time.monotonic()
         assert [hints.hint("job", str(number)) for number in range(50)] == [False] * 50
-        assert time.monotonic() - started < 2.0, "a missing server slows nobody down"
+        assert time.monotonic() - started < 10.0, "a missing server slows nobody down"
     finally:
         hints.configure(None)
 
