@@ -21,6 +21,9 @@ Amount = int | float | str | Decimal
         (Decimal("1.234"), "KWD", 1234),
         (MAX_MINOR, "JPY", MAX_MINOR),
         (Decimal(MAX_MINOR) / 100, "USD", MAX_MINOR),
+        (Decimal("4980." + "0" * 40), "JPY", 4980),
+        (Decimal("1.2345"), "UYW", 12345),  # no currency has more decimals
+        (Decimal("-0"), "JPY", 0),
     ],
 )
 def test_g10_an_amount_is_an_integer_of_the_minor_unit(amount: Amount, currency: str, minor: int) -> None:
@@ -39,6 +42,9 @@ def test_g10_an_amount_is_an_integer_of_the_minor_unit(amount: Amount, currency:
         (-0.5, "JPY", "zero or more"),
         (49.8, "JPY", "JPY has no decimals"),
         (49.801, "USD", "USD has at most 2 decimals"),
+        (Decimal("4980." + "0" * 40 + "1"), "JPY", "JPY has no decimals"),  # more digits than arithmetic has
+        (Decimal("49.80" + "0" * 40 + "1"), "USD", "USD has at most 2 decimals"),
+        (Decimal("1E-999999"), "JPY", "JPY has no decimals"),
         (MAX_MINOR + 1, "JPY", "less than ten trillion"),
         pytest.param(10**5000, "JPY", "less than ten trillion", id="more digits than Python writes out"),
         (Decimal(MAX_MINOR + 1) / 100, "USD", "less than ten trillion"),

@@ -69,15 +69,18 @@ def from_major(amount: int | float | str | Decimal, currency: str, *, field: str
         raise BadAmount(_NEGATIVE, field=field)
     if value > MAX_MINOR:
         raise BadAmount(_LARGE, field=field)
-    minor = value.scaleb(digits)
-    if minor != minor.to_integral_value():
+    whole = value.quantize(_UNITS[digits])
+    if whole != value:  # exact, however many decimals were sent; arithmetic would round to 28 digits first
         most = f"at most {digits} decimals" if digits else "no decimals"
         raise BadAmount(f"An amount in {currency} has {most}.", field=field)
+    minor = int(whole.scaleb(digits))
     if minor > MAX_MINOR:
         raise BadAmount(_LARGE, field=field)
-    return Money(int(minor), currency)
+    return Money(minor, currency)
 
 
+_UNITS: Final = tuple(Decimal(1).scaleb(-digits) for digits in range(5))
+"""The minor unit by how many decimals a currency has: 4 at most (ISO 4217)."""
 _NUMBER: Final = "An amount is a finite number."
 _NEGATIVE: Final = "An amount is zero or more."
 _LARGE: Final = "An amount is less than ten trillion of its currency's minor unit."
