@@ -55,14 +55,13 @@ export function makeStore(page: Page, site: string): Store {
     write("v", id); // the cookie may be another host's, and end before what is stored here
     if (mark === word) return id;
     attempt(() => {
-      const { protocol, hostname } = page.location;
-      const labels = hostname.replace(/.*\d$/, "").split(".");
+      const labels = page.location.hostname.replace(/.*\d$/, "").split(".");
       // One visitor on all hosts of a site: the widest domain that the browser takes, which refuses what has many owners, as
       // "co.jp" has; at last without a domain. What is removed is removed under each.
       let at = labels.length - 1;
       do {
         const domain = at-- ? ";Domain=" + labels.slice(at).join(".") : "";
-        const secure = /s:/.test(protocol) ? ";Secure" : "";
+        const secure = /s:/.test(page.location.protocol) ? ";Secure" : "";
         page.document.cookie = "modori_v=" + word + ";Path=/;Max-Age=" + (word ? VISITOR_S : -1) + ";SameSite=Lax" + domain + secure;
       } while (at > -1 && readCookie() !== word);
     });

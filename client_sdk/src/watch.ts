@@ -149,10 +149,10 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
       safely((entry) => {
         if (Object(entry) !== entry) return; // a text or an undefined may stand there again and again
         lastSaid = entry;
-        const { 0: command, 1: word, 2: said, event = word } = entry;
+        const word = entry[1];
         // A default is the site's word; only an update is the person's.
-        if (command === "consent" && word === "update") agreed = adsGranted((ads = { ...ads, ...said }));
-        trades = trades || TRADE.test(event);
+        if (entry[0] === "consent" && word === "update") agreed = adsGranted((ads = { ...ads, ...entry[2] }));
+        trades = trades || TRADE.test(entry.event || word);
       }),
     );
   }
@@ -244,13 +244,12 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
 
   const handle = safely(([name, given]: any) => {
     const isConsent = name === "consent";
-    const { channel, granted } = Object(given);
     if (name === "restore") core.hooks.push(given);
     else if (!ready) {
       commands.push([name, given]);
       // The page may be gone before this is heard.
-      if (isConsent && channel === CAPTURE && granted === false) store.write("choice", REFUSED);
-    } else if (config.mode || granted === false) {
+      if (isConsent && given?.channel === CAPTURE && given.granted === false) store.write("choice", REFUSED);
+    } else if (config.mode || given?.granted === false) {
       if (isConsent) consent(given);
       else {
         report((core.own[name as EventType] = core.read(name, given)));

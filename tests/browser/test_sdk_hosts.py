@@ -15,6 +15,8 @@ CONTROLS = (
     "<p><input type=checkbox id=told aria-label='案内を希望する'></p>"
     "<p><span id=b>を受け取る</span><span id=a>お知らせ</span><input type=checkbox id=named aria-labelledby='a b'></p>"
     "<p>別の文<button id=drawn aria-label='同意する'>\n<svg></svg>\n</button></p>"
+    "<p>別の文<button id=valued value=1 title='同意して進む'><svg></svg></button></p>"
+    "<p>別の文<input type=submit id=sends value='登録する' title='送る'></p>"
     "<p>別の文<a id=titled title='毎週受け取る'><svg></svg></a></p>"
     "<table><tr><td><input type=checkbox id=cell> メルマガを受け取る <td>別の欄</table>"
 )
@@ -56,6 +58,8 @@ def test_another_registrable_domain_is_another_visitor(context: BrowserContext) 
         ("told", "案内を希望する"),
         ("named", "お知らせ を受け取る"),
         ("drawn", "同意する"),
+        ("valued", "同意して進む"),  # what a button sends, nobody sees
+        ("sends", "登録する"),
         ("titled", "毎週受け取る"),
         ("cell", "メルマガを受け取る"),
     ],
