@@ -274,6 +274,27 @@ def test_a_leak_told_far_below_is_shown_where_it_stands(world: World, open_page:
     expect(page.locator("#leaks")).to_be_focused()
 
 
+def test_a_form_that_comes_back_says_which_fields_and_leads_there(world: World, open_page: OpenPage, axe: Path) -> None:
+    page = open_page(Role.ACCOUNT_MANAGER, lang="en", size=PHONE)
+    page.goto(f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}/edit")
+    page.get_by_label("Time zone").fill("Mars/Olympus")
+    page.get_by_label("Call, weekdays").fill("25:00-26:00")
+    page.get_by_role("button", name="Save").click()
+    summary = page.get_by_role("alert")
+    expect(summary).to_contain_text("Nothing was saved. Check these fields:")
+    expect(summary).to_be_focused()
+    expect(summary).to_be_in_viewport()
+    assert violations(page, axe, "refused") == {}
+    page.keyboard.press("Tab")
+    expect(summary.get_by_role("link", name="Time zone")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    hours = page.get_by_label("Call, weekdays")
+    expect(hours).to_be_focused()
+    expect(hours).to_be_in_viewport()
+    expect(hours).to_have_accessible_description(re.compile("^Enter hours such as"))
+
+
 PACE_S = 5
 SLOW_MS = 20_000
 """Longer than any live part waits before it reads itself again."""

@@ -114,6 +114,29 @@ def test_what_is_missing_is_said_beside_its_field_and_what_was_typed_stays(admin
     assert "Nothing was saved" in refused.text
     assert 'value="みやこ陶器"' in refused.text
     assert 'aria-invalid="true"' in refused.text
+    assert blamed(refused.text) == [("tax_rate_pct", "Tax on fees, %")]
+    empty = admin.act("/console/tenants", **(CLIENT | {"postal_address": "", "goods_kind": ""}))
+    assert [name for name, _ in blamed(empty.text)] == ["postal_address", "goods_kind"]
+
+
+def blamed(page: str) -> list[tuple[str, str]]:
+    """List the fields that a form's summary names, as it names them; each leads to the field of that label."""
+    summary = page[page.index('id="refused" role="alert" tabindex="-1" autofocus') :]
+    named = re.findall(r'<li><a href="#f-(\w+)">([^<]+)</a></li>', summary[: summary.index("</div>")])
+    for name, label in named:
+        assert f'<label for="f-{name}">{label}<' in page
+        assert re.search(rf'id="f-{name}" name="{name}"[^>]* aria-invalid="true" aria-describedby="h-{name}"', page)
+    return named
+
+
+def test_each_form_that_comes_back_names_its_fields(world: World, admin: Console) -> None:
+    client = f"/console/tenants/{world.acme.tenant_id}"
+    terms = admin.act(f"{client}/terms", fee_pct="lots", window_days="7", hold_days="-", call_hold_days="22")
+    assert [name for name, _ in blamed(terms.text)] == ["fee_pct", "hold_days"]
+    limits = admin.act("/console/agency/limits", messages_per_contact_week="many")
+    assert blamed(limits.text) == [("messages_per_contact_week", "Messages a contact in 7 days")]
+    site = admin.act(f"{client}/sites/{world.acme.site_id}", **(SITE | {"origins": "", "capture_mode": "sideways"}))
+    assert blamed(site.text) == [("origins", "Origins, one a line"), ("capture_mode", "Capture")]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +159,7 @@ def test_an_impossible_policy_is_refused(world: World, admin: Console, change: d
     assert refused.status_code == 422
     assert f'id="h-{field}" class="wrong"' in refused.text
     assert refused.text.count('class="wrong"') == 1, "no other field is blamed"
+    assert [name for name, _ in blamed(refused.text)] == [field]
     name = ask_one(world.acme.tenant_id, "select name from site where site_id = :id", id=world.acme.site_id)
     assert name == "acme online", "nothing was saved"
 

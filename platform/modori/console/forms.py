@@ -55,7 +55,7 @@ class FormProblem:
 
     @classmethod
     def of(cls, error: ValidationError | ModoriError, visit: Wording) -> "FormProblem":
-        summary = visit.word(say("Nothing was saved. Check the marked fields."))
+        summary = visit.word(say("Nothing was saved."))
         if isinstance(error, ModoriError):
             named = error.extra.get("fields") or FIELD_OF.get(error.code)
             said = visit.word(WRONG.get(error.code, WRONG["missing"]))

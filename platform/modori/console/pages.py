@@ -32,7 +32,7 @@ class Pages:
 
     def text(self, template: str, *, locale: str, zone: str, **given: Any) -> str:
         page = environment(self.ui, locale).get_template(template)
-        return page.render(locale=locale, zone=zone, now=self.now(), **given)
+        return page.render(locale=locale, zone=zone, now=self.now(), marked=[], **given)
 
 
 @cache

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from modori.console import figures, unchanged
 from modori.console.door import ConsoleRoute
 from modori.console.forms import FormProblem, Posted, read_form
+from modori.console.labels import label
 from modori.console.views.site_frame import audit, leaks_of, tab
 from modori.console.visit import Visit, Visiting
 from modori.console.words import say
@@ -257,7 +258,7 @@ def _form(
         site_id=site_id,
         values=values,
         problem=problem,
-        modes=list(CaptureMode),
+        modes=[(mode.value, visit.word(label(mode))) for mode in CaptureMode],
         figures=figures.titled(figures.OF_SITE, visit.word),
         hints=figures.limit_words(limits, visit.word),
         channels=CHANNELS,
