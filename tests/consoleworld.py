@@ -63,15 +63,17 @@ NAMES = ("山田 花子", "佐藤 健一", "鈴木 美咲", "高橋 大輔", "�
 
 @dataclass
 class Voice:
-    """Whoever dials, for tests: takes real permits, and remembers which phones it rang."""
+    """Whoever dials, for tests: takes real permits, and remembers which phones it rang, and what they showed."""
 
     answer: Answer = field(default_factory=lambda: Accepted("CA1"))
     rang: list[str] = field(default_factory=list)
+    showed: list[str] = field(default_factory=list)
 
     def dial(self, permit: Permit, *, operator_phone: str, voice_from: str) -> Answer:
         permit.assert_real()
         assert not db.in_transaction()
         self.rang.append(operator_phone)
+        self.showed.append(voice_from)
         return self.answer
 
 
