@@ -191,15 +191,19 @@ def test_g1_a_database_that_goes_away_under_a_flush_is_503_and_the_next_try_coun
 ) -> None:
     client, visitor = ingest(), new_visitor()
     one = cart(world.acme, visitor=visitor)
+    refused = counted("modori_ingest_refused_total", code="bad_event")
     with ThreadPoolExecutor(1) as threads:
         with held(world.acme, one["id"]):
-            waiting = threads.submit(post, client, world.acme, [one])
+            waiting = threads.submit(post, client, world.acme, [one, "no event"])
             assert ended_while_waiting(engines)
         status, told = waiting.result(20)
     assert (status, told["code"]) == (503, "unavailable")
     assert "Nothing was kept" not in told["detail"]  # the connection may have broken under the commit
     assert count(world.acme, "select count(*) from event where visitor = :v", v=visitor) == 0
-    assert post(client, world.acme, [one]) == (202, {"accepted": 1, "refused": []})
+    assert counted("modori_ingest_refused_total", code="bad_event") == refused  # it is to come again
+    told = {"accepted": 1, "refused": [{"id": None, "code": "bad_event"}]}
+    assert post(client, world.acme, [one, "no event"]) == (202, told)
+    assert counted("modori_ingest_refused_total", code="bad_event") == refused + 1
     assert post(client, world.acme, [one]) == (202, {"accepted": 1, "refused": []})
     assert count(world.acme, "select count(*) from event where visitor = :v", v=visitor) == 1
 

@@ -53,8 +53,6 @@ class Keeper:
             read = [read_event(raw, reading) for raw in envelope.events]
         events = tuple(one for one in read if isinstance(one, ReadEvent))
         refused = [one for one in read if isinstance(one, Refusal)] if len(events) < len(read) else ()
-        for one in refused:
-            self._note(site, one.code, asked)
         ip_index = None
         if not site.is_secret and any(not isinstance(one.seen, PageSeen | CartSeen) for one in events):
             ip_index = crypto.blind_index(site.tenant_id, "ip", network_of(asked.client_ip))
@@ -64,19 +62,17 @@ class Keeper:
             try:
                 if events:
                     await self._flusher.keep(posted)
-                return _told(len(events), refused)
+                return self._told(len(events), refused, site, asked)
             except GoAlone:
                 counts.APART.inc()
         taken = await self._in_thread(lambda: taking.take(site, read, received_at=asked.received_at, ip_index=ip_index))
-        noted = {one.id for one in refused}
-        for one in taken.refused:
-            if one.id not in noted:  # only the transaction could know it: a "no thanks" of before, say
-                self._note(site, one.code, asked)
-        return _told(taken.accepted, taken.refused)
+        return self._told(taken.accepted, taken.refused, site, asked)
 
-
-def _told(accepted: int, refused: Sequence[Refusal]) -> bytes:
-    if not refused:
-        return b'{"accepted": %d, "refused": []}' % accepted
-    told = [{"id": one.id, "code": one.code} for one in refused]
-    return json.dumps({"accepted": accepted, "refused": told}, ensure_ascii=False).encode()
+    def _told(self, accepted: int, refused: Sequence[Refusal], site: SiteContext, asked: Asked) -> bytes:
+        """Write the answer, and count what it refuses: a request that is to come again has refused nothing yet."""
+        if not refused:
+            return b'{"accepted": %d, "refused": []}' % accepted
+        for one in refused:
+            self._note(site, one.code, asked)
+        told = [{"id": one.id, "code": one.code} for one in refused]
+        return json.dumps({"accepted": accepted, "refused": told}, ensure_ascii=False).encode()
