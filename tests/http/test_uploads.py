@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from modori.connectors.csv.tables import MOST_BYTES
 from modori.entrypoints import wiring
 from modori.kernel import clock
+from modori.storage.db import tenant_transaction
 from modori.tenants.model import Role
+from modori.tenants.queries import hear_order_feed
 from tests.consoleworld import Console, log_in
 from tests.drain import drain
 from tests.leaks import without_ids
@@ -220,12 +223,13 @@ def test_a_silent_feed_is_said_wherever_somebody_waits_for_it(console: Console, 
     for page in (client, site):
         assert "No order feed is expected of this client: nothing is ever held" in console.get(page).text
     change(world.acme.tenant_id, LIMIT)
-    for page in ("/console/queue", "/console/tenants"):
+    hear(world, NOW - timedelta(hours=2))
+    for page in ("/console/queue", "/console/tenants", site):
         text = console.get(page).text
         assert "acme – acme online: messages and calls are held." in text, page
-        assert f'id="feed-{world.acme.site_id}"' in text
+        assert f'class="notice notice--bad" role="status" id="feed-{world.acme.site_id}"' in text
         assert f'id="feed-{world.stranger.site_id}"' not in text
-    assert "No order has ever been heard of." in console.get("/console/queue/rows").text
+    assert "Orders were last heard of" in console.get("/console/queue/rows").text
     assert "Silent: sends are held" in console.get(client).text
     assert "Messages and calls of this site are held until its orders are heard of again." in console.get(site).text
     assert console.act(f"{site}/feed").status_code == 303
@@ -233,6 +237,30 @@ def test_a_silent_feed_is_said_wherever_somebody_waits_for_it(console: Console, 
     assert "Fresh enough" in console.get(site).text
     audit = "select count(*) from audit_entry where action = 'feed.confirmed' and user_id is not null"
     assert ask_one(world.acme.tenant_id, audit) == 1
+
+
+def test_a_new_site_waits_for_its_first_order_and_nobody_is_alarmed(console: Console, world: World) -> None:
+    client = f"/console/tenants/{world.acme.tenant_id}"
+    site = f"{client}/sites/{world.acme.site_id}"
+    change(world.acme.tenant_id, LIMIT)
+    for page in ("/console/queue", "/console/tenants", site):
+        text = console.get(page).text
+        assert f'class="notice" role="status" id="feed-{world.acme.site_id}"' in text, page
+        assert "acme – acme online: no order has been received yet." in text
+        assert "messages and calls are held" not in text
+    card = console.get(site).text
+    assert "Messages and calls of this site wait for the first one" in card
+    assert "/v1/orders" in card
+    assert f"/console/uploads/new?site={world.acme.site_id}" in card
+    assert "notice--bad" not in card
+    assert "Waits for the first order" in console.get(client).text
+    hear(world, NOW - timedelta(hours=2))
+    assert f'class="notice notice--bad" role="status" id="feed-{world.acme.site_id}"' in console.get(site).text
+
+
+def hear(world: World, at: datetime) -> None:
+    with tenant_transaction(world.acme.tenant_id) as session:
+        hear_order_feed(session, tenant_id=world.acme.tenant_id, site_id=world.acme.site_id, at=at)
 
 
 def test_a_site_of_which_no_orders_are_expected_says_that_nothing_is_held(console: Console, world: World) -> None:

@@ -49,6 +49,11 @@ class Feed:
             return False
         return self.age_s is None or self.age_s > self.max_age_s or self.settling
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it holds because it never began: a new site, and not a feed that fell silent."""
+        return self.is_stale and self.seen_at is None
+
 
 _FEEDS = """
     select s.tenant_id, s.site_id, t.name, s.name, s.has_order_feed, f.heard_at, t.order_feed_max_age_s,
