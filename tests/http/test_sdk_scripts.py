@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import subprocess
 from base64 import b64encode
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from starlette.responses import PlainTextResponse
 
 from modori.entrypoints import resources, sdk
 from modori.kernel.errors import NotFound
+from modori.sandbox.node import find_or_install_node
 from tests.asking import Asking
 
 SCRIPTS = ("modori", "forms", "carts", "more")
@@ -59,6 +61,48 @@ def test_a_part_is_kept_for_ever_under_the_digest_that_its_core_asks_for(client:
         answer = client.get(f"/sdk/{name}.js?{named}")
         assert answer.content == part
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("br;q=0.5, gzip", "br"),  # the smaller one
+        ("gzip, deflate", "gzip"),
+        ("GZIP;q=1.0", "gzip"),
+        ("gzip;q=0.001, br;q=0", "gzip"),
+        ("br;q=0.000, gzip; Q=0", None),
+        ("identity", None),
+        ("*", None),
+        ("brotli, gzipped", None),
+        ("", None),
+    ],
+)
+def test_a_script_leaves_as_small_as_the_browser_takes_it(client: Asking, accepted: str, coding: str | None) -> None:
+    release = sdk.sdk_integrity()
+    assert release is not None
+    for path in ("v1/modori.js", f"{release.version}/forms.js"):
+        answer = client.get(f"/sdk/{path}", headers={"Accept-Encoding": accepted})
+        assert answer.headers.get("content-encoding") == coding
+        assert answer.headers["vary"] == "Accept-Encoding"
+        script = resources.sdk() / path.rpartition("/")[2]
+        sent = answer.content  # httpx unpacks what it knows: no Brotli
+        assert (unpacked(sent) if coding == "br" else sent) == script.read_bytes()
+        assert (int(answer.headers["content-length"]) < script.stat().st_size / 1.8) is (coding is not None)
+
+
+def unpacked(brotli: bytes) -> bytes:
+    said = "process.stdout.write(require('zlib').brotliDecompressSync(require('fs').readFileSync(0)))"
+    return subprocess.run(
+        [*find_or_install_node().node, "-e", said], input=brotli, capture_output=True, check=True
+    ).stdout
+
+
+def test_a_release_that_was_not_packed_leaves_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "modori.js").write_text("1")
+    assert sdk.find_packed(tmp_path / "modori.js", accepted="br, gzip") is None
+    (tmp_path / "modori.js.gz").write_text("1")
+    assert sdk.find_packed(tmp_path / "modori.js", accepted="br, gzip") == (tmp_path / "modori.js.gz", "gzip")
 
 
 def test_a_part_of_another_build_is_not_there_and_never_kept(client: Asking) -> None:

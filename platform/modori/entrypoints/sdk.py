@@ -19,6 +19,8 @@ SCRIPTS: Final = ("modori", "forms", "carts", "more")
 _VERSION: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _A_WHILE: Final = "public, max-age=300"
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
+_PACKED: Final = (("br", ".br"), ("gzip", ".gz"))
+_NOT_ACCEPTED: Final = re.compile(r"q=0(\.0{0,3})?", re.IGNORECASE)
 
 
 def sdk_integrity() -> SdkRelease | None:
@@ -60,17 +62,17 @@ def make_router() -> APIRouter:
         path = find_part(resources.sdk(), name=name, digest=request.url.query)
         if path is None:
             raise NotFound()
-        return _script(path, kept=_FOR_EVER)
+        return _script(path, request, kept=_FOR_EVER)
 
     @router.get("/sdk/{version}/{name}.js")
-    def show_script(version: str, name: str) -> Response:
+    def show_script(version: str, name: str, request: Request) -> Response:
         release = sdk_integrity()
         built = release.version if release else None
         path = find_script(resources.sdk(), version=version, name=name, built=built)
         if path is None:
             raise NotFound()
         # What is built under a version may be built anew; what was released under one stays the same.
-        return _script(path, kept=_A_WHILE if version in (EVERGREEN, built) else _FOR_EVER)
+        return _script(path, request, kept=_A_WHILE if version in (EVERGREEN, built) else _FOR_EVER)
 
     return router
 
@@ -86,12 +88,29 @@ def find_part(folder: Path, *, name: str, digest: str) -> Path | None:
     return next((path for path in candidates if path.is_file() and _digest(path) == digest), None)
 
 
-def _script(path: Path, *, kept: str) -> Response:
-    return FileResponse(
-        path,
-        media_type="text/javascript; charset=utf-8",
-        headers={"Cache-Control": kept, "Access-Control-Allow-Origin": "*"},
-    )
+def _script(path: Path, request: Request, *, kept: str) -> Response:
+    headers = {"Cache-Control": kept, "Access-Control-Allow-Origin": "*", "Vary": "Accept-Encoding"}
+    packed = find_packed(path, accepted=request.headers.get("accept-encoding", ""))
+    if packed is not None:
+        path, headers["Content-Encoding"] = packed
+    return FileResponse(path, media_type="text/javascript; charset=utf-8", headers=headers)
+
+
+def find_packed(path: Path, *, accepted: str) -> tuple[Path, str] | None:
+    """Return the smallest packed form of a script that the build made and the caller takes, and its coding.
+
+    accepted  the `Accept-Encoding` header. source: RFC 9110, section 12.5.3
+    """
+    codings = {
+        coding.strip().lower()
+        for coding, _, weight in (one.partition(";") for one in accepted.split(","))
+        if not _NOT_ACCEPTED.fullmatch(weight.strip())
+    }
+    for coding, ending in _PACKED:
+        packed = path.with_name(path.name + ending)
+        if coding in codings and packed.is_file():
+            return packed, coding
+    return None
 
 
 def _digest(path: Path) -> str:
