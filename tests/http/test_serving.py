@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 
 import httpx
+import pytest
 from starlette.types import Receive, Scope, Send
 
 from modori.entrypoints.serving import BoundedHttp, Server
@@ -187,6 +188,23 @@ def test_what_is_left_of_a_body_that_was_answered_early_is_not_waited_for() -> N
             assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
             writer.write(b"a")
             assert await reader.read() == b""
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("body", ["", "GET /console HTTP/1.1\r\nHost: one.example\r\n\r\n"], ids=["later", "at once"])
+@pytest.mark.parametrize("path", ["/", "/wait"])
+def test_after_a_request_that_asks_for_an_upgrade_the_connection_takes_no_other(path: str, body: str) -> None:
+    """Its body, come later, would be taken for one: the parser believes that another protocol follows."""
+    head = f"POST {path} HTTP/1.1\r\nHost: one.example\r\nContent-Length: 46\r\n"
+    asked = head + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n" + body
+
+    async def ask() -> None:
+        async with connected() as (reader, writer):
+            writer.write(asked.encode())
+            answer = await reader.read()
+            assert answer.count(b"HTTP/1.1 200") == 1
+            assert answer.endswith(b"ok")
 
     asyncio.run(ask())
 

@@ -35,6 +35,9 @@ log = structlog.get_logger()
 class BoundedHttp(HttpToolsProtocol):
     """A connection that is closed where a request's line and headers are too long, or do not arrive in time.
 
+    So is one that somebody would upgrade, once that has been answered. Nothing here upgrades, and the parser takes
+    what follows such headers for the next request, be it their body: whose it is, proxies would see otherwise.
+
     Trailers are headers, too; and what is left of a body that was answered before its end has as long as headers have.
     The parser bounds none of it.
     """
@@ -63,6 +66,8 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._forget_limit()
         super().on_headers_complete()
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         self._bytes_beside_bodies -= len(body) * _WITH_ITS_CHUNK
