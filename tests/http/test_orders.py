@@ -112,6 +112,8 @@ def test_amounts_are_in_major_units_and_exact(client: Asker, world: World) -> No
         ({"at": "yesterday"}, 400, "bad_input", "at"),
         ({"at": "2026-11-18T11:00:00"}, 400, "bad_input", "at"),  # no zone
         ({"at": 1763431200}, 400, "bad_input", "at"),
+        ({"at": "1763431200"}, 400, "bad_input", "at"),
+        ({"at": "1763431200.5"}, 400, "bad_input", "at"),
         ({"at": "2026-11-18T03:05:02Z"}, 400, "at_in_future", "at"),
         ({"at": "2020-01-01T00:00:00Z"}, 400, "at_too_old", "at"),
         ({"items": "all"}, 400, "bad_input", "items"),
@@ -360,5 +362,6 @@ def test_g7_results_and_statements_are_listed_with_what_they_stand_on(client: As
     assert [(line["kind"], line["amount"]) for line in detail["lines"]] == [("fee", 747), ("reversal", -147)]
     assert detail["gross"] == 660
     assert (strangers["entries"], strangers["lines"]) == (0, [])
+    assert get(client, world.acme, "/v1/statements?month=0001-01").json()["month"] == "0001-01"
     for wrong in ("2026-13", "2026-1", "12/2026", "20261201"):
         assert problem(get(client, world.acme, f"/v1/statements?month={wrong}")) == (400, "bad_month")

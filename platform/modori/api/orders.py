@@ -265,7 +265,7 @@ def _answer(
 def _statement(statement: billing.MonthStatement) -> dict[str, Any]:
     totals, currency = statement.totals, statement.currency
     return {
-        "month": f"{statement.month_on:%Y-%m}",
+        "month": statement.month_on.isoformat()[:7],
         "state": "open" if statement.closed_at is None else "closed",
         "currency": currency,
         "entries": totals.entries,

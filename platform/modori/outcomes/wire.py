@@ -36,8 +36,8 @@ Url = Annotated[str, Field(max_length=2048)]
 
 
 def _instant(sent: object) -> object:
-    """Take ISO 8601 text (or an aware datetime of our own) and nothing else: a bare number has no unit."""
-    if not isinstance(sent, str | datetime):
+    """Take ISO 8601 text (or an aware datetime of our own) and nothing else: a number, as text, too, has no unit."""
+    if not (":" in sent if isinstance(sent, str) else isinstance(sent, datetime)):
         raise PydanticCustomError("bad_input", "an instant is ISO 8601 text with its zone")
     return sent
 
