@@ -147,3 +147,27 @@ def test_the_web_process_says_when_it_cannot_serve_and_comes_back(
             owner.execute("update alembic_version set version_num = %s", (migrate.newest_revision(),))
     assert stale.status_code == 503
     assert "schema is 0000" in stale.json()["checks"]["postgresql"]
+
+
+def test_a_web_process_that_begins_before_its_database_is_migrated_serves_once_it_is(
+    own_engines: Engines, urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    with psycopg.connect(own_engines.superuser_url, autocommit=True) as superuser:
+        superuser.execute("create database later owner modori_owner")
+    later = DatabaseUrls(*(url.replace("/processes", "/later") for url in (urls.owner, urls.app, urls.scan)))
+    base, log = f"http://127.0.0.1:{(port := choose_port(None))}", tmp_path / "web.log"
+
+    def says(status: int) -> Callable[[], bool]:
+        def look() -> bool:
+            try:
+                return httpx.get(f"{base}/readyz", timeout=5).status_code == status
+            except httpx.HTTPError:
+                return False
+
+        return look
+
+    with modori("web", later, own_engines, log, MODORI_PORT=str(port)) as process:
+        assert comes_true(lambda: process.poll() is not None or says(503)())
+        assert "prices.unread" in log.read_text(), log.read_text()[-3000:]
+        migrate.upgrade(later.owner)
+        assert comes_true(says(200)), log.read_text()[-3000:]

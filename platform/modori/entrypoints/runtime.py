@@ -18,6 +18,7 @@ from modori.entrypoints import database, logging, wiring
 from modori.entrypoints.settings import Settings
 from modori.kernel import failpoints
 from modori.storage import db
+from modori.storage.failures import DATABASE_FAILURES
 from modori.tenants.queries import list_unpriced
 
 log = structlog.get_logger()
@@ -41,8 +42,8 @@ def running(settings: Settings, name: str) -> Iterator[Broker]:
     live.configure(redis_url)
     mail.configure(wiring.user_mailer(settings))
     log.info("process.started", name=name, environment=settings.env.value)
-    warn_of_missing_prices(wiring.prices(settings))
     try:
+        warn_of_missing_prices(wiring.prices(settings))
         yield messenger
     finally:
         mail.configure(None)
@@ -54,11 +55,18 @@ def running(settings: Settings, name: str) -> Iterator[Broker]:
 
 
 def warn_of_missing_prices(prices: Prices) -> None:
-    """Say in which currencies clients have a limit that cannot be kept: their SMS and calls are held."""
-    with db.scan_transaction() as session:
-        tenant_ids = list_tenants_for_scan(session)
-    with db.read_transaction(tenant_ids) as reading:
-        unpriced = list_unpriced(reading, tenant_ids=tenant_ids, priced=sorted(prices.currencies))
+    """Say in which currencies clients have a limit that cannot be kept: their SMS and calls are held.
+
+    A database that cannot tell, not migrated yet or away again, keeps no process from its start.
+    """
+    try:
+        with db.scan_transaction() as session:
+            tenant_ids = list_tenants_for_scan(session)
+        with db.read_transaction(tenant_ids) as reading:
+            unpriced = list_unpriced(reading, tenant_ids=tenant_ids, priced=sorted(prices.currencies))
+    except DATABASE_FAILURES as error:
+        log.warning("prices.unread", error=type(error).__name__)
+        return
     for currency, clients in unpriced:
         log.warning("prices.missing", currency=currency, clients=clients)
 
