@@ -91,6 +91,15 @@ def test_a_script_leaves_as_small_as_the_browser_takes_it(client: Asking, accept
         assert (int(answer.headers["content-length"]) < script.stat().st_size / 1.8) is (coding is not None)
 
 
+def test_who_only_asks_about_a_script_is_told_what_there_is(client: Asking) -> None:
+    """As `curl -I` does, and whoever watches an address. source: RFC 9110, section 9.1: HEAD goes wherever GET does"""
+    for path in ("v1/modori.js", "integrity.json"):
+        told, got = (client.request(method, f"/sdk/{path}") for method in ("HEAD", "GET"))
+        assert (told.status_code, told.content) == (200, b"")
+        assert told.headers == got.headers
+    assert client.request("HEAD", "/sdk/v1/forms.js").status_code == 404
+
+
 def unpacked(brotli: bytes) -> bytes:
     said = "process.stdout.write(require('zlib').brotliDecompressSync(require('fs').readFileSync(0)))"
     return subprocess.run(

@@ -16,6 +16,7 @@ from modori.kernel.errors import NotFound
 
 EVERGREEN: Final = "v1"
 SCRIPTS: Final = ("modori", "forms", "carts", "more")
+_METHODS: Final = ["GET", "HEAD"]
 _VERSION: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _A_WHILE: Final = "public, max-age=300"
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -49,7 +50,7 @@ def find_script(folder: Path, *, version: str, name: str, built: str | None) -> 
 def make_router() -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
-    @router.get("/sdk/integrity.json")
+    @router.api_route("/sdk/integrity.json", methods=_METHODS)
     def show_integrity() -> Response:
         release = sdk_integrity()
         if release is None:
@@ -57,14 +58,14 @@ def make_router() -> APIRouter:
         told = {"version": release.version, "integrity": dict(release.integrity)}
         return JSONResponse(told, headers={"Cache-Control": _A_WHILE, "Access-Control-Allow-Origin": "*"})
 
-    @router.get("/sdk/{name}.js")
+    @router.api_route("/sdk/{name}.js", methods=_METHODS)
     def show_part(name: str, request: Request) -> Response:
         path = find_part(resources.sdk(), name=name, digest=request.url.query)
         if path is None:
             raise NotFound()
         return _script(path, request, kept=_FOR_EVER)
 
-    @router.get("/sdk/{version}/{name}.js")
+    @router.api_route("/sdk/{version}/{name}.js", methods=_METHODS)
     def show_script(version: str, name: str, request: Request) -> Response:
         release = sdk_integrity()
         built = release.version if release else None
