@@ -247,7 +247,7 @@ def test_a_new_site_waits_for_its_first_order_and_nobody_is_alarmed(console: Con
         text = console.get(page).text
         assert f'class="notice" role="status" id="feed-{world.acme.site_id}"' in text, page
         assert "acme – acme online: no order has been received yet." in text
-        assert "messages and calls are held" not in text
+        assert f'notice--bad" role="status" id="feed-{world.acme.site_id}"' not in text
     card = console.get(site).text
     assert "Messages and calls of this site wait for the first one" in card
     assert "/v1/orders" in card
