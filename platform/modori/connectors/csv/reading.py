@@ -234,7 +234,7 @@ def _shaped(model: type[M], fields: Mapping[str, object]) -> M | Wrong:
         return Wrong(code.get(first["type"], BadInput.code), field)
 
 
-_FIELD_OF: Final = {"bad_amount": "value", "unknown_currency": "currency", "bad_email": "email", "bad_phone": "tel"}
+_FIELD_OF: Final = {"bad_email": "email", "bad_phone": "tel"}
 _ABOUT_ORDER: Final = {"order_differs": "id", "reversal_differs": "id", "reversal_exceeds_order": "value"}
 
 
