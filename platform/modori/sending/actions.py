@@ -29,6 +29,7 @@ from modori.sending.model import Delivery, Touch, TouchState
 from modori.sending.ports import Permit, grant
 from modori.sending.rules import Allow, Defer, Deny, Reason, Subject, retry_after
 from modori.storage import crypto
+from modori.tenants.rules import spend_month
 
 MOST_FAILURES = 8
 """A touch that could not even be prepared this often is given up: after about ten minutes."""
@@ -342,7 +343,7 @@ def _put_on_record(
         ),
     )
     if cost_minor:
-        budgets.add_spend(session, tenant_id=tenant_id, month_on=gate.month_of(now), minor=cost_minor)
+        budgets.add_spend(session, tenant_id=tenant_id, month_on=spend_month(now), minor=cost_minor)
     return grant(
         tenant_id=tenant_id,
         touch_id=touch_id,

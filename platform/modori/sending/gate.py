@@ -17,7 +17,7 @@ from modori.sending import queries
 from modori.sending.budgets import queries as budgets
 from modori.sending.model import TouchState
 from modori.sending.rules import Allow, Defer, Deny, GateFacts, GatePolicy, Subject, Verdict, judge
-from modori.tenants.rules import notice_permits_calls
+from modori.tenants.rules import notice_permits_calls, spend_month
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _read_facts(
     platform = budgets.lock_platform_budget(
         session, platform_index=bytes(row.platform_index), today_on=platform_day(now)
     )
-    spent = budgets.lock_spend(session, tenant_id=tenant_id, month_on=month_of(now))
+    spent = budgets.lock_spend(session, tenant_id=tenant_id, month_on=spend_month(now))
     switches = (
         ("agency", row.agency_stopped is not None),
         ("agency_channel", row.channel_stopped_everywhere),
@@ -202,8 +202,3 @@ def _as_json(facts: dict[str, Any]) -> dict[str, Any]:
 def platform_day(now: datetime) -> date:
     """The day by which contact caps over all tenants count: UTC."""
     return now.date()
-
-
-def month_of(now: datetime) -> date:
-    """The month, by its first day, in which a delivery's cost is counted: UTC."""
-    return now.date().replace(day=1)

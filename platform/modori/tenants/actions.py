@@ -106,7 +106,7 @@ def change_tenant(
     """
     tenant = queries.lock_tenant(session, tenant_id=tenant_id)
     if change.currency not in (None, tenant.currency):
-        month_on = now.date().replace(day=1)
+        month_on = rules.spend_month(now)
         if queries.get_spent_minor(session, tenant_id=tenant_id, month_on=month_on):
             raise CurrencyCounted(fields=["currency"])
     before = tenant.model_dump(include=change.model_fields_set)

@@ -1,8 +1,8 @@
-"""Pure decisions about origins, roles, log-ins, sessions and passwords."""
+"""Pure decisions about origins, notices, months of spending, roles, log-ins, sessions and passwords."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeVar
 from unicodedata import normalize
 from urllib.parse import urlsplit
@@ -29,6 +29,11 @@ FAILURES_FORGOTTEN_AFTER: Final = timedelta(days=1)
 
 RoleName = TypeVar("RoleName", bound=str)
 _ROLE_RANK: Final = ("client_reviewer", "operator", "account_manager", "agency_admin")
+
+
+def spend_month(now: datetime) -> date:
+    """Return the month, by its first day, in which what a contact costs is counted: UTC."""
+    return now.date().replace(day=1)
 
 
 def notice_permits_calls(capture_mode: str, *, has_text: bool) -> bool:

@@ -20,6 +20,7 @@ from modori.sending.model import DeliveryState, ReportStatus, TouchState
 from modori.sending.ports import Accepted, Answer, NotSent, Rejected, Unknown
 from modori.sending.rules import report_moves, retry_after
 from modori.storage import outbox
+from modori.tenants.rules import spend_month
 
 
 def record(session: Session, *, tenant_id: TenantId, delivery_id: DeliveryId, answer: Answer, now: datetime) -> None:
@@ -227,4 +228,4 @@ def _give_back(session: Session, *, tenant_id: TenantId, row: queries.LockedDeli
             is_first=row.is_first,
         )
     if row.cost_minor:
-        budgets.add_spend(session, tenant_id=tenant_id, month_on=gate.month_of(row.begun_at), minor=-row.cost_minor)
+        budgets.add_spend(session, tenant_id=tenant_id, month_on=spend_month(row.begun_at), minor=-row.cost_minor)
