@@ -100,6 +100,20 @@ def test_who_only_asks_about_a_script_is_told_what_there_is(client: Asking) -> N
     assert client.request("HEAD", "/sdk/v1/forms.js").status_code == 404
 
 
+@pytest.mark.parametrize("accepted", ["identity", "gzip", "br"])
+def test_a_script_that_has_not_changed_is_not_sent_again(client: Asking, accepted: str) -> None:
+    taken = {"Accept-Encoding": accepted}
+    first = client.get("/sdk/v1/modori.js", headers=taken)
+    tag = first.headers["etag"]
+    for known in (tag, f"W/{tag}", f'"of-yesterday", {tag}'):
+        again = client.get("/sdk/v1/modori.js", headers=taken | {"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        for name in ("etag", "cache-control", "vary", "access-control-allow-origin"):
+            assert again.headers[name] == first.headers[name]
+    other = client.get("/sdk/v1/modori.js", headers=taken | {"If-None-Match": '"of-yesterday"'})
+    assert (other.status_code, other.content) == (200, first.content)
+
+
 def unpacked(brotli: bytes) -> bytes:
     said = "process.stdout.write(require('zlib').brotliDecompressSync(require('fs').readFileSync(0)))"
     return subprocess.run(

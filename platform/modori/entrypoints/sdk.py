@@ -94,6 +94,10 @@ def _script(path: Path, request: Request, *, kept: str) -> Response:
     packed = find_packed(path, accepted=request.headers.get("accept-encoding", ""))
     if packed is not None:
         path, headers["Content-Encoding"] = packed
+    # By what is in it: the same of each machine that serves a build, so that what has not changed is not sent again.
+    headers["ETag"] = f'"{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}"'
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
     return FileResponse(path, media_type="text/javascript; charset=utf-8", headers=headers)
 
 
