@@ -172,6 +172,6 @@ def test_rubbish_is_no_try(sent: SentWorld, app: Asking, body: str) -> None:
 
 
 def test_one_caller_may_not_ask_without_end(sent: SentWorld, app: Asking) -> None:
-    statuses = [ask(app, "/v1/restore/" + "A" * 22).status_code for _ in range(60)]
+    statuses = (ask(app, "/v1/restore/" + "A" * 22).status_code for _ in range(1000))
+    assert next(statuses) == 204
     assert 429 in statuses
-    assert statuses[0] == 204
