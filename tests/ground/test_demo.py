@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from modori.entrypoints.demo import StopAsked, stop_on_signals
 from modori.sandbox.engine_folders import engines_folder
 from modori.sandbox.ports import choose_port
 
@@ -113,6 +114,34 @@ def test_ctrl_c_pressed_twice_stops_as_well(demo: Callable[..., Run]) -> None:
     run.process.send_signal(signal.SIGINT)
     assert run.stop(signal.SIGINT) == 0
     wait_for(lambda: gone(family), STOP_S)
+
+
+def test_a_stop_asked_for_in_the_midst_of_a_restart_is_heard(demo: Callable[..., Run], tmp_path: Path) -> None:
+    source = tmp_path / "platform" / "modori" / "changed.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("")
+    run = demo("reload")
+    run.wait_ready()
+    family = run.family()
+    os.utime(source, (time.time() + 5, time.time() + 5))
+    wait_for(lambda: "code changed: starting again" in run.said(), START_S, run.said)
+    family += run.family()
+    assert run.stop() == 0
+    wait_for(lambda: gone(family), STOP_S)
+
+
+def test_an_end_asked_for_where_python_swallows_exceptions_is_still_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    swallowed: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: swallowed.append(lost.exc_type))
+
+    class Dying:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    with stop_on_signals() as asked:
+        Dying()
+        assert (swallowed, asked.to_stop) == ([StopAsked], True)
+        signal.raise_signal(signal.SIGINT)  # asked for once more: nothing interrupts the stopping
 
 
 def test_a_second_start_finds_its_data_and_its_secrets(demo: Callable[..., Run]) -> None:

@@ -27,6 +27,7 @@ from modori.storage.roles import DatabaseUrls, provision
 DATABASE = "modori_demo"
 POSTGRES_PORT, VALKEY_PORT = 55432, 56379
 READY_S = 60.0
+WATCH_S = 0.25
 
 Command = Sequence[str | Path]
 
@@ -61,6 +62,18 @@ class StopAsked(BaseException):
     """Ctrl-C, SIGTERM or a closed terminal. A BaseException, so that nobody's `except Exception` swallows it."""
 
 
+@dataclass
+class Asked:
+    """Whether somebody asked for an end. While `interrupts`, asking also raises StopAsked at once.
+
+    Raising alone is not enough: Python swallows what a signal's handler raises inside a callback of its own, such as
+    those around each fork, and the one who asked would wait for ever. The flag stays.
+    """
+
+    to_stop: bool = False
+    interrupts: bool = True
+
+
 class Demo:
     """One run. The commands are arguments, so that a test can run the same supervisor over programs of its own."""
 
@@ -83,8 +96,8 @@ class Demo:
         """Run until asked to stop: 0. A demo that cannot start or go on says why: 1."""
         try:
             self._folder.lock()
-            with _stop_on_signals():
-                self._run(reseed=reseed, reload=reload)
+            with stop_on_signals() as asked:
+                self._run(asked, reseed=reseed, reload=reload)
         except StopAsked:
             self._say("stopped")
         except (DemoFailed, EngineFailed) as failure:
@@ -94,7 +107,7 @@ class Demo:
             self._folder.unlock()
         return 0
 
-    def _run(self, *, reseed: bool, reload: bool) -> None:
+    def _run(self, asked: Asked, *, reseed: bool, reload: bool) -> None:
         secrets, new_secrets = self._folder.secrets()
         engines = Engines(
             engines_folder("demo", project=self._project),
@@ -125,7 +138,8 @@ class Demo:
             self._folder.announce(ports.urls, story)
             self._say("ready")
             print(_tour(ports.urls, story), flush=True)
-            self._watch(supervisor, engines, reload=reload)
+            asked.interrupts = False
+            self._watch(supervisor, engines, asked, reload=reload)
         finally:
             with _deaf_to_signals():
                 self._folder.withdraw()
@@ -134,10 +148,10 @@ class Demo:
                     supervisor.stop()
                 engines.stop()
 
-    def _watch(self, supervisor: Supervisor, engines: Engines, *, reload: bool) -> None:
+    def _watch(self, supervisor: Supervisor, engines: Engines, asked: Asked, *, reload: bool) -> None:
         seen = _newest_source(self._project) if reload else 0.0
-        while True:
-            time.sleep(0.5)
+        while not asked.to_stop:
+            time.sleep(WATCH_S)
             supervisor.watch()
             for title in engines.mend():
                 self._say(f"{title} ended: started again")
@@ -145,6 +159,7 @@ class Demo:
                 seen = newest
                 self._say("code changed: starting again")
                 supervisor.restart()
+        raise StopAsked
 
     def _prepared(self, environment: dict[str, str]) -> DemoStory:
         prepared = subprocess.run(  # noqa: S603  # our own program
@@ -247,19 +262,19 @@ def _stop_signals() -> list[signal.Signals]:
 
 
 @contextmanager
-def _stop_on_signals() -> Iterator[None]:
-    """Turn the three ways to ask for an end into StopAsked, in the main thread."""
+def stop_on_signals() -> Iterator[Asked]:
+    """Note the three ways to ask for an end, in the main thread."""
 
-    numbers = _stop_signals()
+    asked, numbers = Asked(), _stop_signals()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        for each in numbers:  # once is enough: a second Ctrl-C must not interrupt the stopping
-            signal.signal(each, signal.SIG_IGN)
-        raise StopAsked
+        again, asked.to_stop = asked.to_stop, True
+        if asked.interrupts and not again:  # once is enough: a second Ctrl-C must not interrupt the stopping
+            raise StopAsked
 
     before = [signal.signal(number, ask) for number in numbers]
     try:
-        yield
+        yield asked
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
