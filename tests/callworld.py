@@ -22,7 +22,7 @@ from tests.world import NOW, TenantWorld, World, make_user
 LATER = NOW + timedelta(hours=1)
 COST_MINOR = DIAL_MINOR
 PRICES: Final = Prices(dial_minor={"JPY": COST_MINOR})
-TERMS: Final = {"deadline_s": 30, "cost_minor": COST_MINOR}
+TERMS: Final[dict[str, Any]] = {"deadline_s": 30, "costs": PRICES.dial_minor}
 
 
 def operator(world: World) -> UserId:

@@ -57,7 +57,7 @@ def send(tenant: TenantWorld, *, channel: Channel = Channel.EMAIL, now: datetime
         text=prepared.text,
         digest=prepared.digest,
         parts=prepared.parts,
-        cost_minor=prepared.cost_minor,
+        costs=None,
     )
     with tenant_transaction(tenant.tenant_id) as session:
         permit = sending.begin_touch(

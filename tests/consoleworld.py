@@ -174,7 +174,7 @@ def queue_call(lead: LeadWorld, *, now: datetime) -> CallTaskId:
     """Let a claimed call step pass the gate into the operators' queue."""
     tenant_id = lead.tenant.tenant_id
     with tenant_transaction(tenant_id) as session:
-        admitted = sending.admit_call_step(session, tenant_id=tenant_id, touch_id=lead.touch_id, cost_minor=0, now=now)
+        admitted = sending.admit_call_step(session, tenant_id=tenant_id, touch_id=lead.touch_id, costs=None, now=now)
         assert isinstance(admitted, sending.Admitted), admitted
         task_id = calls.queue_task(session, tenant_id=tenant_id, touch_id=lead.touch_id, now=now)
     assert task_id is not None

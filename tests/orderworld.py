@@ -41,7 +41,7 @@ from tests.world import NOW, TenantWorld
 DAY = timedelta(days=1)
 DIAL_MINOR = 60
 CONTENT = sending.Content(
-    subject="件名", text="本文", digest=content_digest(ITEMS, 4980, "JPY"), parts=None, cost_minor=0
+    subject="件名", text="本文", digest=content_digest(ITEMS, 4980, "JPY"), parts=None, costs=None
 )
 
 
@@ -99,7 +99,7 @@ def clicked_lead(tenant: TenantWorld, *, now: datetime = NOW, **episode: Any) ->
 def queued_task(lead: LeadWorld, *, now: datetime = NOW) -> CallTask:
     """The call task of a lead whose call step is claimed."""
     with tenant_transaction(lead.tenant.tenant_id) as session:
-        sending.admit_call_step(session, tenant_id=lead.tenant.tenant_id, touch_id=lead.touch_id, cost_minor=0, now=now)
+        sending.admit_call_step(session, tenant_id=lead.tenant.tenant_id, touch_id=lead.touch_id, costs=None, now=now)
         calls.queue_task(session, tenant_id=lead.tenant.tenant_id, touch_id=lead.touch_id, now=now)
         return find_task(session, lead)
 
@@ -150,7 +150,7 @@ def start(lead: LeadWorld, task_id: CallTaskId, user_id: UserId, *, now: datetim
             task_id=task_id,
             user_id=user_id,
             deadline_s=30,
-            cost_minor=DIAL_MINOR,
+            costs={"JPY": DIAL_MINOR},
             now=now,
         )
     assert isinstance(started, calls.StartedCall), started

@@ -103,7 +103,7 @@ def test_nobody_is_queued_for_a_dial_that_the_months_budget_would_refuse(world: 
     def admit() -> object:
         with tenant_transaction(world.acme.tenant_id) as session:
             return sending.admit_call_step(
-                session, tenant_id=world.acme.tenant_id, touch_id=lead.touch_id, cost_minor=COST_MINOR, now=NOW
+                session, tenant_id=world.acme.tenant_id, touch_id=lead.touch_id, costs=PRICES.dial_minor, now=NOW
             )
 
     deferred = admit()

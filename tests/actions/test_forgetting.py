@@ -80,7 +80,7 @@ def point_of(lead: LeadWorld) -> ContactPoint:
 
 
 def begin(lead: LeadWorld) -> Any:
-    content = sending.Content("件名", "本文", content_digest(ITEMS, 4980, "JPY"), parts=None, cost_minor=15)
+    content = sending.Content("件名", "本文", content_digest(ITEMS, 4980, "JPY"), parts=None, costs={"JPY": 15})
     with tenant_transaction(lead.tenant.tenant_id) as session:
         return sending.begin_touch(
             session, tenant_id=lead.tenant.tenant_id, touch_id=lead.touch_id, content=content, deadline_s=30, now=NOW

@@ -33,7 +33,7 @@ from tests.leadworld import ITEMS, LeadWorld, make_lead
 from tests.world import NOW, World
 
 CONTENT = actions.Content(
-    subject="件名", text="本文", digest=content_digest(ITEMS, 4980, "JPY"), parts=None, cost_minor=15
+    subject="件名", text="本文", digest=content_digest(ITEMS, 4980, "JPY"), parts=None, costs={"JPY": 15}
 )
 
 

@@ -26,7 +26,7 @@ from tests.orderworld import queued_task, start
 from tests.questions import ask_one, change
 from tests.world import NOW, TenantWorld, World, connect, make_world
 
-CONTENT = sending.Content("件名", "本文", content_digest(ITEMS, 4980, "JPY"), parts=None, cost_minor=0)
+CONTENT = sending.Content("件名", "本文", content_digest(ITEMS, 4980, "JPY"), parts=None, costs=None)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_a_stopped_channel_of_calls_lets_nobody_be_dialled_or_bridged(world: Wor
             task_id=task_id,
             user_id=user_id,
             deadline_s=30,
-            cost_minor=0,
+            costs=None,
             now=NOW + timedelta(hours=2),
         )
     assert isinstance(refused, calls.DialRefused)

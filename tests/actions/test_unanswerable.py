@@ -123,7 +123,7 @@ def test_g14_a_gate_that_fails_leaves_no_delivery_and_no_receipt(world: World) -
             text('update site set hours = \'{"email": {"weekday": [["soon", "later"]]}}\' where site_id = :id'),
             {"id": lead.tenant.site_id},
         )
-    content = actions.Content(subject="s", text="t", digest=b"", parts=None, cost_minor=0)
+    content = actions.Content(subject="s", text="t", digest=b"", parts=None, costs=None)
     with pytest.raises(BadHours), tenant_transaction(tenant_id) as session:
         actions.begin_touch(
             session, tenant_id=tenant_id, touch_id=lead.touch_id, content=content, deadline_s=30, now=world.now

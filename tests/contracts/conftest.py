@@ -2,6 +2,7 @@
 
 import dataclasses
 import socket
+from collections.abc import Iterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -64,13 +65,13 @@ def prepared_for(channel: Channel, **facts: object) -> Prepared:
     sender = dataclasses.replace(FACTS.sender, address=OURS) if channel is Channel.SMS else FACTS.sender
     to_value = MOBILE if channel is Channel.SMS else MAIL
     changed = dataclasses.replace(FACTS, channel=channel, to_value=to_value, sender=sender, **facts)  # type: ignore[arg-type]  # fields by name
-    prepared = compose(changed, WORDINGS[channel], public_url=PUBLIC_URL, sms_part_minor=15)
+    prepared = compose(changed, WORDINGS[channel], public_url=PUBLIC_URL)
     assert isinstance(prepared, Prepared)
     return prepared
 
 
 def adapters_for(
-    *, smtp_url: str, api_base: str, public_url: str = PUBLIC_URL, token: str = TOKEN, timeout_s: float = 3.0
+    *, smtp_url: str, api_base: str, public_url: str = PUBLIC_URL, token: str = TOKEN, timeout_s: float = 20.0
 ) -> Adapters:
     return make_adapters(
         smtp_url=smtp_url,
@@ -95,7 +96,8 @@ def adapters(outside: Outside) -> Adapters:  # pytest finds the fixture by this 
 
 
 @pytest.fixture
-def unused_port() -> int:
-    """A port of the loopback where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+def unused_port() -> Iterator[int]:
+    """A port of the loopback where nobody listens, and nobody else can begin to."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield int(taken.getsockname()[1])

@@ -165,7 +165,7 @@ def test_g13_what_was_sent_is_shown_without_the_name_and_without_links_that_work
     name_lead(lead, "山田 花子")
     prepared = prepare(lead)
     assert "山田 花子" in prepared.text
-    content = sending.Content(prepared.subject, prepared.text, prepared.digest, None, 0)
+    content = sending.Content(prepared.subject, prepared.text, prepared.digest, parts=None, costs=None)
     with tenant_transaction(world.acme.tenant_id) as session:
         sending.begin_touch(
             session, tenant_id=world.acme.tenant_id, touch_id=lead.touch_id, content=content, deadline_s=30, now=NOW

@@ -77,7 +77,7 @@ def ask(tenant: TenantWorld, question: str, **values: Any) -> list[Any]:
 
 
 def begin(lead: LeadWorld) -> Any:
-    content = sending.Content("件名", "本文", content_digest(ITEMS, 4980, "JPY"), parts=None, cost_minor=0)
+    content = sending.Content("件名", "本文", content_digest(ITEMS, 4980, "JPY"), parts=None, costs=None)
     with tenant_transaction(lead.tenant.tenant_id) as session:
         return sending.begin_touch(
             session, tenant_id=lead.tenant.tenant_id, touch_id=lead.touch_id, content=content, deadline_s=30, now=NOW

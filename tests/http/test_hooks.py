@@ -230,7 +230,7 @@ def dialled(world: World) -> tuple[LeadWorld, str]:
     lead = make_lead(world.acme, channel=Channel.CALL)
     tenant_id, operator = world.acme.tenant_id, UserId(world.users[Role.OPERATOR].user_id)
     with tenant_transaction(tenant_id) as session:
-        admitted = sending.admit_call_step(session, tenant_id=tenant_id, touch_id=lead.touch_id, cost_minor=0, now=NOW)
+        admitted = sending.admit_call_step(session, tenant_id=tenant_id, touch_id=lead.touch_id, costs=None, now=NOW)
         assert isinstance(admitted, sending.Admitted)
         task_id = calls.queue_task(session, tenant_id=tenant_id, touch_id=lead.touch_id, now=NOW)
         assert task_id is not None
@@ -243,7 +243,7 @@ def dialled(world: World) -> tuple[LeadWorld, str]:
             task_id=CallTaskId(task_id),
             user_id=operator,
             deadline_s=30,
-            cost_minor=0,
+            costs=None,
             now=NOW,
         )
         assert isinstance(started, calls.StartedCall), started

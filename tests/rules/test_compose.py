@@ -11,6 +11,7 @@ from modori.channels.ui import LOCALES, words_of
 from modori.channels.wire import (
     MessageFacts,
     Prepared,
+    Prices,
     Sender,
     Unpreparable,
     UnpreparableReason,
@@ -47,15 +48,15 @@ FACTS = MessageFacts(
 )
 
 
-def made(wording: Wording, *, sms_part_minor: int | None = 15, **changed: object) -> Prepared:
-    prepared = tried(wording, sms_part_minor=sms_part_minor, **changed)
+def made(wording: Wording, **changed: object) -> Prepared:
+    prepared = tried(wording, **changed)
     assert isinstance(prepared, Prepared), prepared
     return prepared
 
 
-def tried(wording: Wording, *, sms_part_minor: int | None = 15, **changed: object) -> Prepared | Unpreparable:
+def tried(wording: Wording, **changed: object) -> Prepared | Unpreparable:
     facts = dataclasses.replace(FACTS, **changed)  # type: ignore[arg-type]  # fields by name
-    return compose(facts, wording, public_url="https://m.example/", sms_part_minor=sms_part_minor, tokens=TOKENS)
+    return compose(facts, wording, public_url="https://m.example/", tokens=TOKENS)
 
 
 def mail(body: str = "こんにちは", subject: str = "件名", locale: str = "ja") -> Wording:
@@ -137,13 +138,14 @@ def test_an_sms_without_cart_link_has_no_such_link_on_record() -> None:
 
 
 def test_an_sms_costs_by_its_parts() -> None:
-    prepared = made(sms("あ" * 100), channel=Channel.SMS, sms_part_minor=12)
-    assert (prepared.parts, prepared.cost_minor) == (3, 36)  # 100 + sender + the way out: 146 units and more
+    prepared = made(sms("あ" * 100), channel=Channel.SMS)
+    assert prepared.parts == 3  # 100 + sender + the way out: 146 units and more
+    assert Prices(sms_part_minor={"JPY": 12, "USD": 2}).of_message(prepared) == {"JPY": 36, "USD": 6}
 
 
 def test_a_price_that_nobody_knows_is_no_zero_and_a_mail_counts_nothing() -> None:
-    assert made(sms("あ"), channel=Channel.SMS, sms_part_minor=None).cost_minor is None
-    assert made(mail(), sms_part_minor=None).cost_minor == 0
+    assert Prices().of_message(made(sms("あ"), channel=Channel.SMS)) == {}
+    assert Prices(sms_part_minor={"JPY": 12}).of_message(made(mail())) is None
 
 
 def test_an_sms_over_660_units_is_refused_here() -> None:

@@ -4,6 +4,7 @@ Locks in G2's order, then touch, task, call: an order or a stop that comes at th
 operator is told so.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -171,12 +172,12 @@ def start_call(
     task_id: CallTaskId,
     user_id: UserId,
     deadline_s: int,
-    cost_minor: int | None,
+    costs: Mapping[str, int] | None,
     now: datetime,
 ) -> StartedCall | DialRefused:
     """Ask the gate for one dial, and put the call on record with its delivery.
 
-    deadline_s, cost_minor  as in `sending.begin_dial`
+    deadline_s, costs  as in `sending.begin_dial`
     The task is locked after the gate's own locks (G2), so whether it is still this operator's is asked under them.
     raises  NotFound, NotYours, CallInProgress
     """
@@ -189,7 +190,7 @@ def start_call(
         touch_id=TouchId(seen.touch_id),
         call_id=call_id,
         deadline_s=deadline_s,
-        cost_minor=cost_minor,
+        costs=costs,
         now=now,
     )
     task = queries.lock_task(session, tenant_id=tenant_id, task_id=task_id)

@@ -78,14 +78,13 @@ class Dialler:
         if phone is None:
             raise OperatorPhoneMissing()
         with tenant_transaction(tenant_id) as session:
-            currency = tenant_queries.get_tenant(session, tenant_id=tenant_id).currency
             started = actions.start_call(
                 session,
                 tenant_id=tenant_id,
                 task_id=task_id,
                 user_id=user_id,
                 deadline_s=self.deadline_s,
-                cost_minor=self.prices.dial_minor.get(currency),
+                costs=self.prices.dial_minor,
                 now=clock.now(),
             )
         if isinstance(started, actions.DialRefused):

@@ -55,17 +55,13 @@ def prepare(
     wording: Wording,
     public_url: str,
     now: datetime,
-    sms_part_minor: int | None = None,
 ) -> Prepared | Unpreparable:
-    """Make the message of one touch. Reads only, so a ReadSession will do. raises NotFound
-
-    sms_part_minor  in the client's currency; None: it has no price
-    """
+    """Make the message of one touch. Reads only, so a ReadSession will do. raises NotFound"""
     row = queries.get_message_row(session, tenant_id=tenant_id, touch_id=touch_id)
     if row.value is None or row.dead_at is not None:
         return Unpreparable(UnpreparableReason.ADDRESS_GONE)
     facts = _facts(session, tenant_id, row, known_locale(wording.locale))
-    return compose(facts, wording, public_url=public_url, sms_part_minor=sms_part_minor)
+    return compose(facts, wording, public_url=public_url)
 
 
 def render_script(

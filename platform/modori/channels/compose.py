@@ -28,13 +28,11 @@ def compose(
     wording: Wording,
     *,
     public_url: str,
-    sms_part_minor: int | None,
     tokens: tuple[str, str] | None = None,
 ) -> Prepared | Unpreparable:
     """Render one mail or SMS, with everything in it that the law wants (RULES 4, 24, 25, 28).
 
-    sms_part_minor  what one part counts, in the client's currency; None: it has no price
-    tokens          of the restore link and the unsubscribe link, for previews; drawn at random otherwise
+    tokens  of the restore link and the unsubscribe link, for previews; drawn at random otherwise
     """
     target = landing_url(facts)
     if target is None:
@@ -47,7 +45,7 @@ def compose(
     try:
         body = _tidied(render_wording(wording.body, shown))
         if facts.channel is Channel.SMS:
-            return _sms(facts, wording, body, drafts, unsubscribe_url, sms_part_minor)
+            return _sms(facts, wording, body, drafts, unsubscribe_url)
         subject = " ".join(render_wording(wording.subject or "", shown).split())
     except BrokenWording as error:
         return Unpreparable(UnpreparableReason.WORDING_BROKEN, str(error))
@@ -97,7 +95,6 @@ def _sms(
     body: str,
     drafts: tuple[LinkDraft, LinkDraft],
     unsubscribe_url: str,
-    sms_part_minor: int | None,
 ) -> Prepared | Unpreparable:
     words = words_of("mail")[known_locale(wording.locale)]
     text = body
@@ -120,7 +117,6 @@ def _sms(
         links=drafts if links.tokens_in(text) >= {restore.token} else (unsubscribe,),
         unsubscribe_url=unsubscribe_url,
         parts=size.parts,
-        cost_minor=None if sms_part_minor is None else size.parts * sms_part_minor,
         digest=content_digest(facts.items, facts.cart_minor, facts.currency),
     )
 
@@ -159,7 +155,6 @@ def _mail(
         links=drafts,
         unsubscribe_url=unsubscribe_url,
         parts=None,
-        cost_minor=0,
         digest=content_digest(facts.items, facts.cart_minor, facts.currency),
         dkim=facts.dkim,
     )

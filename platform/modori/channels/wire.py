@@ -72,6 +72,29 @@ class MessageFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message ready to be sent, with nothing left to look up. Personal fields stay out of its repr.
+
+    text         the SMS, or the mail's plain part
+    parts        of an SMS; None for mail
+    digest       of the facts shown (kernel.digest): begin compares it under its locks
+    """
+
+    channel: Channel
+    locale: str
+    to_value: str = field(repr=False)
+    sender: Sender
+    subject: str | None = field(repr=False)
+    text: str = field(repr=False)
+    html: str | None = field(repr=False)
+    links: tuple[LinkDraft, ...]
+    unsubscribe_url: str = field(repr=False)
+    parts: int | None
+    digest: bytes
+    dkim: DkimKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Prices:
     """What contacts count against clients' months, by the client's currency, in its minor unit. A mail counts nothing.
 
@@ -87,30 +110,11 @@ class Prices:
         """In which everything has its price, so that a month's limit can be kept."""
         return frozenset(self.sms_part_minor.keys() & self.dial_minor.keys())
 
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A message ready to be sent, with nothing left to look up. Personal fields stay out of its repr.
-
-    text         the SMS, or the mail's plain part
-    parts        of an SMS; None for mail
-    cost_minor   in the minor unit of the client's currency, which need not be the cart's; None: it has no price
-    digest       of the facts shown (kernel.digest): begin compares it under its locks
-    """
-
-    channel: Channel
-    locale: str
-    to_value: str = field(repr=False)
-    sender: Sender
-    subject: str | None = field(repr=False)
-    text: str = field(repr=False)
-    html: str | None = field(repr=False)
-    links: tuple[LinkDraft, ...]
-    unsubscribe_url: str = field(repr=False)
-    parts: int | None
-    cost_minor: int | None
-    digest: bytes
-    dkim: DkimKey | None = None
+    def of_message(self, message: Prepared) -> Mapping[str, int] | None:
+        """What a message counts, by currency. None: it is a mail."""
+        if message.channel is Channel.EMAIL:
+            return None
+        return {currency: message.parts * minor for currency, minor in self.sms_part_minor.items() if message.parts}
 
 
 class UnpreparableReason(StrEnum):

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from modori.channels.compose import compose, shown_facts
 from modori.channels.liquid import BrokenWording, render_wording
-from modori.channels.wire import MessageFacts, Prepared, Prices, Sender, Unpreparable, UnpreparableReason, Wording
+from modori.channels.wire import MessageFacts, Prepared, Sender, Unpreparable, UnpreparableReason, Wording
 from modori.people.model import Channel
 from modori.tenants.model import Site, Tenant
 
@@ -18,12 +18,11 @@ NAMES: Final[Mapping[str, tuple[str, str, str]]] = {
 
 
 def preview(
-    tenant: Tenant, site: Site | None, *, channel: Channel, wording: Wording, public_url: str, prices: Prices
+    tenant: Tenant, site: Site | None, *, channel: Channel, wording: Wording, public_url: str
 ) -> Prepared | Unpreparable:
     """Make a mail or an SMS of a wording and the made-up cart."""
     facts = sample_facts(tenant, site, channel=channel, locale=wording.locale)
-    sms_part_minor = prices.sms_part_minor.get(tenant.currency)
-    return compose(facts, wording, public_url=public_url, sms_part_minor=sms_part_minor, tokens=TOKENS)
+    return compose(facts, wording, public_url=public_url, tokens=TOKENS)
 
 
 def preview_script(tenant: Tenant, site: Site | None, *, wording: Wording, operator_name: str) -> str | Unpreparable:

@@ -234,7 +234,7 @@ class History:
                 task_id=task_id,
                 user_id=me,
                 deadline_s=self.dispatcher.deadline_s,
-                cost_minor=self.dispatcher.prices.dial_minor.get("JPY"),
+                costs=self.dispatcher.prices.dial_minor,
                 now=self._at,
             )
         assert isinstance(started, calls.StartedCall)

@@ -108,7 +108,6 @@ class Dispatcher:
                 touch_id=touch_id,
                 wording=wording,
                 public_url=self.public_url,
-                sms_part_minor=self.prices.sms_part_minor.get(due.currency),
                 now=clock.now(),
             )
 
@@ -119,7 +118,7 @@ class Dispatcher:
             text=prepared.text,
             digest=prepared.digest,
             parts=prepared.parts,
-            cost_minor=prepared.cost_minor,
+            costs=self.prices.of_message(prepared),
         )
         now = clock.now()
         with tenant_transaction(tenant_id) as session:
@@ -146,9 +145,8 @@ class Dispatcher:
         """A due call step waits for an operator; nobody is called here."""
         now = clock.now()
         with tenant_transaction(tenant_id) as session:
-            cost_minor = self.prices.dial_minor.get(due.currency)
             match sending.admit_call_step(
-                session, tenant_id=tenant_id, touch_id=touch_id, cost_minor=cost_minor, now=now
+                session, tenant_id=tenant_id, touch_id=touch_id, costs=self.prices.dial_minor, now=now
             ):
                 case sending.Admitted():
                     calls.queue_task(session, tenant_id=tenant_id, touch_id=touch_id, now=now)

@@ -142,8 +142,6 @@ class DueRow(NamedTuple):
     step_id: UUID
     locale: str
     site_id: UUID
-    currency: str
-    """The client's, in which its month is limited."""
 
 
 def find_claimed_touch(session: Session, *, tenant_id: TenantId, touch_id: TouchId) -> DueRow | None:
@@ -152,11 +150,9 @@ def find_claimed_touch(session: Session, *, tenant_id: TenantId, touch_id: Touch
         session.connection()
         .execute(
             text(
-                "select t.lead_id, t.channel, t.step_id, coalesce(e.locale, s.locale) as locale, t.site_id,"
-                " n.currency"
+                "select t.lead_id, t.channel, t.step_id, coalesce(e.locale, s.locale) as locale, t.site_id"
                 " from touch t join episode e on e.tenant_id = t.tenant_id and e.episode_id = t.episode_id"
                 " join site s on s.tenant_id = t.tenant_id and s.site_id = t.site_id"
-                " join tenant n on n.tenant_id = t.tenant_id"
                 " where t.tenant_id = :t and t.touch_id = :id and t.state = 'claimed'"
             ),
             {"t": tenant_id, "id": touch_id},

@@ -4,6 +4,7 @@ Between `begin_…` and `deliveries.actions.record` the caller has committed, an
 is at work.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -68,14 +69,14 @@ class NotClaimed:
 class Content:
     """What a message will say, as begin stores it: text for the timeline, the digest of the facts that it shows.
 
-    cost_minor  in the client's currency; None: it has no price, which a month with a limit does not allow
+    costs  as in `gate.open_gate`: the client's currency is known only under the lock of its month
     """
 
     subject: str | None
     text: str
     digest: bytes
     parts: int | None
-    cost_minor: int | None
+    costs: Mapping[str, int] | None
 
 
 def plan_touch(session: Session, touch: Touch) -> None:
@@ -93,7 +94,7 @@ def begin_touch(
         touch_id=touch_id,
         subject=Subject.TOUCH,
         digest=content.digest,
-        cost_minor=content.cost_minor,
+        costs=content.costs,
         now=now,
     )
     if judged is None:
@@ -108,7 +109,6 @@ def begin_touch(
         call_id=None,
         judged=judged,
         content=content,
-        cost_minor=content.cost_minor,
         deadline_at=now + timedelta(seconds=deadline_s),
         now=now,
     )
@@ -132,14 +132,14 @@ def begin_touch(
 
 
 def admit_call_step(
-    session: Session, *, tenant_id: TenantId, touch_id: TouchId, cost_minor: int | None, now: datetime
+    session: Session, *, tenant_id: TenantId, touch_id: TouchId, costs: Mapping[str, int] | None, now: datetime
 ) -> Admitted | Denied | Deferred | NotClaimed:
     """Ask the gate whether a due call step may wait for an operator; each dial asks again.
 
-    cost_minor  of one dial: nobody waits for a dial that the month's budget would refuse. Nothing is spent yet
+    costs  of one dial: nobody waits for a dial that the month's budget would refuse. Nothing is spent yet
     """
     judged = gate.open_gate(
-        session, tenant_id=tenant_id, touch_id=touch_id, subject=Subject.TOUCH, cost_minor=cost_minor, now=now
+        session, tenant_id=tenant_id, touch_id=touch_id, subject=Subject.TOUCH, costs=costs, now=now
     )
     if judged is None:
         return NotClaimed()
@@ -163,13 +163,13 @@ def begin_dial(
     touch_id: TouchId,
     call_id: CallId,
     deadline_s: int,
-    cost_minor: int | None,
+    costs: Mapping[str, int] | None,
     now: datetime,
 ) -> Permit | Denied | Deferred:
     """Ask the gate for one dial of a queued call step. The touch stays queued: the operator decides what follows.
 
     deadline_s  after which a dial that nobody has answered for is unknown
-    cost_minor  what it counts against the month's budget: spent here, given back where it was certainly not made
+    costs       what it counts against the month's budget: spent here, given back where it was certainly not made
     """
     judged = gate.open_gate(
         session,
@@ -177,7 +177,7 @@ def begin_dial(
         touch_id=touch_id,
         subject=Subject.DIAL,
         call_id=call_id,
-        cost_minor=cost_minor,
+        costs=costs,
         now=now,
     )
     assert judged is not None
@@ -194,7 +194,6 @@ def begin_dial(
                 call_id=call_id,
                 judged=judged,
                 content=None,
-                cost_minor=cost_minor,
                 deadline_at=now + timedelta(seconds=deadline_s),
                 now=now,
             )
@@ -307,14 +306,10 @@ def _put_on_record(
     call_id: CallId | None,
     judged: gate.Judged,
     content: Content | None,
-    cost_minor: int | None,
     deadline_at: datetime,
     now: datetime,
 ) -> Permit:
-    """Insert the delivery as `sending`, spend what it will cost, and make the permit for it.
-
-    What has no price is spent by nobody: the gate lets it by only where there is no limit, and its receipt says so.
-    """
+    """Insert the delivery as `sending`, spend what it will cost, and make the permit for it."""
     row = judged.row
     delivery_id = DeliveryId(new_id())
 
@@ -336,14 +331,14 @@ def _put_on_record(
             begun_at=now,
             deadline_at=deadline_at,
             parts=content.parts if content else None,
-            cost_minor=cost_minor or 0,
+            cost_minor=judged.cost_minor,
             subject=sealed("subject", content.subject) if content else None,
             content=sealed("content", content.text) if content else None,
             content_digest=content.digest if content else None,
         ),
     )
-    if cost_minor:
-        budgets.add_spend(session, tenant_id=tenant_id, month_on=spend_month(now), minor=cost_minor)
+    if judged.cost_minor:
+        budgets.add_spend(session, tenant_id=tenant_id, month_on=spend_month(now), minor=judged.cost_minor)
     return grant(
         tenant_id=tenant_id,
         touch_id=touch_id,

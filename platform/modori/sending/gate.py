@@ -1,5 +1,6 @@
 """Read the gate's facts under the locks, judge, and store the receipt."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -17,17 +18,24 @@ from modori.sending import queries
 from modori.sending.budgets import queries as budgets
 from modori.sending.model import TouchState
 from modori.sending.rules import Allow, Defer, Deny, GateFacts, GatePolicy, Subject, Verdict, judge
+from modori.tenants import queries as tenants
+from modori.tenants.queries import Month
 from modori.tenants.rules import notice_permits_calls, spend_month
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The gate's answer with its receipt, and the row that it read: begin writes from it, under the same locks."""
+    """The gate's answer with its receipt, and the row that it read: begin writes from it, under the same locks.
+
+    cost_minor  in the client's currency. What has no price is spent by nobody: the gate lets it by only where there is
+                no limit, and its receipt says so
+    """
 
     verdict: Verdict
     receipt_id: ReceiptId
     row: Row[Any]
     is_first_message: bool
+    cost_minor: int
 
 
 def open_gate(
@@ -38,13 +46,13 @@ def open_gate(
     subject: Subject,
     call_id: UUID | None = None,
     digest: bytes | None = None,
-    cost_minor: int | None = 0,
+    costs: Mapping[str, int] | None = None,
     now: datetime,
 ) -> Judged | None:
     """Lock in G2's order, read, judge, and store the receipt. raises NotFound
 
     digest      of the facts that the prepared content shows; None where nothing was prepared (a call)
-    cost_minor  in the client's currency; None: it has no price
+    costs       in which currency it counts how much, minor units; it has a price in no other. None: it counts nothing
     returns     None, without a receipt, for a message or call step that is no longer claimed: another worker, an
                 order or a stop came first
     """
@@ -53,10 +61,10 @@ def open_gate(
     row = queries.get_gate_row(session, tenant_id=tenant_id, touch_id=touch_id)
     if subject is Subject.TOUCH and row.state != TouchState.CLAIMED:
         return None
-    facts = _read_facts(
-        session, tenant_id=tenant_id, row=row, subject=subject, digest=digest, cost_minor=cost_minor, now=now
+    facts, month = _read_facts(
+        session, tenant_id=tenant_id, row=row, subject=subject, digest=digest, costs=costs, now=now
     )
-    policy = _policy(row)
+    policy = _policy(row, month)
     verdict = judge(facts, policy, now=now)
     receipt_id = queries.insert_receipt(
         session,
@@ -69,7 +77,13 @@ def open_gate(
         policy=_as_json(asdict(policy)),
         **_verdict_columns(verdict),
     )
-    return Judged(verdict, ReceiptId(receipt_id), row, is_first_message=facts.messages_of_lead == 0)
+    return Judged(
+        verdict,
+        ReceiptId(receipt_id),
+        row,
+        is_first_message=facts.messages_of_lead == 0,
+        cost_minor=facts.cost_minor or 0,
+    )
 
 
 def _read_facts(
@@ -79,9 +93,9 @@ def _read_facts(
     row: Row[Any],
     subject: Subject,
     digest: bytes | None,
-    cost_minor: int | None,
+    costs: Mapping[str, int] | None,
     now: datetime,
-) -> GateFacts:
+) -> tuple[GateFacts, Month]:
     stop = _find_stop(session, tenant_id=tenant_id, row=row)
     consent = people.find_consent(
         session,
@@ -100,7 +114,7 @@ def _read_facts(
     platform = budgets.lock_platform_budget(
         session, platform_index=bytes(row.platform_index), today_on=platform_day(now)
     )
-    spent = budgets.lock_spend(session, tenant_id=tenant_id, month_on=spend_month(now))
+    month = tenants.lock_month(session, tenant_id=tenant_id, month_on=spend_month(now))
     switches = (
         ("agency", row.agency_stopped is not None),
         ("agency_channel", row.channel_stopped_everywhere),
@@ -108,7 +122,7 @@ def _read_facts(
         ("site", row.site_stopped is not None),
         ("channel", row.channel_stopped),
     )
-    return GateFacts(
+    facts = GateFacts(
         subject=subject,
         channel=row.channel,
         touch_state=row.state,
@@ -141,11 +155,12 @@ def _read_facts(
         order_feed_seen_at=row.order_feed_seen_at,
         order_feed_settles_at=row.order_feed_settles_at,
         content_is_true=digest is None or digest == content_digest(row.items, row.cart_minor, row.currency),
-        spent_minor=spent,
-        cost_minor=cost_minor,
+        spent_minor=month.spent_minor,
+        cost_minor=0 if costs is None else costs.get(month.currency),
         quarantine_sent_today=sent_today,
         switches=tuple(name for name, is_engaged in switches if is_engaged),
     )
+    return facts, month
 
 
 def _find_stop(session: Session, *, tenant_id: TenantId, row: Row[Any]) -> StopFact | None:
@@ -163,7 +178,7 @@ def _find_stop(session: Session, *, tenant_id: TenantId, row: Row[Any]) -> StopF
     return next((stop for stop in standing if stop is not None), None)
 
 
-def _policy(row: Row[Any]) -> GatePolicy:
+def _policy(row: Row[Any], month: Month) -> GatePolicy:
     return GatePolicy(
         country=row.country,
         hours=row.hours,
@@ -177,8 +192,8 @@ def _policy(row: Row[Any]) -> GatePolicy:
         dials_per_lead=row.dials_per_lead,
         touch_max_age_s=row.touch_max_age_s,
         order_feed_max_age_s=row.order_feed_max_age_s,
-        currency=row.client_currency,
-        monthly_spend_limit_minor=row.monthly_spend_limit_minor,
+        currency=month.currency,
+        monthly_spend_limit_minor=month.limit_minor,
         quarantine_until=row.quarantine_until,
         quarantine_daily_cap=row.quarantine_daily_cap,
     )

@@ -91,7 +91,6 @@ GATE_FACTS = text(
       s.quarantine_until, s.quarantine_daily_cap, s.capture_mode, s.notice_text is not null as has_notice,
       case when s.has_order_feed then n.order_feed_max_age_s end as order_feed_max_age_s,
       f.heard_at as order_feed_seen_at, f.settles_at as order_feed_settles_at,
-      n.currency as client_currency, n.monthly_spend_limit_minor,
       a.sending_stopped_at as agency_stopped, n.sending_stopped_at as tenant_stopped,
       s.sending_stopped_at as site_stopped,
       exists (select 1 from kill_switch w where w.tenant_id = t.tenant_id and w.released_at is null

@@ -106,8 +106,8 @@ def change_tenant(
     """
     tenant = queries.lock_tenant(session, tenant_id=tenant_id)
     if change.currency not in (None, tenant.currency):
-        month_on = rules.spend_month(now)
-        if queries.get_spent_minor(session, tenant_id=tenant_id, month_on=month_on):
+        month = queries.lock_month(session, tenant_id=tenant_id, month_on=rules.spend_month(now))
+        if month.spent_minor:
             raise CurrencyCounted(fields=["currency"])
     before = tenant.model_dump(include=change.model_fields_set)
     nullable = {"order_feed_max_age_s", "monthly_spend_limit_minor"}

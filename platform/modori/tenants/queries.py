@@ -26,7 +26,6 @@ from modori.tenants.model import (
     Role,
     Site,
     SiteKey,
-    Spend,
     Tenant,
     User,
 )
@@ -103,10 +102,27 @@ def lock_tenant(session: Session, *, tenant_id: TenantId) -> Tenant:
     return tenant
 
 
-def get_spent_minor(session: Session, *, tenant_id: TenantId, month_on: date) -> int:
-    """Read what a client's month has counted, in its currency's minor unit."""
-    spent = session.exec(select(Spend.spent_minor).where(Spend.tenant_id == tenant_id, Spend.month_on == month_on))
-    return spent.one_or_none() or 0
+class Month(NamedTuple):
+    """A client's month: what it has counted, of how much (None: no limit), in the minor unit of its currency."""
+
+    spent_minor: int
+    limit_minor: int | None
+    currency: str
+
+
+def lock_month(session: Session, *, tenant_id: TenantId, month_on: date) -> Month:
+    """Lock a client's month, made if there is none, for whoever spends in it or changes its currency.
+
+    The client is read behind the lock and apart from it: one statement would show it as it was before the wait.
+    """
+    run = session.connection().execute
+    month = {"t": tenant_id, "m": month_on}
+    run(text("insert into spend (tenant_id, month_on, spent_minor) values (:t, :m, 0) on conflict do nothing"), month)
+    spent = run(
+        text("select spent_minor from spend where tenant_id = :t and month_on = :m for no key update"), month
+    ).scalar_one()
+    client = run(text("select monthly_spend_limit_minor, currency from tenant where tenant_id = :t"), month).one()
+    return Month(int(spent), *client)
 
 
 def list_unpriced(session: Session, *, tenant_ids: Sequence[TenantId], priced: Sequence[str]) -> list[tuple[str, int]]:

@@ -34,10 +34,14 @@ FRAME_POLICY: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ShownWording:
-    """A wording with what becomes of it: a message, a script, or what is wrong with it."""
+    """A wording with what becomes of it: a message, a script, or what is wrong with it.
+
+    cost_minor  of an SMS, in the client's currency; None: it has no price
+    """
 
     wording: scenarios.WordingRow
     message: Prepared | None = None
+    cost_minor: int | None = None
     script: str | None = None
     problem: str | None = None
 
@@ -149,10 +153,8 @@ def _shown_wording(
         if isinstance(script, Unpreparable):
             return ShownWording(row, problem=script.detail)
         return ShownWording(row, script=script)
-    config = visit.config
-    message = preview(
-        client, site, channel=channel, wording=wording, public_url=config.public_url, prices=config.prices
-    )
+    message = preview(client, site, channel=channel, wording=wording, public_url=visit.config.public_url)
     if isinstance(message, Unpreparable):
         return ShownWording(row, problem=message.detail)
-    return ShownWording(row, message=message)
+    costs = visit.config.prices.of_message(message) or {}
+    return ShownWording(row, message=message, cost_minor=costs.get(client.currency))

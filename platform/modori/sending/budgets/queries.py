@@ -1,4 +1,5 @@
-"""Queries and locks of the budgets: the last that begin takes, the platform's before the client's (G2)."""
+"""Queries and locks of the budgets: the last that begin takes, the platform's before the client's month (G2), which
+`tenants.queries.lock_month` locks."""
 
 from datetime import date
 from typing import NamedTuple
@@ -39,19 +40,6 @@ def refund_platform_budget(session: Session, *, platform_index: bytes, day_on: d
         text("select refund_platform_budget(:index, :day, :first)"),
         {"index": platform_index, "day": day_on, "first": is_first},
     )
-
-
-def lock_spend(session: Session, *, tenant_id: TenantId, month_on: date) -> int:
-    """Lock the client's month and return what it has spent, minor units."""
-    session.connection().execute(
-        text("insert into spend (tenant_id, month_on, spent_minor) values (:t, :m, 0) on conflict do nothing"),
-        {"t": tenant_id, "m": month_on},
-    )
-    row = session.connection().execute(
-        text("select spent_minor from spend where tenant_id = :t and month_on = :m for no key update"),
-        {"t": tenant_id, "m": month_on},
-    )
-    return int(row.scalar_one())
 
 
 def add_spend(session: Session, *, tenant_id: TenantId, month_on: date, minor: int) -> None:
