@@ -182,3 +182,10 @@ def test_a_port_in_use_is_not_chosen(own_engines: Engines) -> None:
     free = choose_port(None)
     assert choose_port(free) == free
     assert choose_port(free, avoid=frozenset({free})) != free
+
+
+def test_a_chosen_port_is_none_that_the_kernel_gives_to_others_and_no_two_are_alike() -> None:
+    given = range(32_768, 61_000)  # Linux's own choice
+    chosen = [choose_port(None) for _ in range(50)]
+    assert not any(port in given for port in chosen)
+    assert len(set(chosen)) == 50

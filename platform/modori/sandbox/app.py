@@ -34,7 +34,7 @@ from modori.sandbox.twilio.texts import Carrier
 from modori.sandbox.world import World
 
 Lost = Callable[[Request, Exception], Awaitable[Response]]
-START_S = 20.0
+START_S = 60.0
 STOP_S = 20.0
 
 

@@ -1,6 +1,15 @@
 """Choose loopback ports: the one that people know if it is free, any other if it is not."""
 
+import secrets
 import socket
+from itertools import count
+from typing import Final
+
+OURS: Final = range(10_240, 32_768)
+"""Below those that Linux gives to connections that go out, and to whoever asks for any: a port that was chosen and is
+not listened on yet, or not while its program restarts, nobody takes by chance. source: ip_local_port_range in ip(7)"""
+
+_turns = count(secrets.randbelow(len(OURS)))  # in turn, from anywhere: two processes that choose at once hardly meet
 
 
 def is_free(port: int) -> bool:
@@ -19,15 +28,14 @@ def is_free(port: int) -> bool:
 
 
 def choose_port(preferred: int | None, *, avoid: frozenset[int] = frozenset()) -> int:
-    """Answer `preferred` if it is free and not in `avoid`, else a free port chosen by the kernel."""
+    """Answer `preferred` if it is free and not in `avoid`, else a free port of OURS. raises OSError if none is free"""
     if preferred is not None and preferred not in avoid and is_free(preferred):
         return preferred
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
+    for _ in OURS:
+        port = OURS[next(_turns) % len(OURS)]
         if port not in avoid and is_free(port):
             return port
+    raise OSError("no loopback port is free")
 
 
 def _somebody_answers(host: str, port: int) -> bool:

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 STOP_S = 3
-START_S = 5.0
+START_S = 30.0
 
 
 class HttpServer:
@@ -33,7 +33,7 @@ class HttpServer:
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Return when it answers. raises OSError where the port is taken, TimeoutError after five seconds"""
+        """Return when it answers. raises OSError where the port is taken, TimeoutError after START_S"""
         listening = socket.create_server(("127.0.0.1", self._port))
         self._serving = asyncio.create_task(self._server.serve(sockets=[listening]))
         async with asyncio.timeout(START_S):
