@@ -14,13 +14,13 @@ RESET = struct.pack("ii", 1, 0)
 def serving(script: Script) -> Iterator[int]:
     """Run `script` on the first connection to a free port; yield the port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    listener.settimeout(10)
+    listener.settimeout(60)
 
     def run() -> None:
         with contextlib.suppress(OSError):
             connection, _ = listener.accept()
             with connection:
-                connection.settimeout(10)
+                connection.settimeout(60)
                 script(connection)
 
     thread = threading.Thread(target=run, daemon=True)
@@ -29,7 +29,7 @@ def serving(script: Script) -> Iterator[int]:
         yield int(listener.getsockname()[1])
     finally:
         listener.close()
-        thread.join(30)
+        thread.join(90)
         assert not thread.is_alive(), "the script goes on, and would until the tests end"
 
 

@@ -13,6 +13,7 @@ from modori.sending.ports import Accepted, ForgedPermit, NotSent, Permit, Unknow
 from modori.storage import db
 from tests.contracts.conftest import adapters_for, carry, permit_for, prepared_for
 from tests.sandbox.conftest import Outside
+from tests.sandbox.receiver import wait_until
 
 CHANNELS = [Channel.EMAIL, Channel.SMS, Channel.CALL]
 each = pytest.mark.parametrize("channel", CHANNELS)
@@ -113,12 +114,12 @@ def test_g3_an_answer_lost_after_acceptance_is_unknown_and_not_tried_again(
 ) -> None:
     settings = outside.settings
     hasty = adapters_for(
-        smtp_url=settings.smtp_url, api_base=settings.world_url, public_url=outside.modori.url, timeout_s=1.0
+        smtp_url=settings.smtp_url, api_base=settings.world_url, public_url=outside.modori.url, timeout_s=3.0
     )
-    outside.fault(channel=channel.value, mode=mode, seconds=4)
+    outside.fault(channel=channel.value, mode=mode, seconds=8)
     permit = permit_for(channel)
     assert isinstance(carry(hasty, channel, permit), Unknown)
-    assert taken(outside, permit) == 1
+    wait_until(lambda: taken(outside, permit) == 1)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.contracts.conftest import permit_for, prepared_for
 from tests.contracts.scripted import reset, serving, smtp
 
 
-def deliver(port: int, *, timeout_s: float = 3.0, query: str = "", user: str = "") -> Answer:
+def deliver(port: int, *, timeout_s: float = 20.0, query: str = "", user: str = "") -> Answer:
     adapter = SmtpAdapter(f"smtp://{user}127.0.0.1:{port}{query}", timeout_s)
     return adapter.deliver(permit_for(Channel.EMAIL), prepared_for(Channel.EMAIL))
 
@@ -56,7 +56,7 @@ def test_a_connection_lost_after_the_final_dot_is_unknown() -> None:
 
 def test_silence_after_the_final_dot_is_unknown_within_the_time_out() -> None:
     with serving(smtp({}, silent_at=".")) as port:
-        assert isinstance(deliver(port, timeout_s=0.7), Unknown)
+        assert isinstance(deliver(port, timeout_s=2.0), Unknown)
 
 
 def test_a_server_that_says_nothing_at_all_is_certain() -> None:

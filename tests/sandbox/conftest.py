@@ -42,7 +42,7 @@ class Outside:
     def settings(self) -> SandboxSettings:
         return self.sandbox.settings
 
-    def twilio(self, *, token: str = TOKEN, timeout_s: float = 5.0) -> Client:
+    def twilio(self, *, token: str = TOKEN, timeout_s: float = 30.0) -> Client:
         http_client = AtTheSandbox(self.settings.world_url, timeout=timeout_s)
         return Client(SID, token, http_client=http_client)
 
@@ -77,7 +77,7 @@ def sandbox_settings(state_dir: Path, web_url: str) -> SandboxSettings:
 
 def plain_http(base_url: str) -> httpx.Client:
     """A client that loads no certificates, which takes longer than most tests here."""
-    return httpx.Client(base_url=base_url, follow_redirects=False, timeout=10, verify=False, trust_env=False)
+    return httpx.Client(base_url=base_url, follow_redirects=False, timeout=30, verify=False, trust_env=False)
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ from urllib.parse import parse_qsl
 
 from twilio.request_validator import RequestValidator
 
+WITHIN_S = 60.0
+"""A bound, not a measure."""
+
 
 @dataclass(frozen=True)
 class Post:
@@ -71,7 +74,7 @@ class Receiver:
     def at(self, path: str) -> list[Post]:
         return [post for post in self.posts if post.path.partition("?")[0] == path]
 
-    def wait(self, path: str, *, count: int = 1, within_s: float = 8.0) -> list[Post]:
+    def wait(self, path: str, *, count: int = 1, within_s: float = WITHIN_S) -> list[Post]:
         wait_until(lambda: len(self.at(path)) >= count, within_s=within_s, what=f"{count} posts to {path}")
         return self.at(path)
 
@@ -80,7 +83,7 @@ class Receiver:
         return bool(RequestValidator(token).validate(self.url + post.path, post.form, signature))
 
 
-def wait_until(happened: Callable[[], bool], *, within_s: float = 8.0, what: str = "it") -> None:
+def wait_until(happened: Callable[[], bool], *, within_s: float = WITHIN_S, what: str = "it") -> None:
     """Poll until something is true; fail by name if it never is."""
     end = time.monotonic() + within_s
     while not happened():

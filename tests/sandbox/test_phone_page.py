@@ -17,7 +17,7 @@ def mail(outside: Outside, html: str) -> None:
     letter["From"], letter["To"], letter["Subject"] = "shop@hiyori.example", "hanako@example.jp", "<b>残っています</b>"
     letter.set_content("続き http://127.0.0.1:8000/t/1")
     letter.add_alternative(html, subtype="html")
-    with smtplib.SMTP("127.0.0.1", outside.settings.smtp_port, timeout=5) as smtp:
+    with smtplib.SMTP("127.0.0.1", outside.settings.smtp_port, timeout=30) as smtp:
         smtp.send_message(letter)
 
 

@@ -14,7 +14,7 @@ from modori.sandbox.shop.catalogue import CATALOGUE
 from modori.sandbox.shop.wording import WORDING
 from modori.sandbox.wording import WORDING as WORLD_WORDING
 from tests.sandbox.conftest import Outside, plain_http, sandbox_settings
-from tests.sandbox.receiver import Receiver
+from tests.sandbox.receiver import Receiver, wait_until
 
 ADDRESS = {
     "email": "hanako@example.jp",
@@ -144,9 +144,8 @@ def test_a_refused_report_is_not_repeated_and_is_shown(shop: httpx.Client, outsi
     outside.modori.answers["/v1/orders"] = (403, '{"code": "unknown-key"}')
     buy(shop)
     outside.modori.wait("/v1/orders")
-    page = shop.get("/admin?lang=en").text
-    assert "refused" in page
-    assert "unknown-key" in page
+    wait_until(lambda: "unknown-key" in shop.get("/admin?lang=en").text)
+    assert "refused" in shop.get("/admin?lang=en").text
     assert len(outside.modori.at("/v1/orders")) == 1
 
 

@@ -42,7 +42,8 @@ def test_a_bridged_call_from_ringing_to_hanging_up(outside: Outside) -> None:
     (after,) = outside.modori.wait("/voice/after")
     (start,) = outside.modori.at("/voice/start")
     assert (start.form["CallSid"], start.form["CallStatus"], start.form["To"]) == (sid, "in-progress", OPERATOR)
-    assert (after.form["DialCallStatus"], after.form["DialCallDuration"]) == ("completed", "1")
+    assert after.form["DialCallStatus"] == "completed"
+    assert int(after.form["DialCallDuration"]) >= 1
     parent = outside.modori.wait(f"/voice/status/{DELIVERY}", count=4)
     legs = outside.modori.wait("/voice/leg", count=4)
     assert [post.form["CallStatus"] for post in parent] == ["initiated", "ringing", "in-progress", "completed"]

@@ -1,6 +1,6 @@
 """The unmodified twilio library sends and finds messages."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
@@ -37,7 +37,7 @@ def test_a_message_can_be_fetched_and_listed_by_receiver_and_day(outside: Outsid
     twilio = outside.twilio()
     fetched = twilio.messages(sid).fetch()
     assert (fetched.to, fetched.from_, fetched.body) == (TO, FROM, "カートに商品が残っています")
-    now = datetime.now(UTC)
+    now = fetched.date_created
     assert [found.sid for found in twilio.messages.list(to=TO, date_sent=now)] == [sid]
     assert [found.sid for found in twilio.messages.list(to=TO, date_sent_after=now - timedelta(minutes=1))] == [sid]
     assert twilio.messages.list(to=TO, date_sent_before=now - timedelta(minutes=1)) == []
