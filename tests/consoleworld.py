@@ -56,7 +56,7 @@ from tests.questions import ask_one, change
 from tests.world import PASSWORD, TenantWorld, World
 
 PUBLIC_URL = "http://console.example"
-PRICES = Prices(sms_part_minor={"JPY": 15}, dial_minor={"JPY": 60})
+PRICES = Prices(sms_part_minor={"JPY": 15, "EUR": 2, "KWD": 9}, dial_minor={"JPY": 60, "EUR": 45, "KWD": 120})
 PHONE = Visit("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Mobile Safari/604.1")
 NAMES = ("山田 花子", "佐藤 健一", "鈴木 美咲", "高橋 大輔", "田中 裕子")
 

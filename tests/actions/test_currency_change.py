@@ -31,7 +31,7 @@ SMS_YEN, SMS_CENTS, DIAL_CENTS = 30, 4, 45
 
 
 def change_currency(session: Session, tenant: TenantWorld) -> None:
-    change = TenantChange(currency="USD")
+    change = TenantChange(currency="USD", monthly_spend_limit_minor=LIMIT)
     tenants.change_tenant(session, tenant_id=tenant.tenant_id, change=change, priced=["JPY", "USD"], now=NOW)
 
 

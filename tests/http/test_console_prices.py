@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from uuid import UUID
 
 import pytest
@@ -84,6 +85,113 @@ def test_a_currency_that_does_not_exist_is_refused(admin: Console) -> None:
     refused = admin.act("/console/tenants", **(CLIENT | {"currency": "ZZZ"}))
     assert refused.status_code == 422
     assert "There is no such currency." in refused.text
+
+
+@pytest.mark.parametrize(
+    ("currency", "typed", "minor", "shown"),
+    [
+        ("JPY", "50000", 50_000, "50000"),
+        ("JPY", "￥５０，０００", 50_000, "50000"),
+        ("JPY", "50,000円", 50_000, "50000"),
+        ("JPY", "0", 0, "0"),
+        ("JPY", "1000000", 1_000_000, "1000000"),  # the most
+        ("EUR", "500", 50_000, "500.00"),
+        ("EUR", "€500.05", 50_005, "500.05"),
+        ("EUR", "1,000,000.00", 100_000_000, "1000000.00"),  # the most
+        ("KWD", "1.234", 1_234, "1.234"),
+        ("KWD", "1000000", 1_000_000_000, "1000000.000"),  # the most
+    ],
+)
+def test_a_limit_is_typed_and_shown_in_the_currencys_own_units(
+    world: World, admin: Console, currency: str, typed: str, minor: int, shown: str
+) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}"
+    taken = admin.act(path, currency=currency, spend_limit=typed)
+    assert taken.status_code == 303, taken.text
+    assert limit_of(world) == (currency, minor)
+    assert field_of(admin.get(f"{path}/edit").text) == shown
+
+
+@pytest.mark.parametrize(
+    ("currency", "typed", "advice"),
+    [
+        ("JPY", "1000001", "Enter an amount in JPY, such as ¥50,000, of at most ¥1,000,000."),
+        ("EUR", "1000000.01", "Enter an amount in EUR, such as €500.00, of at most €1,000,000.00."),
+        ("KWD", "1000000.001", "of at most KWD1,000,000.000."),
+        ("JPY", "500.5", "Enter an amount in JPY"),  # no yen has a half
+        ("EUR", "500.005", "Enter an amount in EUR"),
+        ("JPY", "-1", "Enter an amount in JPY"),
+        ("JPY", "$500", "Enter an amount in JPY"),
+        ("JPY", "a lot", "Enter an amount in JPY"),
+        ("JPY", "1e5", "Enter an amount in JPY"),
+        ("JPY", "9" * 40, "Enter an amount in JPY"),
+    ],
+)
+def test_what_is_no_possible_limit_is_refused_with_what_is(
+    world: World, admin: Console, currency: str, typed: str, advice: str
+) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}"
+    refused = admin.act(path, currency=currency, spend_limit=typed)
+    assert refused.status_code == 422
+    assert advice in unescape(refused.text)
+    assert field_of(refused.text) == typed
+    assert limit_of(world) == ("JPY", None)
+
+
+def test_an_impossible_limit_is_told_of_beside_what_else_is_wrong_and_in_japanese(world: World, admin: Console) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}"
+    refused = admin.act(path, spend_limit="x", tax_rate_pct="300")
+    assert "Enter an amount in JPY" in refused.text
+    assert "This is too large." in refused.text
+    japanese = log_in(world, Role.AGENCY_ADMIN, lang="ja").act(path, spend_limit="1000001")
+    assert "JPY建ての金額を入力してください（例：￥50,000、上限：￥1,000,000）。" in unescape(japanese.text)
+
+
+def test_a_limit_beside_a_currency_that_does_not_exist_is_not_told_of(world: World, admin: Console) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}"
+    refused = admin.act(path, currency="ZZZ", spend_limit="500")
+    assert (refused.status_code, "There is no such currency." in refused.text) == (422, True)
+    assert "Enter an amount" not in refused.text
+    assert limit_of(world) == ("JPY", None)
+
+
+def test_a_limit_goes_with_the_currency_that_stands_beside_it(world: World, admin: Console) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}"
+    assert admin.act(path, spend_limit="50000").status_code == 303
+    refused = admin.act(path, currency="EUR")
+    assert (refused.status_code, limit_of(world)) == (422, ("JPY", 50_000)), "50,000 yen are not 500 euros"
+    assert "Fill this in." in refused.text
+    shown = fields_of(admin.get(f"{path}/edit").text)
+    assert admin.act(path, **(shown | {"currency": "EUR"})).status_code == 303
+    assert limit_of(world) == ("EUR", 5_000_000)
+    assert admin.act(path, **(shown | {"spend_limit": "60000"})).status_code == 303, "it was typed as yen"
+    assert limit_of(world) == ("JPY", 60_000)
+
+
+def test_the_audit_says_a_limit_as_money(world: World, admin: Console) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}"
+    assert admin.act(path, spend_limit="50000").status_code == 303
+    assert admin.act(path, currency="EUR", spend_limit="12.5").status_code == 303
+    assert admin.act(path, spend_limit="").status_code == 303
+    audit = unescape(admin.get("/console/audit").text)
+    title = "Most to spend on messages and calls a month"
+    for said in ("— → ¥50,000", "¥50,000 → €12.50", "€12.50 → —"):
+        assert f"{title}: {said}" in audit, said
+
+
+def limit_of(world: World) -> tuple[str, int | None]:
+    tenant_id = world.acme.tenant_id
+    limit = ask_one(tenant_id, "select monthly_spend_limit_minor from tenant")
+    return ask_one(tenant_id, "select currency from tenant"), limit
+
+
+def fields_of(page: str) -> dict[str, str]:
+    """What a page's fields hold, as a browser would post them back."""
+    return {name: unescape(value) for name, value in re.findall(r'<input [^>]*name="(\w+)"[^>]* value="([^"]*)"', page)}
+
+
+def field_of(page: str) -> str:
+    return fields_of(page)["spend_limit"]
 
 
 @pytest.mark.parametrize(("currency", "shown"), [("JPY", ["¥30", "¥45"]), ("USD", [])])

@@ -3,8 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from modori.connectors.csv.tables import CellFault, read_amount
+from modori.console.speaker import Speaker
 from modori.console.words import say
-from modori.tenants.rules import LEAST, LIMITS
+from modori.kernel.errors import BadAmount
+from modori.kernel.money import Money, from_major, minor_digits
+from modori.tenants.rules import LEAST, LIMITS, most_spend_minor
 
 MINUTE, HOUR = 60, 3600
 
@@ -37,11 +41,15 @@ OF_CLIENT: Final[Mapping[str, Figure]] = {
     "order_feed_max_age_s": Figure(
         "order_feed_max_age_min", MINUTE, say("Hold sends when the order feed is silent for, minutes")
     ),
-    "monthly_spend_limit_minor": Figure("spend_limit", 1, say("Most to spend on messages and calls a month")),
     "tax_rate_bp": Figure("tax_rate_pct", 100, say("Tax on fees, %%")),
 }
 
+LIMIT: Final = "monthly_spend_limit_minor"
+LIMIT_FIELD: Final = "spend_limit"
+LIMIT_TITLE: Final = say("Most to spend on messages and calls a month")
+
 Word = Callable[..., str]
+SayMoney = Callable[[int | None, str], str]
 
 
 def numbers(figures: Mapping[str, Figure]) -> dict[str, tuple[str, int]]:
@@ -53,6 +61,36 @@ def typed(figures: Mapping[str, Figure], stored: object) -> dict[str, str]:
     """Write the figures of a row as somebody would type them; one that is not set is empty."""
     given = {figure: getattr(stored, name) for name, figure in figures.items()}
     return {figure.field: "" if value is None else _in_units(value, figure) for figure, value in given.items()}
+
+
+def typed_limit(minor: int | None, currency: str) -> str:
+    """Write a month's limit as somebody would type it, in the currency's own units: 50000, 500.00; none is empty."""
+    return "" if minor is None else f"{Money(minor, currency).major():f}"
+
+
+def read_limit(typed: str, currency: str) -> int | str | None:
+    """Read a month's limit that somebody typed in a currency's own units, as in an uploaded file: 50000, ¥50,000.
+
+    returns  minor units; None for an empty field; what is no amount in that currency as it was typed, to be refused
+    """
+    if not typed:
+        return None
+    amount = read_amount(typed, currency=currency)
+    try:
+        return typed if isinstance(amount, CellFault) else from_major(amount, currency).minor
+    except BadAmount:
+        return typed
+
+
+def limit_advice(currency: str, speaker: Speaker) -> str:
+    """Say what a month's limit may be in a currency."""
+    example = (500 if minor_digits(currency) else 50_000) * 10 ** minor_digits(currency)
+    return speaker.word(
+        say("Enter an amount in %(currency)s, such as %(example)s, of at most %(most)s."),
+        currency=currency,
+        example=speaker.money(example, currency),
+        most=speaker.money(most_spend_minor(currency), currency),
+    )
 
 
 def titled(figures: Mapping[str, Figure], word: Word) -> list[tuple[str, str, str]]:
@@ -80,11 +118,18 @@ def limit_words(limits: Mapping[str, int], word: Word) -> dict[str, str]:
     return said
 
 
-def changed_numbers(detail: Mapping[str, Any], word: Word) -> list[tuple[str, str, str]]:
-    """Read from an audit entry which numbers were changed: (title, old, new), in typed units."""
-    known = {**OF_SITE, **OF_CLIENT}
+def changed_numbers(detail: Mapping[str, Any], word: Word, money: SayMoney) -> list[tuple[str, str, str]]:
+    """Read from an audit entry which numbers were changed: (title, old, new), in typed units; a limit as money.
+
+    An entry from before currencies were told shows a limit's bare minor units.
+    """
+    known = {**OF_SITE, **OF_CLIENT, LIMIT: Figure(LIMIT_FIELD, 1, LIMIT_TITLE)}
     read = []
     for name, (old, new) in (detail.get("numbers") or {}).items():
+        if name == LIMIT and "currencies" in detail:
+            was_in, is_in = detail["currencies"]
+            read.append((word(LIMIT_TITLE), money(old, was_in), money(new, is_in)))
+            continue
         figure = known.get(name, Figure(name, 1, name))
         read.append((_title(figure, word), _in_units(old, figure), _in_units(new, figure)))
     return read

@@ -54,11 +54,15 @@ class FormProblem:
     fields: Mapping[str, str]
 
     @classmethod
-    def of(cls, error: ValidationError | ModoriError, visit: Wording) -> "FormProblem":
+    def of(
+        cls, error: ValidationError | ModoriError, visit: Wording, *, advice: Mapping[str, str] | None = None
+    ) -> "FormProblem":
+        """advice: what this form alone says of a code, in the reader's language."""
+        advice = advice or {}
         summary = visit.word(say("Nothing was saved."))
         if isinstance(error, ModoriError):
             named = error.extra.get("fields") or FIELD_OF.get(error.code)
-            said = visit.word(WRONG.get(error.code, WRONG["missing"]))
+            said = advice.get(error.code) or visit.word(WRONG.get(error.code, WRONG["missing"]))
             return cls(summary, dict.fromkeys(map(str, named), said) if isinstance(named, list) else {})
         fields = {}
         for one in error.errors():
@@ -66,7 +70,7 @@ class FormProblem:
             code = cause.code if isinstance(cause, ModoriError) else one["type"]
             if one["loc"]:
                 name = "_".join(part for part in one["loc"] if isinstance(part, str))
-                fields[name] = visit.word(WRONG.get(code, OTHER))
+                fields[name] = advice.get(code) or visit.word(WRONG.get(code, OTHER))
         return cls(summary, fields)
 
 

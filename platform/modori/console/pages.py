@@ -65,7 +65,10 @@ def environment(ui: Path, locale: str) -> Environment:
         return str(translations.gettext(labels.AUDIT[action])) if action in labels.AUDIT else action
 
     def changed_numbers(detail: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-        return figures.changed_numbers(detail, lambda message: str(translations.gettext(message)))
+        def amount(minor: int | None, currency: str) -> str:
+            return "—" if minor is None else money(minor, currency)
+
+        return figures.changed_numbers(detail, lambda message: str(translations.gettext(message)), amount)
 
     def money(minor: int, currency: str) -> str:
         return formats.money(minor, currency, locale=locale)

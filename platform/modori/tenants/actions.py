@@ -25,7 +25,7 @@ from modori.tenants.model import (
     Tenant,
     User,
 )
-from modori.tenants.rules import CurrencyCounted, CurrencyNotPriced
+from modori.tenants.rules import CurrencyCounted, CurrencyNotPriced, SpendLimitTooLarge
 from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 
 QUARANTINE: Final = timedelta(days=7)
@@ -77,7 +77,8 @@ def make_tenant(
     expected (None, given).
 
     priced  currencies in which it is known what a contact counts: a month has a limit in no other
-    raises  BadInput where a particular that the law wants in messages is missing (RULES 4, 8, 10); CurrencyNotPriced
+    raises  BadInput where a particular that the law wants in messages is missing (RULES 4, 8, 10); CurrencyNotPriced,
+            SpendLimitTooLarge
     """
     given = particulars.model_dump(exclude_none=True)
     wanted = ("name", "sender_name", "postal_address", "complaint_contact", "goods_kind", *_SENDERS)
@@ -101,14 +102,18 @@ def change_tenant(
 ) -> dict[str, Any]:
     """Change a client's particulars; what is not given stays. Returns what changed, for the audit.
 
+    With a limit that changed goes `currencies`, in which the old and the new one were given.
+
     priced  as in `make_tenant`; a limit from before, which cannot be kept, is no reason to refuse another change
-    raises  CurrencyNotPriced; CurrencyCounted for another currency while the month has spent some of the present one
+    raises  CurrencyNotPriced; SpendLimitTooLarge; CurrencyCounted for another currency while the month has spent some
+            of the present one; BadInput for another currency where a limit stands and none is given in the new one
     """
     tenant = queries.lock_tenant(session, tenant_id=tenant_id)
     if change.currency not in (None, tenant.currency):
         month = queries.lock_month(session, tenant_id=tenant_id, month_on=rules.spend_month(now))
         if month.spent_minor:
             raise CurrencyCounted(fields=["currency"])
+    was_in = tenant.currency
     before = tenant.model_dump(include=change.model_fields_set)
     nullable = {"order_feed_max_age_s", "monthly_spend_limit_minor"}
     for field in change.model_fields_set:
@@ -117,13 +122,24 @@ def change_tenant(
             setattr(tenant, field, value)
     if change.model_fields_set & {"currency", "monthly_spend_limit_minor"}:
         _assert_countable(tenant, priced)
-    return rules.changes_of(before, tenant.model_dump(include=change.model_fields_set))
+    is_limited_in_another = tenant.monthly_spend_limit_minor is not None and tenant.currency != was_in
+    if is_limited_in_another and "monthly_spend_limit_minor" not in change.model_fields_set:
+        raise BadInput("a limit is given in its currency", fields=["monthly_spend_limit_minor"])
+    changes = rules.changes_of(before, tenant.model_dump(include=change.model_fields_set))
+    if "monthly_spend_limit_minor" in changes.get("numbers", {}):
+        changes["currencies"] = [was_in, tenant.currency]
+    return changes
 
 
 def _assert_countable(tenant: Tenant, priced: Collection[str]) -> None:
-    """Refuse a limit that could not be kept: nobody has said what a contact costs in its currency."""
-    if tenant.monthly_spend_limit_minor is not None and tenant.currency not in priced:
+    """Refuse a limit that could not be kept, since nobody has said what a contact costs in its currency, or is none."""
+    limit = tenant.monthly_spend_limit_minor
+    if limit is None:
+        return
+    if tenant.currency not in priced:
         raise CurrencyNotPriced(fields=["monthly_spend_limit_minor"])
+    if limit > rules.most_spend_minor(tenant.currency):
+        raise SpendLimitTooLarge(fields=["monthly_spend_limit_minor"])
 
 
 def make_site(

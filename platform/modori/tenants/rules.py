@@ -8,6 +8,7 @@ from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from modori.kernel.errors import BadInput
+from modori.kernel.money import minor_digits
 
 SESSION_IDLE: Final = timedelta(hours=12)
 SESSION_ABSOLUTE: Final = timedelta(days=7)
@@ -36,6 +37,11 @@ def spend_month(now: datetime) -> date:
     return now.date().replace(day=1)
 
 
+def most_spend_minor(currency: str) -> int:
+    """Return the highest limit that a client's month may have: a million of the currency, in its minor unit."""
+    return int(1_000_000 * 10 ** minor_digits(currency))
+
+
 def notice_permits_calls(capture_mode: str, *, has_text: bool) -> bool:
     """Say whether the site's notice lets a person be called who has not refused it (DESIGN 5; RULES 11, 15).
 
@@ -62,6 +68,11 @@ class CurrencyNotPriced(BadInput):
 class CurrencyCounted(BadInput):
     code = "currency_counted"
     title = "This month is counted in the present currency"
+
+
+class SpendLimitTooLarge(BadInput):
+    code = "spend_limit_too_large"
+    title = "A month's limit is at most a million of its currency"
 
 
 class WeakPassword(BadInput):

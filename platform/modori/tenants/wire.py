@@ -70,7 +70,8 @@ class TenantChange(BaseModel):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$"), AfterValidator(_known_currency)] | None = None
     tax_rate_bp: Annotated[int, Field(ge=0, le=10_000)] | None = None
     order_feed_max_age_s: Seconds | None = None
-    monthly_spend_limit_minor: Count | None = None
+    monthly_spend_limit_minor: Annotated[int, Field(strict=True, ge=0)] | None = None
+    """At most `rules.most_spend_minor` of the client's currency. Text that was typed is read in it first."""
     consent_duty: Annotated[str, Field(pattern="^(tenant|agency)$")] | None = None
     record_duty: Annotated[str, Field(pattern="^(tenant|agency)$")] | None = None
     opt_out_duty: Annotated[str, Field(pattern="^(tenant|agency)$")] | None = None

@@ -17,8 +17,9 @@ from modori.console.door import ConsoleRoute
 from modori.console.forms import FormProblem, Posted, read_form
 from modori.console.visit import Visit, Visiting
 from modori.console.words import say
-from modori.kernel.errors import BadInput
+from modori.kernel.errors import BadInput, UnknownCurrency
 from modori.kernel.ids import TenantId, new_id
+from modori.kernel.money import minor_digits
 from modori.outreach.standard import make_standard_scenario
 from modori.reports.agency import queries as agency
 from modori.reports.feeds import queries as feeds
@@ -27,6 +28,7 @@ from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import actions, queries
 from modori.tenants.actions import NEW_FEED_MAX_AGE_S
 from modori.tenants.model import Tenant
+from modori.tenants.rules import SpendLimitTooLarge
 from modori.tenants.wire import TenantChange
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -35,7 +37,10 @@ TEXTS = (
     "name", "sender_name", "sender_name_en", "postal_address", "complaint_contact", "goods_kind", "goods_kind_en",
     "mail_from", "sms_from", "voice_from", "currency", "consent_duty", "record_duty", "opt_out_duty",
 )  # fmt: skip
-EMPTIABLE = ("order_feed_max_age_s", "monthly_spend_limit_minor")
+EMPTIABLE = ("order_feed_max_age_s",)
+MONEY = ("currency", figures.LIMIT_FIELD)
+"""A limit is typed in the currency beside it: a change of either takes both as they stand in the form."""
+USUAL_CURRENCY = "JPY"
 REASON_MISSING = say("Stopped from the console")
 
 
@@ -53,15 +58,16 @@ def index(visit: Visiting) -> Response:
 
 @router.get("/tenants/new", name="tenants.new")
 def new(visit: Visiting) -> Response:
-    values = {"currency": "JPY", "tax_rate_pct": "10", "order_feed_max_age_min": str(NEW_FEED_MAX_AGE_S // 60)}
+    values = {"currency": USUAL_CURRENCY, "tax_rate_pct": "10", "order_feed_max_age_min": str(NEW_FEED_MAX_AGE_S // 60)}
     return _form(visit, tenant_id=None, values=values, problem=None)
 
 
 @router.post("/tenants", name="tenants.make")
 def make(visit: Visiting, posted: Posted) -> Response:
     tenant_id = TenantId(new_id())
+    currency = posted.get("currency") or USUAL_CURRENCY
     try:
-        particulars = _read(posted)
+        particulars = _read(posted, currency=currency)
         with tenant_transaction(tenant_id) as session:
             actions.make_tenant(
                 session,
@@ -73,7 +79,7 @@ def make(visit: Visiting, posted: Posted) -> Response:
             make_standard_scenario(session, tenant_id=tenant_id, now=visit.now)
             _audit(session, visit, tenant_id, "tenant.made", {})
     except (ValidationError, BadInput) as error:
-        return _form(visit, tenant_id=None, values=posted, problem=FormProblem.of(error, visit))
+        return _form(visit, tenant_id=None, values=posted, problem=_problem(error, visit, currency))
     return visit.go(f"/console/tenants/{tenant_id}", done="made")
 
 
@@ -108,16 +114,21 @@ def edit(visit: Visiting, tenant_id: UUID) -> Response:
 @router.post("/tenants/{tenant_id}", name="tenants.change")
 def change(visit: Visiting, tenant_id: UUID, posted: Posted) -> Response:
     tenant = TenantId(tenant_id)
+    currency = posted.get("currency", "")
     try:
         with tenant_transaction(tenant) as session:
             stored = queries.lock_tenant(session, tenant_id=tenant)
-            particulars = _read(unchanged.changed(posted, _values(stored)))
+            given = unchanged.changed(posted, _values(stored))
+            if given.keys() & set(MONEY):
+                given |= {name: posted[name] for name in MONEY if name in posted}
+            currency = currency or stored.currency
+            particulars = _read(given, currency=currency)
             changed = actions.change_tenant(
                 session, tenant_id=tenant, change=particulars, priced=visit.config.prices.currencies, now=visit.now
             )
             _audit(session, visit, tenant, "tenant.changed", changed)
     except (ValidationError, BadInput) as error:
-        return _form(visit, tenant_id=tenant, values=posted, problem=FormProblem.of(error, visit))
+        return _form(visit, tenant_id=tenant, values=posted, problem=_problem(error, visit, currency))
     return visit.go(f"/console/tenants/{tenant}", done="saved")
 
 
@@ -172,13 +183,31 @@ def _read_terms(posted: dict[str, str], *, now: datetime) -> ContractTerms:
     )
 
 
-def _read(posted: dict[str, str]) -> TenantChange:
+def _read(posted: dict[str, str], *, currency: str) -> TenantChange:
+    """Read what was typed, the limit in `currency`. Of one that does not exist it is not read: it is refused itself."""
     given: dict[str, Any] = {name: posted[name] for name in TEXTS if posted.get(name)}
     numbers = figures.numbers(figures.OF_CLIENT)
     given |= read_form(posted, numbers={name: numbers[name] for name in EMPTIABLE}, nullable=EMPTIABLE)
+    if figures.LIMIT_FIELD in posted and _exists(currency):
+        given[figures.LIMIT] = figures.read_limit(posted[figures.LIMIT_FIELD], currency)
     if posted.get("tax_rate_pct"):
         given["tax_rate_bp"] = _basis_points(posted["tax_rate_pct"])
     return TenantChange.model_validate(given)
+
+
+def _exists(currency: str) -> bool:
+    try:
+        minor_digits(currency)
+    except UnknownCurrency:
+        return False
+    return True
+
+
+def _problem(error: ValidationError | BadInput, visit: Visit, currency: str) -> FormProblem:
+    if not _exists(currency):
+        return FormProblem.of(error, visit)
+    advice = figures.limit_advice(currency, visit.speaker)
+    return FormProblem.of(error, visit, advice={"int_type": advice, SpendLimitTooLarge.code: advice})
 
 
 def _basis_points(percent: str) -> int | str:
@@ -189,7 +218,9 @@ def _basis_points(percent: str) -> int | str:
 
 
 def _values(tenant: Tenant) -> dict[str, str]:
-    return {name: str(getattr(tenant, name) or "") for name in TEXTS} | figures.typed(figures.OF_CLIENT, tenant)
+    limit = figures.typed_limit(tenant.monthly_spend_limit_minor, tenant.currency)
+    texts = {name: str(getattr(tenant, name) or "") for name in TEXTS}
+    return texts | figures.typed(figures.OF_CLIENT, tenant) | {figures.LIMIT_FIELD: limit}
 
 
 def _form(visit: Visit, *, tenant_id: TenantId | None, values: dict[str, str], problem: FormProblem | None) -> Response:
