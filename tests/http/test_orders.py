@@ -133,6 +133,10 @@ def test_bad_input_has_a_name_and_leaves_nothing(
     assert count(world.acme, "purchase_order") == 0
 
 
+def test_a_refusal_speaks_of_json_and_not_of_python(client: Asker, world: World) -> None:
+    assert say(client, world.acme, items=None).json()["detail"] == "items: Input should be an array"
+
+
 @pytest.mark.parametrize(
     ("sent", "repeated"),
     [

@@ -110,6 +110,27 @@ def test_bad_consents_have_a_name(client: Asker, world: World, sent: dict[str, A
     assert "a@b.jp" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("path", "sent", "field", "detail"),
+    [
+        (
+            "/v1/consents",
+            {"channel": "email", "granted": True, "email": "a@b.jp"},
+            "text",
+            "text: a consent needs the words that were agreed to",
+        ),
+        ("/v1/consents", {"channel": "email", "granted": False}, None, "name exactly one of email, tel and line"),
+        ("/v1/stops", {"email": "a@b.jp", "tel": "090"}, None, "name exactly one of email, tel and line"),
+        ("/v1/erasures", {}, None, "name exactly one of email, tel and line"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_of_ours(
+    client: Asker, world: World, path: str, sent: dict[str, Any], field: str | None, detail: str
+) -> None:
+    said = post(client, path, world.acme, sent).json()
+    assert (said.get("field"), said["detail"]) == (field, detail)
+
+
 def test_g5_a_stop_works_for_people_we_have_not_met_and_answers_alike(client: Asker, world: World) -> None:
     known, unknown = somebody(), somebody()
     take(world.acme, [form(world.acme, visitor=new_visitor(), email=known)])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -15,6 +15,9 @@ from modori.kernel.errors import BadAmount, BadInput
 MAX_BODY_BYTES = 64 * 1024
 
 M = TypeVar("M", bound=BaseModel)
+
+_SAID: Final = {"tuple_type": "Input should be an array"}
+"""What pydantic says in Python's words, in JSON's."""
 
 
 class MalformedBody(BadInput):
@@ -77,8 +80,9 @@ def parse(model: type[M], raw: bytes) -> M:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         path = ".".join(str(part) for part in first["loc"])
+        said = _SAID.get(first["type"]) or first["msg"].removeprefix("Value error, ")
         problem = BadAmount if first["type"] == BadAmount.code else BadInput
-        raise problem(f"{path}: {first['msg']}", field=path) from error
+        raise (problem(f"{path}: {said}", field=path) if path else problem(said)) from error
 
 
 def shape(model: type[BaseModel]) -> dict[str, Any]:

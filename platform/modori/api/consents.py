@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from modori.api import problems
 from modori.api.auth import SecretKeySite
@@ -65,16 +65,17 @@ class ConsentIn(Somebody):
 
     channel: Literal["email", "sms", "line", "call"]
     granted: bool
-    text: Annotated[str, Field(max_length=2048)] = ""
+    text: Annotated[str, Field(max_length=2048, validate_default=True)] = ""
     control: Annotated[str, Field(max_length=500)] | None = None
     page: Annotated[str, Field(max_length=2048)] | None = None
     at: At | None = None
 
-    @model_validator(mode="after")
-    def _has_words(self) -> "ConsentIn":
-        if self.granted and not self.text:
-            raise ValueError("a consent needs the text that was agreed to")
-        return self
+    @field_validator("text")
+    @classmethod
+    def _is_evidence(cls, text: str, said: ValidationInfo) -> str:
+        if said.data.get("granted") and not text:
+            raise ValueError("a consent needs the words that were agreed to")
+        return text
 
 
 class StopIn(Somebody):
