@@ -63,18 +63,7 @@ export interface ModoriOrder {
   items?: ModoriItem[];
 }
 
-/** What a link of ours brings back, for the page's own code to put into its cart. */
-export interface ModoriRestored {
-  items?: ModoriItem[];
-  currency?: string;
-  value?: number;
-  coupon?: string;
-  /** By autocomplete token. Masked, until the person has shown that the contact point is theirs. */
-  fields?: Record<string, string>;
-  [more: string]: unknown;
-}
-
-/** What somebody left who came back by a link of ours. */
+/** What somebody left who came back by a link of ours, for the page's own code to put into its cart. */
 export interface ModoriBrought {
   cart?: string;
   /** ISO 4217. */
@@ -97,7 +86,7 @@ export interface ModoriCommands {
   identify: ModoriIdentity;
   consent: ModoriConsent;
   order: ModoriOrder;
-  restore: (restored: ModoriRestored) => void;
+  restore: (brought: ModoriBrought) => void;
 }
 
 export interface Modori {
@@ -116,6 +105,8 @@ export interface ModoriTagAttributes {
   "data-site": `pk_${string}`;
   /** The name of the page's data layer, where it is not `dataLayer`. */
   "data-layer"?: string;
+  /** Puts up a small dialog that asks who came back on another device for the proof. */
+  "data-restore"?: "ask";
 }
 
 declare global {
