@@ -1,22 +1,27 @@
 """A promise becomes work, and work has its effect once, whatever dies in between (G6)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlmodel import Session
+from structlog.testing import capture_logs
 
 from modori.background import relay, work
 from modori.kernel.errors import Conflict
 from modori.kernel.ids import TenantId, new_id
 from modori.storage import db, outbox, queries
+from modori.storage.roles import DatabaseUrls
 from modori.tenants import actions
 from modori.tenants.queries import list_audit
+from tests.conftest import Cluster
 from tests.drain import drain
-from tests.world import World
+from tests.world import World, connect, make_world
 
 Ref = tuple[str, str, str]
 
@@ -213,6 +218,47 @@ def test_a_rolled_back_change_promises_nothing(world: World, topic: str) -> None
     with pytest.raises(Conflict):
         changes_its_mind()
     assert relayed(topic, "job") == []
+
+
+@pytest.fixture
+def closing(
+    fresh_database: DatabaseUrls, database_urls: DatabaseUrls, engines: Cluster
+) -> Iterator[Callable[[bool], None]]:
+    """A database of the test's own, and a way to close it to everybody and to open it again."""
+    name = urlsplit(fresh_database.app).path.strip("/")
+
+    def close(closed: bool) -> None:
+        with psycopg.connect(engines.superuser_url, autocommit=True) as superuser:
+            superuser.execute(f"alter database {name} allow_connections {not closed}")
+            if closed:
+                ends = "select pg_terminate_backend(pid, 60000) from pg_stat_activity where datname = %s"
+                superuser.execute(ends, (name,))
+
+    connect(fresh_database)
+    yield close
+    connect(database_urls)
+
+
+def test_g6_work_that_loses_its_database_says_so_and_is_left_to_the_sweep(
+    closing: Callable[[bool], None], topic: str
+) -> None:
+    world = make_world()
+    promise(world, topic)
+    [ref] = relayed(topic, "job")
+
+    def fails(session: Session, payload: dict[str, Any], now: datetime) -> None:
+        closing(True)
+        raise Conflict
+
+    with capture_logs() as said:
+        work.run(ref[1], ref[2], fails)
+        work.run(ref[1], ref[2], effect(world))  # nor can it be claimed
+    assert [line["event"] for line in said] == ["work.failed", "work.database_away", "work.database_away"]
+    closing(False)
+    assert row(ref) == ("waiting", 1, None)
+    let_lease_run_out(world, ref)
+    work.run(ref[1], ref[2], effect(world))
+    assert effects(world) == ["did"]
 
 
 def test_finished_work_is_forgotten_after_a_while(world: World, topic: str) -> None:

@@ -15,6 +15,7 @@ from modori.kernel.failpoints import hit
 from modori.kernel.ids import TenantId
 from modori.storage import queries
 from modori.storage.db import tenant_transaction
+from modori.storage.failures import AWAY
 
 LEASE_S: Final = 8
 """A claim holds this long. Less than the sweep's 10 s, so that the next hint finds it free."""
@@ -65,8 +66,15 @@ def _claimed(
     tenant_id: str, work_id: str, effect: Callable[[TenantId, UUID, queries.ClaimedWork], None], *, lease_s: int
 ) -> None:
     tenant, work = TenantId(UUID(tenant_id)), UUID(work_id)
-    with tenant_transaction(tenant) as session:
-        claimed = queries.claim_work(session, tenant_id=tenant, work_id=work, lease_s=lease_s, most_claims=MOST_CLAIMS)
+    try:
+        with tenant_transaction(tenant) as session:
+            claimed = queries.claim_work(
+                session, tenant_id=tenant, work_id=work, lease_s=lease_s, most_claims=MOST_CLAIMS
+            )
+    except AWAY as error:
+        counts.WORK.labels("", "not_claimed").inc()
+        log.warning("work.database_away", work_id=work_id, error=describe(error))
+        return
     if claimed is None:  # done, quarantined, or somebody else's for now
         counts.WORK.labels("", "not_claimed").inc()
         return
@@ -81,8 +89,11 @@ def _claimed(
         counts.WORK.labels(subscriber, "failed").inc()
         what = describe(error)
         log.error("work.failed", subscriber=subscriber, work_id=work_id, claims=claimed.claims, error=what)
-        with tenant_transaction(tenant) as session:
-            queries.record_work_error(session, tenant_id=tenant, work_id=work, error=what)
+        try:
+            with tenant_transaction(tenant) as session:
+                queries.record_work_error(session, tenant_id=tenant, work_id=work, error=what)
+        except AWAY as away:  # the sweep hints the row again, whatever stands on it
+            log.warning("work.database_away", work_id=work_id, error=describe(away))
     else:
         counts.WORK.labels(subscriber, "done").inc()
 
