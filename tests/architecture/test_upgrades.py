@@ -138,14 +138,15 @@ def test_events_are_taken_while_an_upgrade_builds_an_index_on_them(engines: Clus
         upgrading.start()
         waits = (
             "select count(*) from pg_stat_activity"
-            " where query like 'create index concurrently%' and wait_event_type = 'Lock'"
+            " where datname = current_database()"
+            " and query like 'create index concurrently%' and wait_event_type = 'Lock'"
         )
         wait_until(lambda: other.execute(waits).fetchone() == (1,))
-        other.execute("set lock_timeout = '2s'")
+        other.execute("set lock_timeout = '20s'")
         write_event(other)
         assert upgrading.is_alive()
         long.commit()
-        upgrading.join(60)
+        upgrading.join(120)
         assert not upgrading.is_alive()
         assert other.execute("select count(*) from event").fetchone() == (52,)
         assert other.execute("select version_num from alembic_version").fetchone() == ("0003",)

@@ -90,7 +90,7 @@ def test_g1_the_same_event_sent_twenty_times_at_once_counts_once(client: Asker, 
 
     def send(number: int) -> int:
         if number < 10:
-            start.wait(10)
+            start.wait(60)
         return int(post(client, world.acme, [one]).json()["accepted"])
 
     with ThreadPoolExecutor(10) as threads:
@@ -103,7 +103,7 @@ def test_many_tabs_of_one_visitor_at_once_make_one_episode(client: Asker, world:
     start = Barrier(8)
 
     def send(number: int) -> int:
-        start.wait(10)
+        start.wait(60)
         batch = [
             cart(world.acme, visitor=visitor, value=100 + number, at=NOW + timedelta(seconds=number)),
             form(world.acme, visitor=visitor, email=email),
@@ -344,7 +344,8 @@ def test_rules_36_rates_are_limited_per_address_and_the_address_is_not_the_sende
 
 
 def test_rules_36_a_network_of_strangers_is_refused_before_its_keys_are_looked_up(world: World) -> None:
-    now, keys = [0.0], SiteKeys()
+    now = [0.0]
+    keys = SiteKeys(tick=lambda: now[0])
     app = IngestApp(CONFIG, keys=keys, rates=Rates(tick=lambda: now[0]))
     known = {"site": world.acme.site_key, "events": []}
 
@@ -390,7 +391,7 @@ def test_a_full_queue_is_503_with_retry_after(world: World) -> None:
                 {"t": world.acme.tenant_id, "e": UUID(one[0]["id"]), "d": NOW.date()},
             )
             holding.set()
-            let_go.wait(20)
+            let_go.wait(120)
             session.rollback()
 
     client = Asker(app)
@@ -403,17 +404,17 @@ def test_a_full_queue_is_503_with_retry_after(world: World) -> None:
 
     with ThreadPoolExecutor(2) as threads:
         threads.submit(hold)
-        assert holding.wait(10)
+        assert holding.wait(60)
         first = threads.submit(send_until_taken)
         answers: list[Response] = []
-        until = monotonic() + 15
+        until = monotonic() + 60
         while monotonic() < until and not (answers and answers[-1].status_code == 503):
             sleep(0.05)
             answers.append(post(client, world.acme, []))
         let_go.set()
         assert problem(answers[-1]) == (503, "unavailable")
         assert int(answers[-1].headers["retry-after"]) >= 1
-        assert first.result(20) == 1
+        assert first.result(60) == 1
     assert count_events(world.acme, visitor) == 1
 
 
@@ -504,7 +505,7 @@ def _refusals(tenant: TenantWorld) -> set[tuple[str, str]]:
 
 
 def _eventually(is_so: Callable[[], bool]) -> bool:
-    ends_at = monotonic() + 10
+    ends_at = monotonic() + 60
     while not is_so():
         if monotonic() > ends_at:
             return False
