@@ -58,7 +58,7 @@ def together(*requests: Posted) -> None:
     take_together(requests)
 
 
-def wait_for_a_waiter(within_s: float = 10.0) -> None:
+def wait_for_a_waiter(within_s: float = 60.0) -> None:
     """Return once another session of this database waits for a lock."""
     until = monotonic() + within_s
     while monotonic() < until:

@@ -222,7 +222,7 @@ def test_g2_an_order_waits_for_a_begin_that_holds_the_lead_and_then_finds_it_sen
             )
             assert isinstance(outcome, Permit)
             inside.set()
-            go_on.wait(10)
+            go_on.wait(60)
 
     def order() -> None:
         with tenant_transaction(lead.tenant.tenant_id) as session:
@@ -238,13 +238,13 @@ def test_g2_an_order_waits_for_a_begin_that_holds_the_lead_and_then_finds_it_sen
 
     threads = [threading.Thread(target=slow_begin), threading.Thread(target=order)]
     threads[0].start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     threads[1].start()
     threads[1].join(0.5)
     assert not ordered_at, "the order must wait for the lock that begin holds"
     go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert ordered_at
     assert state_of(lead) == "sending"
 

@@ -5,12 +5,12 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from modori.background import live
-from modori.background.valkey import RESTED_AFTER_S
+from modori.background.valkey import ANSWER_S, RESTED_AFTER_S
 from modori.kernel.errors import Conflict
 from modori.kernel.ids import TenantId
 from modori.sandbox.engines import Engines
@@ -31,7 +31,7 @@ async def page(url: str, *tenant_ids: TenantId) -> AsyncIterator[Callable[[int],
 
     async def hear(at_least: int) -> list[live.News]:
         got: list[live.News] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (news := await heard.get()) is not None or len(got) < at_least:
                 if news is not None:
                     got.append(news)
@@ -44,7 +44,7 @@ async def page(url: str, *tenant_ids: TenantId) -> AsyncIterator[Callable[[int],
         yield hear
     finally:
         hub.close()
-        await asyncio.wait_for(listening, 5)
+        await asyncio.wait_for(listening, 60)
 
 
 def announce(tenant_id: TenantId, *subjects: str, fails: bool = False) -> None:
@@ -94,24 +94,38 @@ def test_a_page_looks_again_after_the_server_was_away(world: World, own_engines:
     assert live.News(acme, "queue", "after") in after
 
 
+def tried(silent: socket.socket) -> int:
+    """How often somebody has connected since the last look: once each time that an announcement waits."""
+    silent.settimeout(0)
+    came = 0
+    with suppress(BlockingIOError):
+        while True:
+            silent.accept()[0].close()
+            came += 1
+    return came
+
+
 def test_a_server_that_says_nothing_holds_up_one_caller_at_a_time_and_not_for_long(world: World) -> None:
     """As a frozen one does: it takes connections. Ingest's few threads announce after each commit."""
 
-    def took_s(_: int) -> float:
-        began = time.monotonic()
+    def tell(_: int) -> None:
         announce(world.acme.tenant_id, "one")
-        return time.monotonic() - began
 
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent, ThreadPoolExecutor(4) as threads:
         live.configure(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
         try:
-            assert max(threads.map(took_s, range(4))) < 3.0
+            began = time.monotonic()
+            tell(0)
+            took_s, once = time.monotonic() - began, tried(silent)
+            assert once
             time.sleep(RESTED_AFTER_S)
-            again = sorted(threads.map(took_s, range(8)))
+            began = time.monotonic()
+            list(threads.map(tell, range(8)))
+            rests = (time.monotonic() - began) // RESTED_AFTER_S
         finally:
             live.configure(None)
-    assert again[-2] < live.ANSWER_S  # whoever waits for the server waits that long
-    assert again[-1] < 3.0
+        assert tried(silent) <= once * (1 + rests)  # however slow the machine, the others find it resting
+    assert took_s < ANSWER_S  # what others than requests would wait
 
 
 def test_an_announcement_without_a_server_costs_nothing(world: World) -> None:

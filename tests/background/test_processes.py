@@ -60,7 +60,7 @@ def modori(
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait(10)
+            process.wait()
 
 
 def promise(urls: DatabaseUrls) -> str:
@@ -78,7 +78,7 @@ def promise(urls: DatabaseUrls) -> str:
 def took_up(urls: DatabaseUrls, promise_id: str) -> Callable[[], bool]:
     def look() -> bool:
         try:
-            with psycopg.connect(urls.owner, connect_timeout=5) as owner:
+            with psycopg.connect(urls.owner, connect_timeout=30) as owner:
                 claims = owner.execute("select claims from work where promise_id = %s", (promise_id,)).fetchall()
         except psycopg.OperationalError:
             return False
@@ -129,20 +129,20 @@ def test_the_web_process_says_when_it_cannot_serve_and_comes_back(
 
     def is_ready() -> bool:
         try:
-            return bool(httpx.get(f"{base}/readyz", timeout=5).json()["status"] == "ready")
+            return bool(httpx.get(f"{base}/readyz", timeout=30).json()["status"] == "ready")
         except httpx.HTTPError:
             return False
 
     with modori("web", urls, own_engines, log, MODORI_PORT=str(port)):
         assert comes_true(is_ready), log.read_text()[-3000:]
-        assert httpx.get(f"{base}/console", timeout=5).headers["location"].startswith("/console/login")
+        assert httpx.get(f"{base}/console", timeout=30).headers["location"].startswith("/console/login")
         own_engines.restart_postgres(abruptly=True)
         own_engines.wipe_valkey(restart=True)
         assert comes_true(is_ready), log.read_text()[-3000:]
-        assert httpx.get(f"{base}/healthz", timeout=5).text == "ok"
+        assert httpx.get(f"{base}/healthz", timeout=30).text == "ok"
         with psycopg.connect(urls.owner) as owner:
             owner.execute("update alembic_version set version_num = '0000'")
-        stale = httpx.get(f"{base}/readyz", timeout=5)
+        stale = httpx.get(f"{base}/readyz", timeout=30)
         with psycopg.connect(urls.owner) as owner:
             owner.execute("update alembic_version set version_num = %s", (migrate.newest_revision(),))
     assert stale.status_code == 503
@@ -160,7 +160,7 @@ def test_a_web_process_that_begins_before_its_database_is_migrated_serves_once_i
     def says(status: int) -> Callable[[], bool]:
         def look() -> bool:
             try:
-                return httpx.get(f"{base}/readyz", timeout=5).status_code == status
+                return httpx.get(f"{base}/readyz", timeout=30).status_code == status
             except httpx.HTTPError:
                 return False
 

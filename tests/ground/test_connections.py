@@ -6,7 +6,7 @@ import psycopg
 from sqlalchemy import text
 
 from modori.kernel.ids import PLATFORM
-from modori.storage.db import Database, tenant_transaction
+from modori.storage.db import POOL_SIZE, Database, tenant_transaction
 from tests.conftest import Cluster
 
 
@@ -15,8 +15,9 @@ def _backend() -> int:
         return int(session.connection().execute(text("select pg_backend_pid()")).scalar_one())
 
 
-def test_a_connection_is_used_again(database: Database) -> None:
-    assert _backend() == _backend()
+def test_connections_are_used_again(database: Database) -> None:
+    """Whichever the pool holds: other tests may have left it several."""
+    assert len({_backend() for _ in range(2 * POOL_SIZE)}) <= POOL_SIZE
 
 
 def test_a_connection_that_the_server_ended_is_replaced_before_its_next_use(

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import psycopg
@@ -74,7 +75,7 @@ def end_of(process: "subprocess.Popen[str]") -> tuple[int, str]:
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait(10)
+            process.communicate()
 
 
 @pytest.mark.parametrize("command", ["web", "worker", "scheduler"])
@@ -83,9 +84,14 @@ def test_g7_no_process_serves_as_a_role_that_sees_every_client(
 ) -> None:
     reasons = list(unsafe_urls)
     for two in (reasons[:2], reasons[2:]):  # at once, and no more: a start is two seconds of computing
-        begun = [begin(command, app=unsafe_urls[one], scan=database_urls.scan, redis=engines.redis_url) for one in two]
-        for reason, (status, said) in zip(two, [end_of(one) for one in begun], strict=True):
-            assert_refused(status, said, reason, unsafe_urls[reason])
+        with ThreadPoolExecutor(2) as threads:
+
+            def refused(reason: str) -> tuple[int, str]:
+                scan, redis = database_urls.scan, engines.redis_url
+                return end_of(begin(command, app=unsafe_urls[reason], scan=scan, redis=redis))
+
+            for reason, (status, said) in zip(two, threads.map(refused, two), strict=True):
+                assert_refused(status, said, reason, unsafe_urls[reason])
 
 
 def test_g7_claims_are_not_made_as_such_a_role_either(

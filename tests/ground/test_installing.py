@@ -24,7 +24,7 @@ def modori(environment: dict[str, str], *words: str) -> "subprocess.CompletedPro
         env=inherited | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

@@ -82,7 +82,7 @@ def written(*, development: bool) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.stdout == ""
     return done.stderr

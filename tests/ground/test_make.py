@@ -25,7 +25,7 @@ def make(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     """Under `make test` a make is a second level, which says where it enters and leaves; a newcomer's is the first."""
     return subprocess.run(
-        ["make", *arguments], cwd=folder, env=outside, capture_output=True, text=True, timeout=60, check=False
+        ["make", *arguments], cwd=folder, env=outside, capture_output=True, text=True, timeout=300, check=False
     )
 
 

@@ -11,7 +11,7 @@ from tests.architecture.lints import CHECKOUT
 def test_the_wheel_carries_the_console_the_sdk_and_the_migrations(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
     command += ["--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(tmp_path), str(CHECKOUT)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
     with zipfile.ZipFile(next(tmp_path.glob("modori-*.whl"))) as wheel:
         names = set(wheel.namelist())
     assert "modori/entrypoints/cli.py" in names

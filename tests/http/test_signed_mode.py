@@ -24,7 +24,7 @@ def example(language: str) -> str:
 
 
 def run(*command: str) -> dict[str, str]:
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300, check=True)
     told: dict[str, str] = json.loads(done.stdout)
     return told
 

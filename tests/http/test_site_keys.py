@@ -111,6 +111,6 @@ def test_keys_are_refreshed_while_requests_note_their_use(kept: Kept) -> None:
         failed.append(error)
     finally:
         ended.set()
-        asking.join(20)
+        asking.join(60)
     assert failed == []
     assert kept.at_hand() == (True, kept.site)

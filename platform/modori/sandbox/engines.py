@@ -114,9 +114,9 @@ class Engines:
 
     def stop(self) -> None:
         """Stop both cleanly. A second call does nothing."""
-        _end(self._valkey, (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
+        _end(self._valkey, (signal.SIGTERM, 5.0), (signal.SIGKILL, _STOP_S))
         # SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one.
-        _end(self._postgres, (signal.SIGINT, _STOP_S), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0))
+        _end(self._postgres, (signal.SIGINT, _STOP_S), (signal.SIGQUIT, 10.0), (signal.SIGKILL, _STOP_S))
         self._valkey = self._postgres = None
         if self._lock_fd is not None:
             os.close(self._lock_fd)
@@ -163,16 +163,16 @@ class Engines:
             for pid in processes_in(self.folder / "pgdata"):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            _end(self._postgres, (signal.SIGKILL, 10.0))
+            _end(self._postgres, (signal.SIGKILL, _STOP_S))
         else:
-            _end(self._postgres, (signal.SIGINT, _STOP_S), (signal.SIGQUIT, 10.0))
+            _end(self._postgres, (signal.SIGINT, _STOP_S), (signal.SIGQUIT, 10.0), (signal.SIGKILL, _STOP_S))
         end_leftovers(self.folder / "pgdata")
         self._start_postgres()
 
     def wipe_valkey(self, *, restart: bool = False) -> None:
         """Empty Valkey: by FLUSHALL, or (restart) by kill -9 and a new, empty one on the same port."""
         if restart:
-            _end(self._valkey, (signal.SIGKILL, 10.0))
+            _end(self._valkey, (signal.SIGKILL, _STOP_S))
             self._start_valkey()
             return
         with redis.Redis.from_url(self.redis_url) as client:
@@ -285,7 +285,7 @@ class Engines:
                 if answers():
                     return
                 time.sleep(0.05)
-            _end(process, (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
+            _end(process, (signal.SIGTERM, 5.0), (signal.SIGKILL, _STOP_S))
             said = log.read_bytes()[log_start:].decode(errors="replace")
             if "ddress already in use" not in said:
                 break
