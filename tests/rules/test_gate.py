@@ -14,6 +14,7 @@ from modori.sending.rules import (
     GatePolicy,
     Reason,
     Subject,
+    is_told,
     judge,
     report_moves,
     retry_after,
@@ -212,6 +213,23 @@ def test_dials(facts: dict[str, Any], verdict: object) -> None:
 )
 def test_the_bridge_asks_again(facts: dict[str, Any], verdict: object) -> None:
     assert judge(replace(BRIDGE, **facts), POLICY, now=NOW) == verdict
+
+
+@pytest.mark.parametrize(
+    ("verdict", "deferred_because", "told"),
+    [
+        (Defer(TOMORROW, Reason.SPEND), "spend", True),
+        (Defer(TOMORROW, Reason.SPEND), "no_price", False),
+        (Defer(TOMORROW, Reason.SPEND), "not_sent", False),
+        (Defer(TOMORROW, Reason.SPEND), None, False),
+        (Defer(TOMORROW, Reason.HOURS), "hours", False),  # another instant
+        (Deny(Reason.TOO_OLD), "too_old", False),
+        (Allow(), None, False),
+        (Allow(), "spend", False),
+    ],
+)
+def test_a_hold_is_told_once(verdict: Allow | Deny | Defer, deferred_because: str | None, told: bool) -> None:
+    assert is_told(verdict, deferred_because=deferred_because) is told
 
 
 @pytest.mark.parametrize(("attempts", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (8, 640), (9, 900), (99, 900)])

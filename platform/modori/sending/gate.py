@@ -17,7 +17,7 @@ from modori.people.rules import CHANNELS_OF, StopFact, standing_stop
 from modori.sending import queries
 from modori.sending.budgets import queries as budgets
 from modori.sending.model import TouchState
-from modori.sending.rules import Allow, Defer, Deny, GateFacts, GatePolicy, Subject, Verdict, judge
+from modori.sending.rules import Allow, Defer, Deny, GateFacts, GatePolicy, Subject, Verdict, is_told, judge
 from modori.tenants import queries as tenants
 from modori.tenants.queries import Month
 from modori.tenants.rules import notice_permits_calls, spend_month
@@ -49,7 +49,7 @@ def open_gate(
     costs: Mapping[str, int] | None = None,
     now: datetime,
 ) -> Judged | None:
-    """Lock in G2's order, read, judge, and store the receipt. raises NotFound
+    """Lock in G2's order, read, judge, and store the receipt, unless the step's last one tells it. raises NotFound
 
     digest      of the facts that the prepared content shows; None where nothing was prepared (a call)
     costs       in which currency it counts how much, minor units; it has a price in no other. None: it counts nothing
@@ -66,17 +66,20 @@ def open_gate(
     )
     policy = _policy(row, month)
     verdict = judge(facts, policy, now=now)
-    receipt_id = queries.insert_receipt(
-        session,
-        tenant_id=tenant_id,
-        subject=subject.value,
-        touch_id=touch_id,
-        call_id=call_id,
-        judged_at=now,
-        facts=_as_json(asdict(facts)),
-        policy=_as_json(asdict(policy)),
-        **_verdict_columns(verdict),
-    )
+    if is_told(verdict, deferred_because=row.deferred_because):
+        receipt_id = row.last_receipt_id
+    else:
+        receipt_id = queries.insert_receipt(
+            session,
+            tenant_id=tenant_id,
+            subject=subject.value,
+            touch_id=touch_id,
+            call_id=call_id,
+            judged_at=now,
+            facts=_as_json(asdict(facts)),
+            policy=_as_json(asdict(policy)),
+            **_verdict_columns(verdict),
+        )
     return Judged(
         verdict,
         ReceiptId(receipt_id),

@@ -57,6 +57,10 @@ class Reason(StrEnum):
     CONTENT_CHANGED = "content_changed"
 
 
+HOLDS = frozenset({Reason.KILL_SWITCH, Reason.LEAD_HELD, Reason.FEED_STALE, Reason.SPEND, Reason.NO_PRICE})
+"""What is looked at again every LATER, until a person changes it: the other deferrals name their instant."""
+
+
 @dataclass(frozen=True, slots=True)
 class GateFacts:
     """Everything the gate looks at, read under the locks of G2. Times are aware UTC instants."""
@@ -196,6 +200,14 @@ def _denials(facts: GateFacts, policy: GatePolicy, now: datetime) -> Iterator[Re
             yield Reason.LEAD_CAP
     if facts.subject is Subject.DIAL and facts.dials_of_lead >= policy.dials_per_lead:
         yield Reason.DIAL_CAP
+
+
+def is_told(verdict: Verdict, *, deferred_because: str | None) -> bool:
+    """Say whether a step's receipt tells of this answer already: it is still held for the reason that it was held for.
+
+    deferred_because  the reason of the step's last receipt, where it was put off and nothing happened to it since
+    """
+    return isinstance(verdict, Defer) and verdict.reason in HOLDS and verdict.reason == deferred_because
 
 
 def has_converted(facts: GateFacts) -> bool:
