@@ -20,6 +20,8 @@ from tests.conftest import Cluster
 from tests.consoleworld import Voice
 from tests.world import NOW, PASSWORD, World
 
+expect.set_options(timeout=60_000)  # a bound, not a measure: what comes is not waited for
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -77,7 +79,7 @@ def open_page(browser: Browser, url: str, world: World) -> Iterator[OpenPage]:
             context = browser.new_context(locale=lang, viewport=size, color_scheme=scheme, base_url=url)
             closing.callback(context.close)
             page = context.new_page()
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(60_000)
             page.on("console", lambda said: complaints.append(said.text) if _complains(said) else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.goto("/console/login")

@@ -18,7 +18,7 @@ from modori.kernel import clock
 from modori.sandbox.ports import choose_port
 from tests.consoleworld import Voice, make_app
 
-START_S = 20.0
+START_S = 60.0
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def served(*, redis_url: str, now: datetime, voice: Voice | None = None) -> Iter
         await asyncio.to_thread(ended.wait)
         live.end_subscriptions()
         server.stop()
-        await asyncio.wait({serving}, timeout=10)
+        await asyncio.wait({serving}, timeout=30)
 
     def run() -> None:
         with clock.moved_to(now):
@@ -51,7 +51,7 @@ def served(*, redis_url: str, now: datetime, voice: Voice | None = None) -> Iter
         yield url
     finally:
         ended.set()
-        thread.join(15)
+        thread.join(60)
         live.configure(None)
 
 

@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Page
 
 PAGE = Path(__file__).with_name("sdk_page.html")
 SDK = Path(__file__).parents[2] / "client_sdk" / "dist"
-ARRIVAL_S = 15
+ARRIVAL_S = 60
 HANGS_S = 60
 HEAR_SCRIPTS = (
     "window.scriptsRun = []; document.addEventListener('load',"

@@ -15,7 +15,7 @@ from tests.benchmarks.visiting import Quiet, serving
 from tests.browser.sdk_pages import name_of
 
 PAGE = Path(__file__).with_name("faults_page.html")
-ARRIVAL_S = 15
+ARRIVAL_S = 60
 CORS = ("Access-Control-Allow-Origin", "*")
 CONFIG = json.dumps({"mode": "notice", "notice_selector": "#notice", "origins": [], "heartbeat_s": 1}).encode()
 

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.console_pages import violations
 
-START_S = 150
+START_S = 400
 """A first start makes a database and lives through a week; a busy machine takes its time."""
 
 RUN_DEMO = (
@@ -46,8 +46,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         assert running.poll() is None, _all_logs(folder)
     finally:
         running.send_signal(signal.SIGTERM)
-        running.wait(60)
-        log.close()
+        try:
+            running.wait(120)
+        finally:
+            running.kill()
+            running.wait()
+            log.close()
     assert not told.exists(), "demo.json goes when the demo stops"
 
 
@@ -87,7 +91,7 @@ def _log_in(browser: Browser, complaints: Complaints, demo: dict[str, Any], role
 
 
 def _messages(demo: dict[str, Any], to: str, channel: str) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{demo['inbox']}/messages?to={quote(to)}&channel={channel}", timeout=10) as answer:
+    with urllib.request.urlopen(f"{demo['inbox']}/messages?to={quote(to)}&channel={channel}", timeout=30) as answer:
         found: list[dict[str, Any]] = json.load(answer)
     return found
 

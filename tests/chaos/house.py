@@ -31,7 +31,7 @@ from tests import world
 
 ACCOUNT_SID: Final = "AC" + "c" * 32
 AUTH_TOKEN: Final = "the chaos tests' twilio token"
-START_S: Final = 60.0
+START_S: Final = 180.0
 
 COMMAND_OF_POINT: Final = {
     name: "web"
@@ -121,7 +121,7 @@ class Nursery:
 
     def wait_dead(self, pid: int) -> None:
         with self._changed:
-            if not self._changed.wait_for(lambda: pid in self._dead, timeout=20):
+            if not self._changed.wait_for(lambda: pid in self._dead, timeout=60):
                 raise TimeoutError(f"process {pid} does not die")
 
     def close(self) -> None:
@@ -131,8 +131,8 @@ class Nursery:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         self._process.kill()
-        self._process.wait(5)
-        self._reader.join(5)
+        self._process.wait()
+        self._reader.join(60)
         if self._process.stdout is not None:
             self._process.stdout.close()
 
@@ -355,7 +355,7 @@ def utc_now() -> datetime:
 def _wait_for_200(url: str, log: Path) -> None:
     def answers() -> bool:
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            with urllib.request.urlopen(url, timeout=5) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False

@@ -20,7 +20,7 @@ LEADS = int(os.environ.get("MODORI_CHAOS_LEADS", "150"))
 SEED = int(os.environ.get("MODORI_CHAOS_SEED", "20261121"))
 ARRIVAL_S = 0.15
 """Between one person and the next: some order before there is a lead, and more of them than leads are wanted."""
-LONGEST_TAIL_S = 45.0
+LONGEST_TAIL_S = 180.0
 """How long it may blow on for a failpoint that nobody has passed yet, or a person who is still asking."""
 SETTLE_S = 60.0
 """After the last fault nothing may be in hand for longer."""

@@ -72,9 +72,11 @@ def no_lead_lock(scene: Scene, mutant: str | None) -> None:
         holder.execute("select 1 from spend where tenant_id = %(tenant)s for update", key)
         scene.house.seat("scheduler", "scheduler")
         scene.house.seat("worker", "worker", mutant=mutant)
-        assert wait_until(lambda: _begins_that_wait(scene) > 0 and scene.crowd.is_over(), within_s=30)
+        assert wait_until(lambda: _begins_that_wait(scene) > 0 and scene.crowd.is_over(), within_s=120)
         scene.crowd.act(scene.people, Deed.ORDER_BY_EMAIL)
         wait_until(lambda: len(scene.crowd.memory.acknowledged) == PEOPLE, within_s=4.0)
+        if mutant:  # without the bug the orders wait as well
+            assert wait_until(lambda: len(scene.crowd.memory.acknowledged) > PEOPLE / 2, within_s=60)
 
 
 def _begins_that_wait(scene: Scene) -> int:
@@ -105,10 +107,20 @@ def retry_on_500(scene: Scene, mutant: str | None) -> None:
 def done_when_hinted(scene: Scene, mutant: str | None) -> None:
     """Hints are given while no worker is there, and Valkey loses them."""
     scene.house.seat("scheduler", "scheduler", mutant=mutant)
-    wait_until(scene.crowd.is_over, within_s=20)
-    time.sleep(2.5)  # every cart has been abandoned, and the relay has hinted
+    assert wait_until(scene.crowd.is_over, within_s=120)
+    time.sleep(2.5)  # every cart has been abandoned
+    assert wait_until(lambda: _works_hinted(scene) > 0, within_s=120)
     scene.ground.engines.wipe_valkey()
     scene.house.seat("worker", "worker", mutant=mutant)
+
+
+def _works_hinted(scene: Scene) -> int:
+    """Count the works of leads to be made."""
+    with psycopg.connect(scene.ground.superuser_url) as connection:
+        [(count,)] = connection.execute(
+            "select count(*) from work join promise using (tenant_id, promise_id) where topic = 'episode.abandoned'"
+        ).fetchall()
+    return int(count)
 
 
 Scenario = Callable[[Scene, str | None], None]

@@ -26,7 +26,7 @@ from modori.storage.roles import DatabaseUrls, provision
 
 DATABASE = "modori_demo"
 POSTGRES_PORT, VALKEY_PORT = 55432, 56379
-READY_S = 60.0
+READY_S = 180.0
 WATCH_S = 0.25
 
 Command = Sequence[str | Path]
