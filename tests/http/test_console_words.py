@@ -63,6 +63,20 @@ def test_a_kept_row_of_a_file_is_called_alike_wherever_it_is_named(message: str)
     assert "暫定登録" in str(read_catalogue("ja")[message].string)
 
 
+def test_a_dry_run_does_not_say_that_a_row_was_kept() -> None:
+    said = str(read_catalogue("ja")["Kept: it stops messages, and does not bill until it is sent right."].string)
+    assert "しました" not in said
+
+
+def test_no_template_ends_a_translated_sentence_by_itself() -> None:
+    ended = {
+        path.name: found
+        for path in (CHECKOUT / "operator_ui" / "console").rglob("*.html")
+        if (found := re.findall(r"\{\{ _\([^{}]*\) \}\}[.,]\s", path.read_text()))
+    }
+    assert ended == {}
+
+
 def test_every_state_has_a_name() -> None:
     for states, names in LABELS.items():
         assert {one.value for one in states} == set(names), states

@@ -45,6 +45,7 @@ ENGLISH = "Order ID\tTotal\tDate\nA-1\t4980\t2026-11-22 09:05\n"
         (JAPANESE.replace(",", "\t").encode("utf-16"), "utf-16", "\t"),  # Excel's "Unicode text"
         (ENGLISH.encode(), "utf-8", "\t"),
         (("\n\n" + ENGLISH).encode(), "utf-8", "\t"),
+        (ENGLISH.replace("\t", ";").encode(), "utf-8", ";"),  # Excel's, where a comma is the decimal's
     ],
 )
 def test_what_shops_write_is_read(raw: bytes, encoding: str, delimiter: str) -> None:
@@ -135,6 +136,9 @@ def test_no_header_means_two_things(kind: str) -> None:
         ("$49.80", None, Decimal("49.80")),
         ("$49.80", "JPY", CellFault.OTHER_CURRENCY_SIGN),
         ("49.80 USD", "JPY", CellFault.OTHER_CURRENCY_SIGN),
+        ("abc", "JPY", CellFault.BAD_AMOUNT),  # three letters, and no currency's
+        ("N/A", "JPY", CellFault.BAD_AMOUNT),
+        ("1,50", "EUR", CellFault.BAD_AMOUNT),
         ("4,98", "JPY", CellFault.BAD_AMOUNT),
         ("1.234,50", "EUR", CellFault.BAD_AMOUNT),
         ("-1", "JPY", CellFault.BAD_AMOUNT),

@@ -29,6 +29,11 @@ class Money:
         return Decimal(self.minor).scaleb(-minor_digits(self.currency))
 
 
+def is_currency(code: str) -> bool:
+    """Say whether this is an ISO 4217 code, in capitals. source: Unicode CLDR"""
+    return code in get_global("all_currencies")
+
+
 @lru_cache(maxsize=500)
 def minor_digits(currency: str) -> int:
     """Say how many decimals a currency has: 0 for JPY, 2 for USD.
@@ -36,7 +41,7 @@ def minor_digits(currency: str) -> int:
     raises  UnknownCurrency unless `currency` is an ISO 4217 code in capitals
     source  Unicode CLDR, supplemental currency data
     """
-    if currency not in get_global("all_currencies"):
+    if not is_currency(currency):
         raise UnknownCurrency(field="currency")
     fractions = get_global("currency_fractions")
     digits: int = fractions.get(currency, fractions["DEFAULT"])[0]

@@ -17,11 +17,14 @@ from zoneinfo import ZoneInfo
 
 from modori.connectors.csv.columns import COLUMNS, CONTACT_FIELDS, plain
 from modori.connectors.csv.layouts import find_layout, place_fields
+from modori.kernel.money import is_currency
 
 MOST_BYTES: Final = 10 * 1024 * 1024
 MOST_ROWS: Final = 50_000
 MOST_COLUMNS: Final = 200
 LONGEST_CELL: Final = 10_000
+DELIMITERS: Final = (",", "\t", ";")
+"""What may stand between cells, the first of those that the header has as often. Excel writes semicolons in Europe."""
 
 
 class FileFault(StrEnum):
@@ -79,7 +82,7 @@ def read_table(raw: bytes, *, kind: str) -> Table | Fault:
     """Read a file.
 
     raw   UTF-8 (with or without a mark), UTF-16 with one (Excel's "Unicode text") or CP932, the superset of Shift_JIS
-          that Windows writes; commas or tabs
+          that Windows writes; commas, tabs or semicolons
     kind  a key of COLUMNS
     """
     if len(raw) > MOST_BYTES:
@@ -94,7 +97,7 @@ def read_table(raw: bytes, *, kind: str) -> Table | Fault:
     if re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", text):
         return Fault(FileFault.NOT_CSV)
     first_line = text.lstrip("\r\n").partition("\n")[0]
-    delimiter = "\t" if first_line.count("\t") > first_line.count(",") else ","
+    delimiter = max(DELIMITERS, key=first_line.count)
     return _read_rows(text, encoding=encoding, delimiter=delimiter, kind=kind)
 
 
@@ -231,7 +234,7 @@ def read_amount(cell: str, *, currency: str | None) -> Decimal | CellFault:
             text = text.replace(sign, "", 1)
     text = text.strip()
     code = re.match(r"[A-Za-z]{3}(?![A-Za-z])", text) or re.search(r"(?<![A-Za-z])[A-Za-z]{3}$", text)
-    if code is not None:
+    if code is not None and is_currency(code[0].upper()):
         if currency is not None and code[0].upper() != currency:
             return CellFault.OTHER_CURRENCY_SIGN
         text = (text[: code.start()] + text[code.end() :]).strip()
