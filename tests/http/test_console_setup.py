@@ -119,13 +119,51 @@ def test_what_is_missing_is_said_beside_its_field_and_what_was_typed_stays(admin
     assert [name for name, _ in blamed(empty.text)] == ["postal_address", "goods_kind"]
 
 
+def test_a_field_that_is_wrong_keeps_its_hint(world: World, admin: Console) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}"
+    hint = "In the currency above: 50000 for yen, 500.00 for dollars. Empty: no limit."
+    assert described(admin.get(f"{path}/edit").text, "spend_limit") == [hint]
+    refused = admin.act(path, spend_limit="lots", voice_from="1" * 17).text
+    first, wrong = described(refused, "spend_limit")
+    assert first == hint
+    assert wrong.startswith("Enter an amount in JPY")
+    assert described(refused, "voice_from") == ["This is too long."]
+    site = admin.act(f"{path}/sites/{world.acme.site_id}", **(SITE | {"origins": "", "capture_mode": "sideways"})).text
+    assert described(site, "capture_mode") == ["This is not possible."]
+    assert len(described(site, "origins")) == 2
+    assert "aria-describedby" not in re.findall('<input id="f-name"[^>]*>', site)[0]
+
+
+def test_a_refused_form_says_so_in_japanese_without_a_space_between_its_sentences(world: World) -> None:
+    admin = log_in(world, Role.AGENCY_ADMIN, lang="ja")
+    path = f"/console/tenants/{world.acme.tenant_id}"
+    for refused in (admin.act(path, spend_limit="lots"), admin.act(path, currency="JPY", order_feed_max_age_min="x")):
+        summary = re.search('<div [^>]*id="refused"[^>]*>(.*?)</div>', refused.text, re.DOTALL)
+        assert summary is not None
+        assert "保存していません。" in summary[1]
+        assert "次の項目をご確認ください：" in summary[1]
+        assert re.search("。 +[^ <]", summary[1]) is None
+
+
+def described(page: str, field: str) -> list[str]:
+    """What a page says of a field to whoever cannot see it, in its order."""
+    tag = re.search(f'<(?:input|select|textarea) id="f-{field}"[^>]*>', page)
+    assert tag is not None
+    named = re.search('aria-describedby="([^"]+)"', tag[0])
+    assert named is not None
+    said = [re.findall(f'id="{one}"[^>]*>([^<]*)<', page) for one in named[1].split()]
+    assert all(len(one) == 1 for one in said), said
+    return [unescape(text) for [text] in said]
+
+
 def blamed(page: str) -> list[tuple[str, str]]:
     """List the fields that a form's summary names, as it names them; each leads to the field of that label."""
     summary = page[page.index('id="refused" role="alert" tabindex="-1" autofocus') :]
     named = re.findall(r'<li><a href="#f-(\w+)">([^<]+)</a></li>', summary[: summary.index("</div>")])
     for name, label in named:
         assert f'<label for="f-{name}">{label}<' in page
-        assert re.search(rf'id="f-{name}" name="{name}"[^>]* aria-invalid="true" aria-describedby="h-{name}"', page)
+        tag = rf'id="f-{name}" name="{name}"[^>]* aria-invalid="true" aria-describedby="(?:h-{name} )?e-{name}"'
+        assert re.search(tag, page)
     return named
 
 
@@ -157,7 +195,7 @@ def test_an_impossible_policy_is_refused(world: World, admin: Console, change: d
     path = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
     refused = admin.act(path, **(SITE | change))
     assert refused.status_code == 422
-    assert f'id="h-{field}" class="wrong"' in refused.text
+    assert f'id="e-{field}" class="wrong"' in refused.text
     assert refused.text.count('class="wrong"') == 1, "no other field is blamed"
     assert [name for name, _ in blamed(refused.text)] == [field]
     name = ask_one(world.acme.tenant_id, "select name from site where site_id = :id", id=world.acme.site_id)
@@ -217,9 +255,7 @@ def test_an_account_manager_cannot_lift_what_the_agency_limits(
     before = ask_one(world.acme.tenant_id, f"select {stored} from site where site_id = :id", id=world.acme.site_id)
     refused = manager.act(path, **(SITE | typed))
     assert refused.status_code == 422
-    wrong = re.search(f'<span id="h-{field}" class="wrong">([^<]+)</span>', refused.text)
-    assert wrong is not None
-    assert wrong[1] == f"This is looser than the agency allows. {said}"
+    assert described(refused.text, field) == [said, "This is looser than the agency allows."]
     assert f'value="{value}"' in refused.text
     after = ask_one(world.acme.tenant_id, f"select {stored} from site where site_id = :id", id=world.acme.site_id)
     assert after == before
@@ -231,7 +267,7 @@ def test_the_administrator_changes_the_limits_and_the_audit_names_old_and_new(wo
     path = f"/console/tenants/{world.acme.tenant_id}/sites/{world.acme.site_id}"
     refused = admin.act("/console/agency/limits", messages_per_contact_week="many", dials_per_day="1")
     assert refused.status_code == 422
-    assert '<span id="h-messages_per_contact_week" class="wrong">Enter a whole number.</span>' in refused.text
+    assert '<span id="e-messages_per_contact_week" class="wrong">Enter a whole number.</span>' in refused.text
     assert admin.act("/console/agency/limits", messages_per_contact_week="4", message_gap_h="10").status_code == 303
     assert admin.act(path, **(SITE | {"messages_per_contact_week": "4", "message_gap_h": "12"})).status_code == 303
     audit = admin.get("/console/audit").text
@@ -344,7 +380,7 @@ def test_another_country_brings_its_hours_and_must_be_one(world: World, admin: C
     form = _shown_form(admin.get(f"{path}/edit").text)
     refused = admin.act(path, **(form | {"country": "XX"}))
     assert refused.status_code == 422
-    assert 'id="h-country" class="wrong"' in refused.text
+    assert 'id="e-country" class="wrong"' in refused.text
     assert admin.act(path, **(form | {"country": "US"})).status_code == 303
     hours = "select hours -> 'call' -> 'weekday' from site where site_id = :id"
     assert ask_one(tenant.tenant_id, hours, id=tenant.site_id) == [["08:00", "21:00"]]
