@@ -268,6 +268,30 @@ def test_a_month_is_closed_when_it_is_over_and_by_an_administrator(world: World,
         assert "締め済み" in later.get(path).text or "Closed" in later.get(path).text
 
 
+@pytest.mark.parametrize(
+    ("month", "status"),
+    [
+        ("2000-01", 200),  # the first
+        ("2100-12", 200),  # the last
+        ("1999-12", 404),
+        ("2101-01", 404),
+        ("0999-12", 404),
+        ("0001-01", 404),
+        ("9999-12", 404),
+        ("2026-13", 404),
+        ("2026-1", 404),
+        ("2026-W01", 404),
+        ("202601", 404),
+    ],
+)
+def test_a_month_that_no_statement_can_be_of_is_not_found(world: World, month: str, status: int) -> None:
+    admin = log_in(world, Role.AGENCY_ADMIN)
+    path = f"/console/statements/{world.acme.tenant_id}/{month}"
+    assert admin.get(path).status_code == status
+    if status == 404:
+        assert admin.act(f"{path}/close").status_code == 404
+
+
 def test_a_scenario_shows_each_message_as_people_will_see_it(world: World, house: ConsoleWorld) -> None:
     reviewer = log_in(world, Role.CLIENT_REVIEWER, lang="en")
     path = f"/console/scenarios/{house.tenant.tenant_id}/{house.scenario_id}"

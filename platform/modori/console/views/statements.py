@@ -21,6 +21,8 @@ from modori.tenants.actions import record_audit
 router = APIRouter(route_class=ConsoleRoute)
 
 PAGE = 100
+YEARS = range(2000, 2101)
+"""Of which there may be statements."""
 
 
 @router.get("/statements", name="statements.index")
@@ -75,6 +77,9 @@ def close(visit: Visiting, tenant_id: UUID, month: str) -> Response:
 def read_month(text: str) -> date:
     """Read a month such as 2026-11. raises NotFound"""
     try:
-        return date.fromisoformat(f"{text}-01")
+        month_on = date.fromisoformat(f"{text}-01")
     except ValueError as error:
         raise NotFound() from error
+    if month_on.year not in YEARS:
+        raise NotFound()
+    return month_on
