@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -248,11 +249,15 @@ def console_app() -> FastAPI:
     return make_app()
 
 
+_addresses = (f"198.18.{number // 250 % 250}.{number % 250 + 1}" for number in count())
+"""Each browser has an address of its own: after twenty wrong passwords, of whatever test, an address must wait."""
+
+
 class Console(Asking):
     """A browser on the console: says where its requests come from, and sends the CSRF token that the pages carry."""
 
     def __init__(self, app: ASGIApp, *, public_url: str = PUBLIC_URL) -> None:
-        super().__init__(app, base_url=public_url)
+        super().__init__(app, base_url=public_url, ip=next(_addresses))
         self.csrf = ""
 
     def log_in(self, email: str, *, lang: str | None = None) -> "Console":

@@ -259,9 +259,9 @@ def test_g2_an_order_that_commits_while_a_batch_waits_ends_the_episode_for_the_b
 
     with ThreadPoolExecutor(1) as threads:
         ordering = threads.submit(order)
-        assert is_locked.wait(10)
+        assert is_locked.wait(60)
         together(late)
-        ordering.result(10)
+        ordering.result(60)
     assert current(world.acme, visitor) is None
     [row] = rows(world.acme, "select episode_id from event where visitor = :v and at = :at", v=visitor, at=NOW - 20 * S)
     assert row.episode_id is None

@@ -182,20 +182,20 @@ def test_rules_15_an_event_that_waited_behind_a_refusal_opens_nothing(world: Wor
         with tenant_transaction(acme.tenant_id) as session:
             heed_choice(session, tenant_id=acme.tenant_id, choice=choice, now=NOW)
             holds.set()
-            assert goes_on.wait(20)
+            assert goes_on.wait(60)
 
     refusing = Thread(target=refuse)
     refusing.start()
-    assert holds.wait(20)
+    assert holds.wait(60)
     waiting = Thread(target=alone, args=(acme, [cart(acme, visitor=visitor, at=NOW - S)]))
     waiting.start()
     question = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-    until = monotonic() + 20
+    until = monotonic() + 60
     while ask(acme, question) == [(0,)] and monotonic() < until:
         sleep(0.02)
     assert ask(acme, question) != [(0,)], "the event waits for the episode's lock"
     goes_on.set()
     for thread in (refusing, waiting):
-        thread.join(20)
+        thread.join(60)
     assert current(acme, visitor) is None
     assert ask(acme, "select count(*) from episode") == [(1,)]

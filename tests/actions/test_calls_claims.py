@@ -53,7 +53,7 @@ def test_two_operators_never_hold_one_lead(world: World) -> None:
     ready = Barrier(len(operators))
 
     def grab(user_id: UserId) -> bool:
-        ready.wait(10)
+        ready.wait(60)
         return claim(world.acme, task_id, user_id) is not None
 
     with ThreadPoolExecutor(len(operators)) as pool:
@@ -66,7 +66,7 @@ def test_operators_who_ask_for_the_next_at_once_get_one_each(world: World) -> No
     ready = Barrier(len(operators))
 
     def ask(user_id: UserId) -> Any:
-        ready.wait(10)
+        ready.wait(60)
         with tenant_transaction(world.acme.tenant_id) as session:
             task = actions.claim_next(session, tenant_id=world.acme.tenant_id, user_id=user_id, now=LATER)
         return None if task is None else task.call_task_id

@@ -301,7 +301,7 @@ def test_g2_a_refusal_and_a_begin_at_once(world: World) -> None:
 
         def together(deed: Any, start: Barrier = start, failures: list[BaseException] = failures) -> None:
             try:
-                start.wait(10)
+                start.wait(60)
                 deed()
             except BaseException as error:  # noqa: BLE001  # a thread's failure is told below
                 failures.append(error)
@@ -313,7 +313,7 @@ def test_g2_a_refusal_and_a_begin_at_once(world: World) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         assert failures == []
         was_sent = isinstance(answers[0], Permit)
         began += was_sent

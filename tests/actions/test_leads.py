@@ -361,7 +361,7 @@ def test_g2_an_order_beside_lead_making_leaves_no_live_lead(world: World, by: st
 
         def order(email: str = email, episode_id: EpisodeId = episode_id, start: Barrier = start) -> None:
             with tenant_transaction(tenant_id) as session:
-                start.wait(10)
+                start.wait(60)
                 if by == "episode":
                     episodes.mark_episode_ordered(session, tenant_id=tenant_id, episode_id=episode_id, at=NOW)
                 point = people.mark_ordered(
@@ -383,7 +383,7 @@ def test_g2_an_order_beside_lead_making_leaves_no_live_lead(world: World, by: st
 
         def make(episode_id: EpisodeId = episode_id, start: Barrier = start) -> None:
             with tenant_transaction(tenant_id) as session:
-                start.wait(10)
+                start.wait(60)
                 actions.make_lead(session, tenant_id=tenant_id, episode_id=episode_id, now=later)
 
         def guarded(work: Callable[[], None], failures: list[BaseException] = failures) -> None:
@@ -396,7 +396,7 @@ def test_g2_an_order_beside_lead_making_leaves_no_live_lead(world: World, by: st
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
         assert failures == []
         with tenant_transaction(tenant_id) as session:
             lead = queries.find_lead_of_episode(session, tenant_id=tenant_id, episode_id=episode_id)
@@ -420,7 +420,7 @@ def test_rules_31_two_episodes_of_one_person_make_one_lead_at_once(world: World)
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sum(isinstance(one, Lead) for one in made) == 1
     assert made.count(NoLead.OPEN_LEAD) == 3
 
