@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from modori.api import problems
 from modori.api.admission import SecretInBrowser
 from modori.api.described import AWAY, OTHERWISE, refusal
 from modori.api.keys import site_keys
@@ -53,12 +54,20 @@ def _note_secret(sightings: Counts, site: SiteContext, key: str) -> None:
     sightings.write_if_due()
 
 
+def _unknown() -> Response:
+    """Answer so that the page's script may read it: what it may not, it takes for a network that is away."""
+    answer = problems.response(UnknownSite())
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    return answer
+
+
 def make_router(*, sightings: Counts = counts) -> APIRouter:
     router = APIRouter(route_class=ProblemRoute, tags=["sites"])
 
     @router.get(
         "/v1/sites/{publishable_key}/config",
         summary="What the SDK must know of a site",
+        response_model=SiteConfig,
         responses={
             404: refusal("The key is unknown or has been revoked."),
             429: refusal("Too many unknown keys from this network; Retry-After says when."),
@@ -68,13 +77,13 @@ def make_router(*, sightings: Counts = counts) -> APIRouter:
     )
     def show_site_config(
         publishable_key: str, request: Request, response: Response, guest: Annotated[Guest, Depends(_guest)]
-    ) -> SiteConfig:
+    ) -> SiteConfig | Response:
         site = site_keys.find(publishable_key)
         if site is not None and site.is_secret and "origin" in request.headers:
             _note_secret(sightings, site, publishable_key)
         if site is None or site.is_secret:
             guest.is_unknown()
-            raise UnknownSite()
+            return _unknown()
         guest.is_known()
         sightings.note(site.tenant_id, site.site_id, POLICY_ASKED, now=clock.now())
         sightings.write_if_due()
