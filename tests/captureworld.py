@@ -98,12 +98,20 @@ def take(
         return take_events(session, site=site, read=read, received_at=now, ip_index=ip_index)
 
 
-def take_together(requests: Sequence[Posted], *, tenant_ids: Collection[UUID] | None = None) -> None:
-    """Have requests taken in one transaction, as the flusher does, bound to their own clients or to those named."""
+def take_together(
+    requests: Sequence[Posted], *, tenant_ids: Collection[UUID] | None = None, is_patient: bool = False
+) -> None:
+    """Have requests taken in one transaction, as the flusher does, bound to their own clients or to those named.
+
+    is_patient  it waits for locks as long as a slow machine may hold them
+    """
 
     async def take_all() -> None:
         bound = {one.site.tenant_id for one in requests} if tenant_ids is None else tenant_ids
         async with plain_transaction(bound) as connection:
+            if is_patient:
+                for limit in ("lock_timeout", "statement_timeout", "transaction_timeout"):
+                    connection.execute(f"set local {limit} = '60s'")
             await take_batch(connection, requests)
 
     asyncio.run(take_all())

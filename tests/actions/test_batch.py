@@ -49,13 +49,13 @@ def posted(
     return Posted(site, tuple(one for one in read if isinstance(one, ReadEvent)), now, ip_index)
 
 
-def together(*requests: Posted) -> None:
+def together(*requests: Posted, is_patient: bool = False) -> None:
     """Keep requests in one transaction. Each tenant's data key is at hand, as after its first form."""
     for tenant_id in {one.site.tenant_id for one in requests}:
         with tenant_transaction(tenant_id) as session:
             people.name_person(session, tenant_id=tenant_id, person_id=tenant_id, name="x", overwrite=False)
     assert all(may_share(one) for one in requests)
-    take_together(requests)
+    take_together(requests, is_patient=is_patient)
 
 
 def wait_for_a_waiter(within_s: float = 60.0) -> None:
@@ -260,7 +260,7 @@ def test_g2_an_order_that_commits_while_a_batch_waits_ends_the_episode_for_the_b
     with ThreadPoolExecutor(1) as threads:
         ordering = threads.submit(order)
         assert is_locked.wait(60)
-        together(late)
+        together(late, is_patient=True)
         ordering.result(60)
     assert current(world.acme, visitor) is None
     [row] = rows(world.acme, "select episode_id from event where visitor = :v and at = :at", v=visitor, at=NOW - 20 * S)
