@@ -32,7 +32,7 @@ from modori.tenants.policy import ANY_TIME, CONSENT_CHANNELS
 from tests import world
 from tests.benchmarks.figures import machine, say
 
-READY_S: Final = 60.0
+READY_S: Final = 180.0
 TEMPLATE: Final = "bench_template"
 SERVING: Final = "tests.benchmarks.serving"
 
