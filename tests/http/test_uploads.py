@@ -101,6 +101,13 @@ def test_whoever_approves_sees_the_sum_the_span_and_a_row_as_understood(console:
     assert "as we understand it" not in applied
 
 
+def test_amounts_are_spoken_of_where_there_are_some(console: Console, world: World) -> None:
+    consents = "email,channel,granted,text,given_at,screen\na@b.jp,email,yes,t,2026/11/18 10:30,s\n"
+    orders = "id,value,at,email\nA-1,1,2026/11/18 10:30,a@b.jp\n"
+    assert "before tax" not in checked(console, world, "consents", consents)
+    assert "before tax" in checked(console, world, "orders", orders)
+
+
 def test_consents_and_returns_are_shown_as_understood_too(console: Console, world: World) -> None:
     consents = (
         "チャネル,連絡先,同意,同意文,同意日時,画面\n"
