@@ -37,10 +37,13 @@ def test_a_message_can_be_fetched_and_listed_by_receiver_and_day(outside: Outsid
     twilio = outside.twilio()
     fetched = twilio.messages(sid).fetch()
     assert (fetched.to, fetched.from_, fetched.body) == (TO, FROM, "カートに商品が残っています")
-    now = fetched.date_created
-    assert [found.sid for found in twilio.messages.list(to=TO, date_sent=now)] == [sid]
-    assert [found.sid for found in twilio.messages.list(to=TO, date_sent_after=now - timedelta(minutes=1))] == [sid]
-    assert twilio.messages.list(to=TO, date_sent_before=now - timedelta(minutes=1)) == []
+    wait_until(lambda: twilio.messages(sid).fetch().date_sent is not None)  # midnight may lie between taken and sent
+    sent_at = twilio.messages(sid).fetch().date_sent
+    earlier = sent_at - timedelta(minutes=1)
+    assert [found.sid for found in twilio.messages.list(to=TO, date_sent=sent_at)] == [sid]
+    assert twilio.messages.list(to=TO, date_sent=sent_at - timedelta(days=1)) == []
+    assert [found.sid for found in twilio.messages.list(to=TO, date_sent_after=earlier)] == [sid]
+    assert twilio.messages.list(to=TO, date_sent_before=earlier) == []
     assert twilio.messages.list(to="+817011111111") == []
 
 
