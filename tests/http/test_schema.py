@@ -142,6 +142,13 @@ def test_the_application_serves_that_document(house: tuple[World, Asking]) -> No
     assert len(OPERATIONS) >= 11
 
 
+def test_every_route_says_in_a_sentence_of_its_own_what_it_is_for() -> None:
+    """A framework makes titles of functions' names, each word with a capital letter: `Post Order`."""
+    said = [document()["paths"][path][method]["summary"] for path, method in OPERATIONS]
+    assert [one for one in said if one == one.title()] == []
+    assert len(set(said)) == len(said)
+
+
 @pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=named)
 def test_every_refusal_is_described_as_a_problem(path: str, method: str) -> None:
     answers = document()["paths"][path][method]["responses"]

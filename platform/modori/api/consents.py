@@ -88,15 +88,16 @@ class ErasureIn(Somebody):
 
 def make_router() -> APIRouter:
     router = APIRouter(route_class=problems.ProblemRoute, tags=["wishes"])
-    for path, endpoint, model, taken in (
-        ("/v1/consents", post_consent, ConsentIn, ConsentTaken),
-        ("/v1/stops", post_stop, StopIn, StopTaken),
-        ("/v1/erasures", post_erasure, ErasureIn, ErasureTaken),
+    for path, endpoint, summary, model, taken in (
+        ("/v1/consents", post_consent, "Report a consent, or its withdrawal", ConsentIn, ConsentTaken),
+        ("/v1/stops", post_stop, "Stop every contact with somebody", StopIn, StopTaken),
+        ("/v1/erasures", post_erasure, "Forget somebody", ErasureIn, ErasureTaken),
     ):
         router.add_api_route(
             path,
             endpoint,
             methods=["POST"],
+            summary=summary,
             status_code=201,
             openapi_extra=shape(model),
             responses=answers(taken, ok=(201,)),

@@ -28,7 +28,12 @@ class FeedIn(BaseModel):
 def make_router() -> APIRouter:
     router = APIRouter(route_class=problems.ProblemRoute, tags=["orders"])
     router.add_api_route(
-        "/v1/feed", post_feed, methods=["POST"], openapi_extra=shape(FeedIn), responses=answers(FeedHeard)
+        "/v1/feed",
+        post_feed,
+        methods=["POST"],
+        summary="Say that every order has been reported",
+        openapi_extra=shape(FeedIn),
+        responses=answers(FeedHeard),
     )
     return router
 

@@ -49,6 +49,7 @@ def make_router(config: ApiConfig) -> APIRouter:
         "/v1/orders",
         post_order,
         methods=["POST"],
+        summary="Report an order",
         status_code=201,
         openapi_extra=shape(OrderIn),
         responses=answers(OrderTaken, ok=(200, 201), conflict="This order id is on record with other contents."),
@@ -57,6 +58,7 @@ def make_router(config: ApiConfig) -> APIRouter:
         "/v1/orders/{order}/reversals",
         post_reversal,
         methods=["POST"],
+        summary="Report a reversal of an order",
         status_code=201,
         openapi_extra=shape(ReversalIn),
         responses=answers(
@@ -65,12 +67,12 @@ def make_router(config: ApiConfig) -> APIRouter:
             conflict="The order is not known yet (kept), or the reversal differs from what is on record or exceeds it.",
         ),
     )
-    for path, endpoint, page in (
-        ("/v1/leads", get_leads, LeadPage),
-        ("/v1/results", get_results, ResultPage),
-        ("/v1/statements", get_statements, Months | Month),
+    for path, endpoint, summary, page in (
+        ("/v1/leads", get_leads, "List leads", LeadPage),
+        ("/v1/results", get_results, "List results", ResultPage),
+        ("/v1/statements", get_statements, "Read statements", Months | Month),
     ):
-        router.add_api_route(path, endpoint, methods=["GET"], responses=answers(page, method="GET"))
+        router.add_api_route(path, endpoint, methods=["GET"], summary=summary, responses=answers(page, method="GET"))
     return router
 
 
