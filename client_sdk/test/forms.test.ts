@@ -153,8 +153,16 @@ const MEANINGS: [string, string, string][] = [
   ["whom a payment's form asks for", `<input name="payment[phone]"><input name="creditCard.billingAddress.lastName"><input name="payment[card][name]">`,
     "payment[phone]=tel creditCard.billingAddress.lastName=family-name payment[card][name]!card"],
   ["a sample is an address", `<p>Where shall we send it?</p><input name=a placeholder="name@example.com">`, "a=email"],
-  ["words too rare to know", `<p>Contact No.</p><input name=a><label>Daytime number<input name=b></label><label>Direct line<input name=c></label><label>Mother's maiden name<input name=d></label>`,
-    "a!unknown b!unknown c!unknown d!unknown"],
+  ["words too rare to know", `<label>Daytime number<input name=b></label><label>Direct line<input name=c></label><label>Mother's maiden name<input name=d></label>`,
+    "b!unknown c!unknown d!unknown"],
+  ["a number to be reached at", `<p>Contact No.</p><input name=a><label>Best contact number<input name=b></label><label>Contact name<input name=c></label>
+    <label>Emergency contact number<input name=d></label>`, "a=tel b=tel c=name d!unknown"],
+  ["a whole name, whatever its attribute says", `<label>Nome completo<input name=nome></label><label>Full Name<input name=firstname></label>`,
+    "nome=name firstname=name"],
+  ["but not its halves", `<b id=l>Full Name</b><p><input name="q[first]" aria-labelledby="l f"><i id=f>First Name</i></p>
+    <p><input name="q[last]" aria-labelledby="l g"><i id=g>Last Name</i></p>`, "q[first]=given-name q[last]=family-name"],
+  ["Russian, Vietnamese, and romaji alone", `<p>Телефон</p><input name=a><p>Эл. почта</p><input name=b><p>Почтовый адрес</p><input name=c><p>Số điện thoại</p><input name=d>
+    <hr><input name=denwa>`, "a=tel b=email c!unknown d=tel denwa=tel"],
   ["answers to secret questions", `<p>お母様の旧姓は？</p><input name=a><p>親友の名前</p><input name=b><p>出身小学校の名前</p><input name=c><label>Name of your first pet<input name=d></label>`,
     "a!unknown b!unknown c!unknown d!unknown"],
   ["a card's holder abroad", `<p>Nom sur la carte</p><input name=a><p>Nombre del titular de la tarjeta</p><input name=b><p>Name des Karteninhabers</p><input name=c>

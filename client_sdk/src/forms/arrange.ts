@@ -31,7 +31,7 @@ const belongs = (one: Known, next: Known): unknown => {
   const stem = ({ name, id }: Clues) => (name || id).replace(/\d+/g, "");
   const short = ({ room }: Clues) => room > 0 && room < 6;
   const glue = GLUE[token!];
-  if (token !== one.token || !(glue || /^name/.test(token!))) return false;
+  if (token !== one.token || !(glue || /^name/.test(token!))) return;
   if (glue === "@") return /[@＠]$/.test(clues.before);
   const split = /^[-‐-―−ー－()]$/.test(clues.before) || (short(clues) && short(one.clues));
   const alike = caption(clues) === caption(one.clues);
@@ -60,7 +60,7 @@ export const arrange = (all: Known[]): Slot[] => {
     }
     const again = known.again && slots.some((earlier) => earlier.token === token);
     if (joins) {
-      const asian = /[\u3040-\u9fff]/.test(known.clues.label + known.clues.near);
+      const asian = /[ぁ-龠]/.test(known.clues.label + known.clues.near);
       slot.token = (asian ? "family-" : "given-") + token;
       token = (asian ? "given-" : "family-") + token;
     }
@@ -68,7 +68,6 @@ export const arrange = (all: Known[]): Slot[] => {
   });
   return slots.filter(({ token, parts }) => {
     // Four numbers in a row are a card's, whatever they say.
-    const few = parts.length < (token === "tel" ? 4 : 3);
-    return few || parts.forEach((part) => Object.assign(part, { token: null, why: "card" }));
+    return !parts[token === "tel" ? 3 : 2] || parts.forEach((part) => Object.assign(part, { token: null, why: "card" }));
   });
 };

@@ -14,7 +14,7 @@ export interface Meaning {
 }
 
 const TAKEN =
-  /^(email|tel|(family|given)-name|postal-code|address-l(evel|ine)[12]|street-address|organization)$/;
+  /^(email|tel|postal-code|(given|family)-name|organization|street-address|address-l(ine|evel)[12])$/;
 /** Lower case, accents off, words and numbers apart, kanji set wide together: "Address[line1]" is " address line 1 ". */
 export const plain = (text: string): string => {
   const split = ` ${text} `.replace(/([a-z])(?=[A-Z\d])/g, "$1 ").normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
@@ -36,7 +36,7 @@ export const classify = ({ autocomplete, type, name, id, label, placeholder, nea
   if (type === "password") return no(type);
   if (/^cc-/.test(hint)) return no("card");
   if (hint === "one-time-code") return no(hint);
-  if (/^(date|month|week|time|url)/.test(type)) return no("type");
+  if (/^(d|m|w|ti|u)/.test(type)) return no("type"); // dates, times, url
   if (/fax|tel-[ce]/.test(autocomplete)) return no("unknown");
   // Any other word (off, username, new-password, nope) says nothing about the field.
   const given = /^tel-/.test(hint) ? "tel" : TAKEN.test(hint) && hint;
@@ -50,7 +50,7 @@ export const classify = ({ autocomplete, type, name, id, label, placeholder, nea
   const bare = [label, placeholder, near].map(outside);
   const outer = ends.concat(bare);
   const heads = bare.slice(0, label || placeholder ? 2 : 3);
-  const firm = heads.concat(plain(name), plain(id));
+  const firm = heads.concat([name, id].map(plain));
   const say = (regexp: RegExp, among = own) => among.some((text) => regexp.test(text));
 
   const found = texts.map((text, at) =>
@@ -58,10 +58,7 @@ export const classify = ({ autocomplete, type, name, id, label, placeholder, nea
       const ofName = kind === "name";
       return (
         yes.some((one) => one.test(ofName ? outer[at]! : text)) &&
-        !(ofName && say(not, bare)) &&
-        !(kind === "email" && /tel|number/.test(type)) &&
-        !not.test(text) &&
-        !(at > 3 && say(not))
+        !((ofName && say(not, bare)) || (kind === "email" && /tel|num/.test(type)) || not.test(text) || (at > 3 && say(not)))
       );
     }),
   );
@@ -76,7 +73,7 @@ export const classify = ({ autocomplete, type, name, id, label, placeholder, nea
 
   // What can only hold an "@" may stand beside any word, except in its own captions.
   const sure = given ? !isName : kind === "email";
-  const token = detail(kind, captions.concat(plain(after), texts[4]!, texts));
+  const token = detail(kind, captions.concat(plain(after), texts[4]!, say(words.WHOLE, captions) ? [] : texts));
   if (!mail && say(words.SECRET, sure ? captions : outer)) return no("password");
   if (type !== "email" && say(words.CODE, outer)) return no("one-time-code");
   if (!sure && !isAddress && say(words.CARD, outer.concat(isName ? texts : [], token === "name" ? firm : []))) return no("card");
@@ -85,7 +82,7 @@ export const classify = ({ autocomplete, type, name, id, label, placeholder, nea
   const account = say(words.ACCOUNT, label || placeholder ? heads : texts);
   const choice = /select/.test(type) && !/[@＠]$/.test(before) && !/level/.test(token);
   const refused = (isName && account) || choice || (!sure && say(words.STRANGE, firm));
-  if (!kind || (type === "search" && !sure) || (!given && refused)) return no("unknown", again);
+  if (!kind || (!sure && type === "search") || (!given && refused)) return no("unknown", again);
 
   const kana = isName && say(words.KANA, texts) ? "-kana" : "";
   const theirs = account || say(words.THEIRS, texts.concat(autocomplete));

@@ -73,7 +73,7 @@ export const startForms = (core: Core): FormWatch => {
     for (const { token, parts } of slots) {
       for (const part of parts) {
         if (part.field === form.touched) state.last_field = token;
-        if (part.ms || part.edits) {
+        if (part.ms + part.edits) {
           const time = (times[token] ||= { ms: 0, edits: 0 });
           time.ms += part.ms;
           time.edits += part.edits;
@@ -93,9 +93,8 @@ export const startForms = (core: Core): FormWatch => {
 
   /** Count the time that the field with the focus has cost until now. */
   const lap = (): void => {
-    const since = focusAt;
+    if (focus) focus.ms += now() - focusAt;
     focusAt = now();
-    if (focus) focus.ms += focusAt - since;
   };
 
   /**
@@ -175,7 +174,7 @@ export const startForms = (core: Core): FormWatch => {
         (path as Node[]).map((node) => node.nodeType === 11 && listen(node as ShadowRoot));
         return;
       }
-      if (/end/.test(type)) {
+      if (type === "compositionend") {
         composing = null;
         composedAt = now();
       }

@@ -7,46 +7,48 @@
 
 /** Fields whose value must not even be read, by the reason that is reported. */
 export const CARD =
-  /payment|名義|tarjeta| cv[cv]|カード| cc|卡|[ck]a+r(d|t[^ s])|credit|口座|bank|expir|t holder/;
-export const CODE = /one ?time|(verif|auth)\w* ?code|otp\b|確認コ|認証/;
-export const SECRET = /パスワード| pwd|pass ?(w|code)|暗証/;
+  /payment| cc|bank|卡|credit| cv[cv]|口座|[ck]a+r(t[^ s]|d)|カード|名義|tarjeta|expir|t holder/;
+export const CODE = /one ?time|(auth|verif)\w* ?code|otp\b|確認コ|認証/;
+export const SECRET = /パスワード| pwd|pass ?(code|w)|暗証/;
 /** Other fields that no word of an address or a name makes ours. */
-export const STRANGE = /緊急|birth|emergency [a-z]|search|紹介|gender/;
+export const STRANGE = /緊急|紹介|search|emergency [a-z]|birth|gender/;
 
 export const EMAIL =
-  /メール| e ?post|メアド|アドレス|\S@\S|mail(?!ing|box)|posta el|courriel|cor+e[iou]|lectroniq/;
+  /メール|lectroniq|почт. |メアド| e ?post|\S@\S|posta el|courriel|cor+e[iuo]|アドレス|mail(?!ing|box)/;
 const TEL =
-  /携帯|rufnu|ケ.タイ| mo[bv]ie?l|whats|デンワ|連絡先|\btel(?!e[gvx]|l)|portable| cel(l|ul)|phone|電話|handy/;
+  /携帯|denwa|rufnu|леф|contact n[ou]|landli| mo[vb]ie?l|\btel(?!e[xgv]|l)|連絡先|portable|phone|デンワ|handy| cel(ul|l)|電話|whats|ケ.タイ|thoai/;
 const NOT_TEL = /fax|type|時間| ext| dial|country|[^a ] ?code\b/;
 const POSTAL =
-  /〒|yu+bin| plz|^ c ?[ae]?p $| zip|postal(?! add)|post[ai]? ?([ck]od|n[ru]|le)|郵便/;
+  /^ c ?[ea]?p $| zip| plz|postal(?! add)|〒|post[ia]? ?(n[ru]|le|[ck]od)|yu+bin|郵便/;
 
 /** Parts of an address, the most telling first. */
 export const PARTS: [string, RegExp][] = [
-  ["address-level1", /todo|provin| pref(?!er|i)|都道府県|( |ip|ll)state /],
-  ["address-level2", /town|shikuc|市[区町郡]|( |ip|ll|s)city/],
-  ["address-line2", /(addr\w*|line|住所|street) ?0?[23]\b/],
-  ["address-line1", /(addr\w*|line|住所) ?0?1\b|番地|street|ban[ct]hi/],
-  ["address-line2", / ap(ar)?t|ビル|建物|suite|building|部屋/],
+  ["address-level1", /(ip| |ll)state |todo| pref(?!i|er)|provin|都道府県/],
+  ["address-level2", /(ip| |ll|s)city|shikuc|市[区郡町]|town/],
+  ["address-line2", /(住所|addr\w*|line|street) ?0?[23]\b/],
+  ["address-line1", /(住所|addr\w*|line|street) ?0?1\b|番地|street|ban[ct]hi/],
+  ["address-line2", /部屋|building|建物|suite|ビル| ap(ar)?t/],
 ];
-const ADDRESS = /addr|ju+s|住所|adres| adr /;
-const NOT_ADDRESS = /(ll|st) ?name| ip |url|country|messag|web/;
-export const ORG = /company|[会貴]社|organi|法人|firma|business/;
+const ADDRESS = /adres|住所|addr|ju+s| adr /;
+const NOT_ADDRESS = /(st|ll) ?name| ip |messag|url|country|web/;
+export const ORG = /company|business|法人|firma|[会貴]社|organi/;
 
 // セイ and メイ must not be parts of longer words.
 export const FAMILY =
-  /\bsei(\b| ?kana)| nom( et| de [fn]| pre| $)| last ?(name| $)|[ae][cft]h?terna|sur ?name| 氏 |姓(?!名)| l ?name|apel+ido|vorname (und )?name|name (und )?vorn|cognome|nachna|sobrenome|famil[yi]\w* ?na|[^ァ-ー]セイ[^ァ-ー]/;
+  /cognome|apel+ido| 氏 |famil[yi]\w* ?na|sobrenome| l ?name| last ?(name| $)|[^ァ-ー]セイ[^ァ-ー]|[ea][fct]h?terna|sur ?name|vorname (und )?name| nom( et| de [fn]| pre| $)|name (und )?vorn|姓(?!名)|nachna|\bsei( ?kana|\b)/;
 export const GIVEN =
-  /\bmei(\b| ?kana)| first|fore?na|[^一-龠々ァ-ー]名(?![前称義字入])| f ?name| vo+r|given ?name|pren[ou]m| nom(bre|e) (?!com)|[^ァ-ー]メイ[^ァ-ー]/;
-export const KANA = /ヨミ|[kg]ana|[カガ]ナ|ruby|[^ァ-ー][セメ]イ[^ァ-ー]/;
-const NAME = /担当者|ナマエ|sh?imei|者[様サ]マ? |[姓氏芳者様人本宛約主]名|name|名前|naam| nom(e|bre)? |contact pers/;
+  /given ?name| f ?name| first|[^ァ-ー]メイ[^ァ-ー]|[^一-龠々ァ-ー]名(?![前義入字称])|pren[ou]m| nom(bre|e) (?!com)| vo+r|fore?na|\bmei( ?kana|\b)/;
+/** A caption that says so makes a whole name of the field, whatever its name attribute says. */
+export const WHOLE = /full name|complet/;
+export const KANA = /ヨミ|[kg]ana|ruby|[^ァ-ー][メセ]イ[^ァ-ー]|[カガ]ナ/;
+const NAME = /担当者|[様芳本氏主姓者宛人約]名|name|contact pers|者[様サ]マ? |名前|naam| nom(bre|e)? |ナマエ|sh?imei/;
 const NOT_NAME =
-  /(?![姓氏芳者様人本宛約主])[一-龠ァ-ー]名 |name (to|of your) |[友校犬猫]ノ名|子供|旧姓|(display|middle|school|shop|store|house|previous|maiden|pet)( \w+)? name|同.者|ペ[ンッ]|オ子/;
+  /(?![様芳本氏主姓者宛人約])[一-龠ァ-ー]名 |ペ[ンッ]|オ子|子供|name (of your|to) |同.者|[校猫友犬]ノ名|(school|store|middle|pet|house|previous|display|shop|maiden)( \w+)? name|旧姓/;
 /** A caption that says so makes no name of the field, whatever its name attribute says. */
-export const ACCOUNT = /\bid\b|usuario|nick|util|utente|benutz|(log|sign) ?[io]n\b|user/;
+export const ACCOUNT = /benutz|util|\bid\b|usuario|utente|nick|(sign|log) ?[oi]n\b|user/;
 
-export const CONFIRM = /confirm|確認|verif| 2 $| re ?[et]|再/;
-export const THEIRS = /child|贈|代表|shipping|recipient|届|student|deliver/;
+export const CONFIRM = /confirm| 2 $| re ?[et]|確認|verif|再/;
+export const THEIRS = /贈|代表|shipping|届|child|student|recipient|deliver/;
 
 /** In this order; the second expression refuses what the first one found. */
 export const KINDS: [kind: string, yes: RegExp[], not?: RegExp][] = [
