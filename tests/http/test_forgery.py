@@ -59,7 +59,11 @@ def post(
 ) -> Response:
     sent = {"site": tenant.site_key, "sdk": "1.0.0", "events": events} | more.get("envelope", {})
     said = {"content-type": "text/plain"} | ({} if origin is None else {"origin": origin or tenant.origin})
-    return client.post("/v1/events", content=json.dumps(sent), headers=said | more.get("headers", {}))
+    for _ in range(5):  # as the SDK does: a slow machine may answer 503
+        answer = client.post("/v1/events", content=json.dumps(sent), headers=said | more.get("headers", {}))
+        if answer.status_code != 503:
+            break
+    return answer
 
 
 def taken(answer: Response) -> tuple[int, list[str]]:
@@ -153,8 +157,9 @@ def test_rules_36_an_impatient_thousand_is_turned_away_at_the_door(world: World)
     """The same without patience: the address's bucket of 50 is empty after one request."""
     client, acme = make_client(patient=False), world.acme
     with clock.moved_to(NOW):
+        pages = [event(acme, "page", visitor=new_visitor()) for _ in range(50)]
+        assert taken(post(client, acme, pages)) == (50, [])
         batch = [form(acme, visitor=new_visitor(), email=somebody()) for _ in range(50)]
-        assert taken(post(client, acme, batch)) == (50, [])
         answers = [post(client, acme, batch) for _ in range(20)]
     assert {refused(one) for one in answers} == {(429, "rate_limited")}
     assert ask(acme, "select count(*) from event") == [(50,)]

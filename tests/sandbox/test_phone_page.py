@@ -93,7 +93,8 @@ def test_messages_are_filtered_and_newest_last(outside: Outside) -> None:
     text(outside, "third")
     assert [row["channel"] for row in outside.messages()] == ["sms", "email", "sms"]
     assert [row["text"] for row in outside.messages(to=TO, channel="sms")] == ["first", "third"]
-    assert outside.http.get(f"/messages?to={TO}").json() == outside.messages(to=TO)  # a bare + in a URL is meant
+    bare = outside.http.get(f"/messages?to={TO}").json()  # a bare + in a URL is meant
+    assert [row["id"] for row in bare] == [row["id"] for row in outside.messages(to=TO)]
     wanted = {"id", "channel", "to", "at", "subject", "text", "html", "headers", "links"}
     assert all(wanted <= row.keys() for row in outside.messages())
 
