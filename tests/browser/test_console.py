@@ -243,12 +243,12 @@ def test_a_leak_is_told_live_on_each_tab_and_moves_nothing(world: World, open_pa
     assert read.bounding_box() == place
     told.get_by_role("button", name="Show").focus()
     page.keyboard.press("Enter")
-    expect(alert).to_contain_text("(1 times)")
+    expect(alert).to_contain_text("(1×)")
     expect(page.locator("#leaks")).to_be_focused()
     expect(told).to_be_empty()
     place = read.bounding_box()
     _leak(acme, "card", "memo")
-    expect(alert).to_contain_text("(2 times)", timeout=SLOW_MS)  # no line more: it counts where it stands
+    expect(alert).to_contain_text("(2×)", timeout=SLOW_MS)  # no line more: it counts where it stands
     expect(told).to_be_empty()
     assert read.bounding_box() == place
     _leak(acme, "password", "pass")

@@ -71,7 +71,7 @@ def test_a_client_is_taken_on_with_a_site_and_its_tag(admin: Console) -> None:
     assert f"{PUBLIC_URL}/sdk/v1/modori.js" in page
     assert re.search(r'data-site=&#34;pk_[\w-]{32}&#34;|data-site="pk_[\w-]{32}"', page)
     assert "New: in quarantine" in page
-    assert re.search(r"This site is new\. Until <time[^>]*>[^<]+</time> at most 20 messages a day go out", page)
+    assert re.search(r"This site is new\. Until <time[^>]*>[^<]+</time> its messages are limited to 20 a day", page)
     held = re.search(r'href="(/console/leads\?site=[^"]+state=held)"', page)
     assert held is not None
     assert admin.get(unescape(held[1])).status_code == 200

@@ -215,7 +215,7 @@ def test_fields_say_why_and_where_people_leave(world: World, console: Console) -
     assert ">Password<" in rows["password"]
     assert ">Not a text field<" in rows["optin-email"]
     bars = page.split('class="bars"')[1]
-    assert "18 people" in bars
+    assert "Left in 7 days: 18, by the field touched last." in bars
     telephone = bars.split("Telephone")[1].split("</tr>")[0]
     assert ">8<" in telephone
     assert 'width="100"' in telephone, "the longest bar"
@@ -225,12 +225,66 @@ def test_fields_say_why_and_where_people_leave(world: World, console: Console) -
     assert console.get(path(world.acme, "/fields?days=nonsense")).status_code == 200
 
 
+def test_one_is_not_spoken_of_as_many(world: World, console: Console) -> None:
+    acme = world.acme
+    take(acme, [form(acme, visitor=new_visitor(), email=somebody())])
+    change(acme.tenant_id, "update episode set state = 'abandoned', last_field = 'email'")
+    change(
+        acme.tenant_id,
+        "update site set quarantine_until = :until, quarantine_daily_cap = 1",
+        until=NOW + timedelta(days=1),
+    )
+    page = console.get(path(acme, "/fields")).text
+    for said in ("Last 7 days: 1 used it, 0 submitted it", "Left in 7 days: 1,", "limited to 1 a day"):
+        assert said in page
+    assert re.search(r"\b1 (people|messages|times|forms|inputs)\b", page) is None
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        (None, {"en": "A server reported this form", "ja": "このフォームはサーバーから報告されたため"}),
+        (
+            "/checkout",
+            {"en": "Nothing tells of the inputs of this form", "ja": "このフォームの入力欄の一覧は届いていません"},
+        ),
+    ],
+    ids=["no page", "a page"],
+)
+def test_a_form_whose_inputs_nobody_told_of_says_who_may_have_reported_it(
+    world: World, page: str | None, said: dict[str, str]
+) -> None:
+    """A server may name the page, too, as an old tag does; without a page only a server can have reported it."""
+    acme = world.acme
+    told = form(acme, visitor=new_visitor(), email=somebody()) | {
+        "page": None if page is None else {"url": f"{acme.origin}{page}", "title": "ご注文"}
+    }
+    assert take(acme, [told], is_secret=True).accepted == 1
+    for lang, words in said.items():
+        foot = console_foot(log_in(world, Role.AGENCY_ADMIN, lang=lang), acme)
+        assert words in foot
+        assert {"en": "Taken: E-mail address (1). ", "ja": "取得した項目：メールアドレス（1）。"}[lang] in foot
+
+
+def console_foot(console: Console, tenant: TenantWorld) -> str:
+    """What stands under a form without inputs, without its tags."""
+    foot = console.get(path(tenant, "/fields")).text.split('<p class="card-foot">')[1].split("</p>")[0]
+    return re.sub(r"<[^>]+>", "", foot)
+
+
+def test_a_form_whose_only_visitor_was_erased_is_not_taken_for_a_servers(world: World, console: Console) -> None:
+    acme, visitor = world.acme, new_visitor()
+    take(acme, [form(acme, visitor=visitor, email=somebody())])
+    change(acme.tenant_id, "update event set page_url = null, page_title = null, body = body - 'fields'")
+    assert "A server reported this form" not in console.get(path(acme, "/fields")).text
+
+
 @pytest.mark.parametrize(
     ("part", "page", "said"),
     [
         ("/events/rows?kind=form", "/events?kind=form", "Telephone"),
         ("/events/refused", "/events", "An amount is no number"),
-        ("/fields/forms?days=30", "/fields?days=30", "18 people"),
+        ("/fields/forms?days=30", "/fields?days=30", "Left in 30 days: 18,"),
     ],
 )
 def test_what_is_read_again_is_what_the_page_has(
@@ -254,7 +308,7 @@ def test_what_is_left_out_is_said(world: World, console: Console) -> None:
         take(acme, [one])
     page = console.get(path(acme, "/fields")).text
     assert page.count('id="form-') == 20
-    assert "Not listed: 2 further forms" in page
+    assert "Forms not listed, which fewer people used: 2." in page
     assert "This list reaches back 30 days." in console.get(path(acme, "/events")).text
 
 
@@ -311,7 +365,7 @@ def test_a_leak_is_an_alert_on_every_tab(world: World, console: Console) -> None
         assert 'id="leaks-told" role="alert"' in page, "the live region is there before there is anything to say"
         assert "card number" in page
         assert "<code>memo</code>" in page
-        assert "(3 times)" in page
+        assert "(3×)" in page
 
 
 def test_what_a_page_wrote_becomes_no_markup(world: World, console: Console) -> None:

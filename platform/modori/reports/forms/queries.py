@@ -34,13 +34,17 @@ class SurveyedField:
 
 @dataclass(frozen=True, slots=True)
 class FormUse:
-    """One form of the site: who used it lately, and how many people's fields were taken, by token."""
+    """One form of the site: who used it lately, and how many people's fields were taken, by token.
+
+    is_from_server  a server reported it: a browser's event names its page until it is blotted out with its fields
+    """
 
     form: str
     people: int
     submitted: int
     last_at: datetime
     taken: Mapping[str, int] = field(default_factory=dict)
+    is_from_server: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,15 @@ class SeenForms:
 # Sorted by bytes, which is much faster than by a language's rules: nobody reads this order.
 _FORMS = """
 with forms as materialized (
-  select w.received_at, w.visitor collate "C" as visitor, (w.body ->> 'form') collate "C" as form, w.body from (
+  select w.received_at, w.visitor collate "C" as visitor, (w.body ->> 'form') collate "C" as form, w.body,
+    w.page_url is null and w.body ? 'fields' as from_server from (
     select * from event e where e.tenant_id = :tenant_id and e.received_at >= :since and e.received_at <= :until
     order by e.received_at desc, e.event_id desc limit :walked) w
   where w.site_id = :site_id and w.type = 'form' and w.mark is null limit :forms
 ), used as (
   select form, count(distinct visitor) as people, max(received_at) as last_at,
-    count(distinct visitor) filter (where (body -> 'submitted')::boolean) as submitted
+    count(distinct visitor) filter (where (body -> 'submitted')::boolean) as submitted,
+    bool_or(from_server) as from_server
   from forms group by 1 order by 2 desc, 1 limit :most_forms
 ), taken as (
   select f.form, t.token, count(distinct f.visitor) as people
@@ -84,7 +90,7 @@ with forms as materialized (
 )
 select
   (select coalesce(jsonb_agg(jsonb_build_array(u.form, u.people, u.submitted, u.last_at,
-      coalesce((select jsonb_object_agg(t.token, t.people) from taken t where t.form = u.form), '{}'))
+      coalesce((select jsonb_object_agg(t.token, t.people) from taken t where t.form = u.form), '{}'), u.from_server)
     order by u.people desc, u.form), '[]') from used u) as forms,
   (select coalesce(jsonb_agg(jsonb_build_array(i.form, i.field, i.token, i.why, i.people, i.received_at)
     order by i.form, i.place, i.field), '[]') from (
@@ -119,7 +125,10 @@ def look_at_forms(
     )
     at = datetime.fromisoformat
     return SeenForms(
-        [FormUse(form, people, submitted, at(last), taken) for form, people, submitted, last, taken in row.forms],
+        [
+            FormUse(form, people, submitted, at(last), taken, is_from_server=from_server)
+            for form, people, submitted, last, taken, from_server in row.forms
+        ],
         [
             SurveyedField(form, name, token, why, people, at(last))
             for form, name, token, why, people, last in row.fields
