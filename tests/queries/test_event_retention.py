@@ -18,6 +18,8 @@ from tests.world import TenantWorld, connect, make_tenant
 DAY = timedelta(days=1)
 KEPT_DAYS = 400
 LONGEST_TEST_S = 60
+DAYS_AHEAD = 7
+"""As a new database has them."""
 
 
 @pytest.fixture
@@ -28,6 +30,10 @@ def urls(clone_database: Callable[[], DatabaseUrls], database_urls: DatabaseUrls
         sleep(left_s)
     own = clone_database()
     connect(own)
+    with scan_transaction() as session:  # the template may be yesterday's
+        queries.make_event_partitions(session, days_ahead=DAYS_AHEAD)
+    with psycopg.connect(own.owner) as owner:
+        owner.execute(f"drop table if exists {partition(today() - 2 * DAY)}")
     yield own
     connect(database_urls)
 
