@@ -89,8 +89,8 @@ def test_every_row_says_what_it_comes_to_before_and_after(world: World) -> None:
     )
     expected: list[Line] = [
         (2, "new", None, None),
-        (3, "known", None, None),
-        (4, "refused", "order_differs", "id"),
+        (3, "known", "repeated", "id"),
+        (4, "refused", "order_twice", "id"),
         (5, "known", None, None),
         (6, "refused", "order_differs", "id"),
         (7, "kept", "bad_email", "email"),
@@ -196,7 +196,7 @@ def test_returns_are_taken_off_their_orders_or_wait_for_them(world: World) -> No
     )
     expected: list[Line] = [
         (2, "new", None, None),
-        (3, "known", None, None),
+        (3, "known", "repeated", "id"),
         (4, "refused", "reversal_exceeds_order", "value"),
         (5, "new", None, None),
         (6, "refused", "reversal_exceeds_order", "value"),
@@ -218,3 +218,13 @@ def test_returns_are_taken_off_their_orders_or_wait_for_them(world: World) -> No
     place(world.acme, id="NOBODYS", value=100, now=LATER)
     taken = "select reversed_minor from purchase_order where external_id = 'NOBODYS'"
     assert ask_one(world.acme.tenant_id, taken) == 100
+
+
+def test_a_return_that_stands_twice_in_a_file_with_other_contents_is_no_word_of_the_record(world: World) -> None:
+    place(world.acme, id="A-1", value=4980, now=NOW)
+    content = returns("A-1,R-1,1000,返品,2026/11/18", "A-1,R-1,900,返品,2026/11/18")
+    upload_id = upload(world, UploadKind.RETURNS, content)
+    expected: list[Line] = [(2, "new", None, None), (3, "refused", "return_twice", "id")]
+    assert report(world.acme, upload_id) == expected
+    approve(world, upload_id)
+    assert report(world.acme, upload_id) == expected

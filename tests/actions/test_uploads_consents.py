@@ -38,7 +38,7 @@ def test_rules_3_consents_bring_their_evidence_or_are_refused(world: World) -> N
     )
     expected: list[Line] = [
         (2, "new", None, None),
-        (3, "known", None, None),
+        (3, "known", "repeated", None),
         (4, "new", None, None),
         (5, "new", None, None),
         (6, "refused", "missing_value", "text"),

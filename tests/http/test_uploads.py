@@ -127,6 +127,31 @@ def test_consents_and_returns_are_shown_as_understood_too(console: Console, worl
     assert 'data-label="Order number">X-1<' in page
 
 
+@pytest.mark.parametrize(
+    ("lang", "same", "differs"),
+    [
+        ("en", "Row 2 says the same.", "The same order number stands in row 2, with another amount."),
+        ("ja", "2行目と同じ内容です。", "同じ注文番号が2行目にあり、金額が異なります。"),
+    ],
+)
+def test_an_order_that_stands_twice_in_a_file_is_told_where(world: World, lang: str, same: str, differs: str) -> None:
+    """Nothing of it is on record yet: no word of another amount on record."""
+    row = "2026/11/18 10:30,hanako@example.jp"
+    content = f"注文番号,金額,注文日時,メールアドレス\nA-1,4980,{row}\nA-1,4980,{row}\nA-1,5000,{row}\n"
+    console = log_in(world, Role.ACCOUNT_MANAGER, lang=lang)
+    place = send(console, world, content.encode()).headers["location"]
+    settle(world)
+    page = console.get(place).text
+    rows = {number: page.split(f'<tr id="row-{number}">')[1].split("</tr>")[0] for number in (3, 4)}
+    assert same in rows[3]
+    assert differs in rows[4]
+    console.act(f"{place}/apply")
+    settle(world)
+    report = console.get(f"{place}/report.csv").content.decode("utf-8-sig")
+    assert same in report
+    assert differs in report
+
+
 def checked(console: Console, world: World, kind: str, content: str) -> str:
     place = send(console, world, content.encode(), kind=kind).headers["location"]
     settle(world)

@@ -65,6 +65,9 @@ REASONS: Final[Mapping[str, str]] = {
         "The file calls it cancelled, returned or never finished. What was recorded of it goes by a file of returns."
     ),
     CellFault.FURTHER_LINE: say("A further item of the order above, which has the amount."),
+    CellFault.REPEATED: say("A row further up says the same."),
+    CellFault.ORDER_TWICE: say("The same order number stands further up, with another amount."),
+    CellFault.RETURN_TWICE: say("The same return number stands further up, with other contents."),
     CellFault.BAD_REASON: say("Write cancel, refusal, return or unpaid."),
     CellFault.BAD_CHANNEL: say("Write email, sms, line or call."),
     CellFault.BAD_ANSWER: say("Write yes or no."),
@@ -81,6 +84,12 @@ REASONS: Final[Mapping[str, str]] = {
     "reversal_exceeds_order": say("This is more than is left of the order."),
     "reversal_before_order": say("The order is not known yet. The return is kept and applied when the order comes."),
 }
+TWINS: Final[Mapping[str, str]] = {
+    CellFault.REPEATED: say("Row %(row)s says the same."),
+    CellFault.ORDER_TWICE: say("The same order number stands in row %(row)s, with another amount."),
+    CellFault.RETURN_TWICE: say("The same return number stands in row %(row)s, with other contents."),
+}
+"""Of reasons that another row of the file gives: where its number is known."""
 KEPT_ORDER: Final = say("Kept: it stops messages, and does not bill until it is sent right.")
 OTHER: Final = say("This is not possible.")
 
@@ -132,10 +141,15 @@ class Words:
         at_row = fault.row_number is not None and fault.code is FileFault.NOT_CSV
         return f"{said} {self._word(IN_ROW, row=fault.row_number)}" if at_row else said
 
-    def reason(self, code: str | None, *, outcome: str) -> str:
-        """Say why a row is refused or only kept; nothing for one that is neither."""
+    def reason(self, code: str | None, *, outcome: str, twin: int | None) -> str:
+        """Say why a row is refused, only kept or a repetition; nothing for one that is none of these.
+
+        twin  the other row of the file that the reason speaks of, where it is known
+        """
         if code is None:
             return ""
+        if twin is not None and code in TWINS:
+            return self._word(TWINS[code], row=twin)
         said = self._word(REASONS.get(code, OTHER))
         if outcome == "kept" and code in ("bad_email", "bad_phone", CellFault.TIME_MISSING):
             return f"{said} {self._word(KEPT_ORDER)}"

@@ -1,7 +1,7 @@
 """An approved file's rows, recorded one by one by the same actions as the API's, each with its line of the report."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -46,6 +46,8 @@ def apply_row(
             came_to = _apply_return(session, read, context)
         case ConsentRow():
             came_to = _apply_consent(session, read, context)
+    if came_to.outcome is RowOutcome.KNOWN and row.reason == CellFault.REPEATED:
+        came_to = replace(came_to, wrong=Wrong(CellFault.REPEATED, row.field))
     _write_down(session, row, came_to, now=context.now)
     return came_to.outcome
 

@@ -116,9 +116,10 @@ def _judge(
         further_up[looked.identity] = looked.contents
         return Judged(number, looked.outcome, looked.wrong, looked.identity, looked.contents, looked.measure)
     if before == looked.contents:
-        return Judged(number, RowOutcome.KNOWN, None, looked.identity, looked.contents)
-    differs = OrderDiffers if kind is UploadKind.ORDERS else ReversalDiffers
-    return Judged(number, RowOutcome.REFUSED, wrong_of(differs()), looked.identity, looked.contents)
+        wrong = Wrong(CellFault.REPEATED, None if kind is UploadKind.CONSENTS else "id")
+        return Judged(number, RowOutcome.KNOWN, wrong, looked.identity, looked.contents)
+    twice = CellFault.ORDER_TWICE if kind is UploadKind.ORDERS else CellFault.RETURN_TWICE
+    return Judged(number, RowOutcome.REFUSED, Wrong(twice, "id"), looked.identity, looked.contents)
 
 
 def _looker(

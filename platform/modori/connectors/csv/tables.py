@@ -182,7 +182,10 @@ def _read_header(cells: Sequence[str], *, kind: str, row_number: int) -> _Header
 
 
 class CellFault(StrEnum):
-    """Why a cell, and with it its row, is refused before anything is asked of the database."""
+    """Why a cell, and with it its row, is refused before anything is asked of the database.
+
+    repeated, order_twice, return_twice  a row further up in the file says the same thing, or otherwise
+    """
 
     MISSING_VALUE = "missing_value"
     TOO_LONG = "too_long"
@@ -196,6 +199,9 @@ class CellFault(StrEnum):
     BAD_ANSWER = "bad_answer"
     NOT_AN_ORDER = "not_an_order"
     FURTHER_LINE = "further_line"
+    REPEATED = "repeated"
+    ORDER_TWICE = "order_twice"
+    RETURN_TWICE = "return_twice"
 
 
 @dataclass(frozen=True, slots=True)

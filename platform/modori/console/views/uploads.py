@@ -137,7 +137,7 @@ def report(visit: Visiting, tenant_id: UUID, upload_id: UUID) -> Response:
         lines.writerow([visit.word(ROW), words.row_name(), *map(visit.word, REPORT_HEADER)])
         for row in queries.iter_rows(session, tenant_id=tenant, upload_id=upload_id):
             column = upload.headers.get(row.field or "", row.field or "")
-            reason = words.reason(row.reason, outcome=row.outcome.value)
+            reason = words.reason(row.reason, outcome=row.outcome.value, twin=row.twin)
             said = (row.name, visit.word(label(row.outcome)), column, reason)
             lines.writerow([row.row_number, *map(guard_cell, said)])
     return Response(

@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from modori.connectors.csv.model import RowOutcome, UploadKind, UploadState
 from modori.connectors.csv.queries import name_field
+from modori.connectors.csv.tables import CellFault
 from modori.connectors.csv.tallies import Tally, from_json
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import TenantId
@@ -63,6 +64,8 @@ class RowListed:
     is_applied: bool
     reason: str | None
     field: str | None
+    twin: int | None
+    """The row further up in the file that speaks of the same thing, where that is the reason."""
 
 
 _LISTED = """
@@ -141,13 +144,19 @@ def list_rows(
     """List what rows came to, in the file's order, from after a row number; those of one outcome, or of all."""
     found = session.connection().execute(
         text(
-            "select r.row_number, r.outcome, r.applied_at is not null as is_applied, r.reason, r.field,"
-            "   r.name, p.masked from upload_row r"
+            "with page as materialized (select * from upload_row r"
+            "   where r.tenant_id = :tenant_id and r.upload_id = :upload_id and r.row_number > :after"
+            "   and (cast(:outcome as text) is null or r.outcome = :outcome) order by r.row_number limit :limit"
+            " ), twins as (select t.identity, min(t.row_number) as row_number from upload_row t"
+            "   where t.tenant_id = :tenant_id and t.upload_id = :upload_id and t.outcome <> 'refused'"
+            "   and t.identity in (select identity from page where reason = any(:twice)) group by t.identity)"
+            " select r.row_number, r.outcome, r.applied_at is not null as is_applied, r.reason, r.field,"
+            "   r.name, p.masked, t.row_number as twin from page r"
+            " left join twins t on t.identity = r.identity and t.row_number < r.row_number"
+            "   and r.reason = any(:twice)"
             " left join consent c on c.tenant_id = r.tenant_id and c.consent_id = r.subject_id"
             " left join contact_point p on p.tenant_id = c.tenant_id and p.contact_point_id = c.contact_point_id"
-            " where r.tenant_id = :tenant_id and r.upload_id = :upload_id and r.row_number > :after"
-            " and (cast(:outcome as text) is null or r.outcome = :outcome)"
-            " order by r.row_number limit :limit"
+            " order by r.row_number"
         ),
         {
             "tenant_id": tenant_id,
@@ -155,6 +164,7 @@ def list_rows(
             "outcome": None if outcome is None else outcome.value,
             "after": after,
             "limit": limit,
+            "twice": [CellFault.REPEATED.value, CellFault.ORDER_TWICE.value, CellFault.RETURN_TWICE.value],
         },
     )
     return [
@@ -165,6 +175,7 @@ def list_rows(
             is_applied=row.is_applied,
             reason=row.reason,
             field=row.field,
+            twin=row.twin,
         )
         for row in found
     ]
