@@ -195,6 +195,12 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     soonTimer = true;
   }
 
+  /** Look soon, and once more: a slow shop tells Google of a cart or an order when its own server has answered. */
+  function looks(): void {
+    page.setTimeout(look, 5 * SOON_MS);
+    soon();
+  }
+
   function report(said: Report): void {
     held = enqueue(held, dated(said));
     soon();
@@ -272,7 +278,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if (!ready) page.setTimeout(beat, config.heartbeatMs);
     ready = true;
     commands.splice(0).forEach(handle);
-    soon();
+    looks();
   }
 
   const beat = safely(() => {
@@ -348,13 +354,13 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     seen = !document.hidden;
     soon();
   });
-  on("click", soon);
+  on("click", looks);
   on("pagehide", leave);
   on("online", delivery.retry);
   on("pageshow", ({ persisted }: PageTransitionEvent) => {
     if (persisted) {
       spotSeen = "";
-      soon();
+      looks();
     }
   });
   /** The first look into storage waits for another process, and so does a request: not while the page is busy. */
@@ -374,5 +380,5 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
   }), { timeout: SOON_MS });
   // Nothing of the page's is patched: without the Navigation API a single page's way on is noticed by the click that it
   // begins with, or at the next beat. It comes last, as a page may call something else so.
-  on("popstate currententrychange", soon, (page as any).navigation);
+  on("popstate currententrychange", looks, (page as any).navigation);
 }

@@ -46,6 +46,15 @@ for (const [config, why] of [
   });
 }
 
+for (const [origins, why] of [
+  [["https://SHOP.example/", "https://www.shop.example"], /^What Modori seesCopyClose \(Esc\)Capturing/],
+  [["https://www.shop.example"], /Refused by the server: .* registered for the site: https:\/\/shop\.example/],
+] as const) {
+  test(`a page of https://shop.example, where the site's origins are ${origins.join(" and ")}`, async () => {
+    assert.match(shown(await open({ config: { mode: "notice", notice_selector: "body", origins } })), why);
+  });
+}
+
 test("it stays for an hour, and closing ends that", async () => {
   const world = await open();
   assert.ok(world.page.localStorage.getItem("modori_debug:pk_test"));

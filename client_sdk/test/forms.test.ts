@@ -246,11 +246,11 @@ test("what lies far left of the page is a trap for robots", () => {
   assert.deepEqual(shop.type({ email: "a@b.jp", phone: "0312345678" }).state()?.fields, { email: "a@b.jp" });
 });
 
-for (const [y, taken] of [[-790, true], [-810, false], [710, true], [690, false]] as const) {
+for (const [y, taken, height] of [[-790, true, 20], [-810, false, 20], [710, true, 20], [690, true, 40], [670, false, 20]] as const) {
   test(`a browser filled in what lies ${y} px from the screen's top, 800 px down the page: ${taken}`, () => {
     Object.assign(globalThis, { innerHeight: 700, scrollY: 800 });
     const shop = new Shop(`<form><input name=email><input name=tel></form>`);
-    shop.find("[name=email]").getBoundingClientRect = () => ({ x: 20, y, height: 20 }) as DOMRect;
+    shop.find("[name=email]").getBoundingClientRect = () => ({ x: 20, y, height }) as DOMRect;
     shop.document.elementsFromPoint = (_, at) => (at > 0 && at < 700 ? [shop.find("[name=tel]")] : []);
     shop.find("[name=tel]").getBoundingClientRect = () => ({ x: 20, y: 100, height: 20 }) as DOMRect;
     assert.equal("email" in shop.type({ email: "a@b.jp", tel: "0312345678" }).state()!.fields, taken);

@@ -27,6 +27,21 @@ test("parts come where they are needed and not before permission", async () => {
   assert.deepEqual(names(world).sort(), ["carts", "forms"]);
 });
 
+for (const [after, ms] of [["a click", 1300], ["a click", 4800], ["the page's start", 4000]] as const) {
+  test(`an order that Google hears of ${ms} ms after ${after} is heard, too`, async () => {
+    const world = await open({ config: { mode: "notice", notice_selector: "body", heartbeat_s: 600 } });
+    if (after === "a click") {
+      await world.advance(60_000);
+      world.fire(world.page.document.body, "click");
+    }
+    await world.advance(ms);
+    gtag(world, "event", "purchase", { transaction_id: "A-1", items: [] });
+    assert.deepEqual(names(world), []);
+    await world.advance(6000);
+    assert.deepEqual(names(world), ["carts"]);
+  });
+}
+
 const PLACES: [string, Options, string[]][] = [
   ["a page without fields", {}, []],
   ["a search box and buttons", { html: `<input type="search"><input type="submit"><input type="hidden">` }, []],

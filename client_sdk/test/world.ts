@@ -63,7 +63,7 @@ export class World {
   config: NonNullable<Options["config"]>;
 
   constructor(options: Options = {}) {
-    this.config = options.config ?? { mode: "notice", notice_selector: "body", origins: [], heartbeat_s: 15 };
+    this.config = options.config ?? { mode: "notice", notice_selector: "body", origins: ["https://shop.example"], heartbeat_s: 15 };
     const dom = new DomWindow({ url: options.url ?? "https://shop.example/cart" });
     const page = dom as unknown as Page;
     this.page = page;

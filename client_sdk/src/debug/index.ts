@@ -1,3 +1,4 @@
+import { attempt } from "../attempt";
 import type { Core, FieldReport } from "../parts";
 import type { WireEvent } from "../wire";
 import { LOOK } from "./look";
@@ -15,6 +16,7 @@ export function startDebug(core: Core): void {
   const words = wordsFor(document.documentElement.lang || page.navigator.language);
   const events: WireEvent[] = [];
   let shown = "";
+  let foreign = false; // the server refuses what comes from this page's origin
   const asked = /modori_debug=1/.test(page.location.search);
   // For the pages that follow, in this browser, and not for ever. The core asks for it on each page.
   const until = asked ? page.Date.now() + ASKED_FOR_MS : Number(core.store.read("debug"));
@@ -69,7 +71,7 @@ export function startDebug(core: Core): void {
   }
 
   function draw(): void {
-    const state = stateOf(core, events, words);
+    const state = stateOf(core, events, foreign, words);
     const text = textOf(state, words);
     if (text === shown) return;
     shown = text;
@@ -104,4 +106,9 @@ export function startDebug(core: Core): void {
   });
   document.body.append(host);
   again();
+  // Not by the browser's copy: the origin may just have been registered.
+  void core.ask(`sites/${core.tag.dataset.site}/config`, { cache: "no-cache" }).then(({ text }) => {
+    const origins = attempt(() => (JSON.parse(text) as { origins: string[] }).origins.map((one) => new URL(one).origin));
+    foreign = !!origins && !origins.includes(page.location.origin);
+  });
 }

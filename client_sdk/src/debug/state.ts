@@ -14,8 +14,9 @@ export interface State {
   events: string[];
 }
 
-function permission(core: Core, words: Words): string {
+function permission(core: Core, foreign: boolean, words: Words): string {
   const { mode, gpc } = core.config();
+  if (foreign) return words.foreign + core.page.location.origin;
   if (core.permitted()) return words.capturing;
   if (!mode) return words.off;
   if (core.store.read("choice") === REFUSED) return words.refused;
@@ -34,12 +35,13 @@ export function lineOf({ type, at, data }: WireEvent): string {
   return [new Date(at).toTimeString().slice(0, 8), type, ...words, ...of("items"), ...(fields ? [fields] : [])].join(" · ");
 }
 
-export function stateOf(core: Core, events: WireEvent[], words: Words): State {
+/** foreign  this page's origin is none of the site's */
+export function stateOf(core: Core, events: WireEvent[], foreign: boolean, words: Words): State {
   const { errors, queued, dropped } = core.health();
   return {
-    capturing: !!core.permitted(),
+    capturing: !!core.permitted() && !foreign,
     lines: [
-      permission(core, words),
+      permission(core, foreign, words),
       `${words.mode}: ${core.config().mode || "off"} · ${core.tag.dataset.site} · ${SDK_VERSION}`,
       `${words.visitor}: ${core.store.knownVisitor() || words.none}`,
       words.health(errors, queued, dropped),

@@ -53,8 +53,8 @@ export const isShown = (node: Element): unknown => {
   if (!shown || !field.value || visited.has(field) || "options" in field) return shown;
   const { x, y, height } = node.getBoundingClientRect();
   const there = (node.getRootNode() as Document).elementsFromPoint?.(x + 3, y + height / 2);
-  // Below the screen and above it nothing is hit, but one can scroll there; not to what lies above the page.
-  return !there || there.includes(node) || (x > -9 && y > (y < 0 ? -scrollY : innerHeight));
+  // Below the screen, be it in part, and above it nothing is hit, but one can scroll there; not to what lies above the page.
+  return !there || there.includes(node) || (x > -9 && y > (y < 0 ? -scrollY : innerHeight - height));
 };
 
 /** Call `found` with every field under a root, through open shadow roots and frames of the same origin. */
