@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,12 @@ from typing import Any
 import psutil
 import pytest
 
-from modori.entrypoints.demo import StopAsked, stop_on_signals
+from modori.entrypoints.demo import Demo, Ports, StopAsked, stop_on_signals
+from modori.entrypoints.demo_story import DemoUrls
+from modori.entrypoints.demo_supervisor import Program
 from modori.sandbox.engine_folders import engines_folder
 from modori.sandbox.ports import choose_port
+from tests.ground import demo_double
 
 DOUBLE = Path(__file__).with_name("demo_double.py")
 START_S, STOP_S = 180.0, 90.0
@@ -70,6 +73,13 @@ class Run:
             self.process.kill()
             self.process.wait()
             self.out.close()
+
+
+class Dying:
+    """Asks for an end where Python swallows what the signal's handler raises."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
 
 
 def wait_for(happened: Callable[[], bool], within_s: float, said: Callable[[], str] = lambda: "") -> None:
@@ -144,14 +154,51 @@ def test_an_end_asked_for_where_python_swallows_exceptions_is_still_known(monkey
     swallowed: list[type[BaseException]] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda lost: swallowed.append(lost.exc_type))
 
-    class Dying:
-        def __del__(self) -> None:
-            signal.raise_signal(signal.SIGTERM)
-
     with stop_on_signals() as asked:
+        asked.check()
         Dying()
         assert (swallowed, asked.to_stop) == ([StopAsked], True)
         signal.raise_signal(signal.SIGINT)  # asked for once more: nothing interrupts the stopping
+        with pytest.raises(StopAsked):
+            asked.check()
+
+
+@pytest.mark.parametrize("moment", ["preparing", "starting", "waiting"])
+def test_an_end_asked_for_and_swallowed_while_it_starts_is_heard_before_it_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: None)
+    said: list[str] = []
+
+    def reach(now: str) -> None:
+        if now == moment:
+            Dying()
+
+    def prepare(story_file: Path) -> Sequence[str | Path]:
+        reach("preparing")
+        return (sys.executable, "-c", demo_double.PREPARE, story_file)
+
+    def programs(urls: DemoUrls) -> Sequence[Program]:
+        reach("starting")
+        ready = (f"{urls.web}/readyz",) if moment == "waiting" else ()
+        return [Program(name, (sys.executable, "-c", "pass"), ready) for name in ("one", "two")]
+
+    def say(line: str) -> None:
+        said.append(line)
+        if "starting it again" in line:  # the supervisor, in a round of its waiting
+            reach("waiting")
+
+    demo = Demo(
+        tmp_path, prepare=prepare, programs=programs, wanted=Ports(*(choose_port(None) for _ in range(4))), say=say
+    )
+    try:
+        assert demo.run() == 0
+    finally:
+        shutil.rmtree(engines_folder("demo", project=tmp_path).parent, ignore_errors=True)
+    logs = sorted(one.name for one in (tmp_path / ".local").rglob("*.log") if one.stem in ("one", "two"))
+    assert logs == {"preparing": [], "starting": ["one.log"], "waiting": ["one.log", "two.log"]}[moment]
+    assert "ready" not in said
+    assert said[-1] == "stopped"
 
 
 def test_a_second_start_finds_its_data_and_its_secrets(demo: Callable[..., Run]) -> None:

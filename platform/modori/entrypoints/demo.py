@@ -67,11 +67,16 @@ class Asked:
     """Whether somebody asked for an end. While `interrupts`, asking also raises StopAsked at once.
 
     Raising alone is not enough: Python swallows what a signal's handler raises inside a callback of its own, such as
-    those around each fork, and the one who asked would wait for ever. The flag stays.
+    those around each fork, and the one who asked would wait for ever. The flag stays, and `check` reads it.
     """
 
     to_stop: bool = False
     interrupts: bool = True
+
+    def check(self) -> None:
+        """raises StopAsked once somebody has asked"""
+        if self.to_stop:
+            raise StopAsked
 
 
 class Demo:
@@ -120,6 +125,7 @@ class Demo:
         try:
             self._say("starting PostgreSQL and Valkey")
             engines.start()
+            asked.check()
             # Without the old keys nobody can read the old rows, and a seed that was cut short cannot go on.
             if reseed or new_secrets or not self._folder.story.exists():
                 self._forget(engines.superuser_url)
@@ -127,6 +133,7 @@ class Demo:
             ports = self._wanted.choose(self._say)
             environment = _environment(self._folder, ports, database, engines.redis_url, secrets)
             story = self._prepared(environment)
+            asked.check()
             environment |= {"MODORI_SANDBOX_SITE_KEY": story.site_key, "MODORI_SANDBOX_SECRET_KEY": story.secret_key}
             del environment["MODORI_OWNER_DATABASE_URL"]
             supervisor = Supervisor(logs=self._folder.logs, environment=environment, say=self._say)
@@ -134,7 +141,8 @@ class Demo:
             self._say("starting " + ", ".join(one.name for one in programs))
             for program in programs:
                 supervisor.start(program)
-            supervisor.wait_until_ready(within_s=READY_S)
+                asked.check()
+            supervisor.wait_until_ready(within_s=READY_S, check=asked.check)
             self._folder.announce(ports.urls, story)
             self._say("ready")
             print(_tour(ports.urls, story), flush=True)
@@ -150,7 +158,8 @@ class Demo:
 
     def _watch(self, supervisor: Supervisor, engines: Engines, asked: Asked, *, reload: bool) -> None:
         seen = _newest_source(self._project) if reload else 0.0
-        while not asked.to_stop:
+        while True:
+            asked.check()
             time.sleep(WATCH_S)
             supervisor.watch()
             for title in engines.mend():
@@ -159,7 +168,6 @@ class Demo:
                 seen = newest
                 self._say("code changed: starting again")
                 supervisor.restart()
-        raise StopAsked
 
     def _prepared(self, environment: dict[str, str]) -> DemoStory:
         prepared = subprocess.run(  # noqa: S603  # our own program

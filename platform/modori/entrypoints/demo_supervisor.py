@@ -63,11 +63,15 @@ class Supervisor:
             log.replace(log.with_suffix(".log.1"))
         self._running.append(_Running(program, self._launch(program)))
 
-    def wait_until_ready(self, *, within_s: float) -> None:
-        """Return when every program answers. raises DemoFailed when one does not in time, or keeps crashing."""
+    def wait_until_ready(self, *, within_s: float, check: Callable[[], None] = lambda: None) -> None:
+        """Return when every program answers. raises DemoFailed when one does not in time, or keeps crashing.
+
+        check  called in each round: what it raises ends the waiting
+        """
         deadline = time.monotonic() + within_s
         waiting = [(one.program.name, url) for one in self._running for url in one.program.ready_urls]
         while waiting := [(name, url) for name, url in waiting if not _answers(url)]:
+            check()
             self.watch()
             if time.monotonic() > deadline:
                 name, url = waiting[0]
