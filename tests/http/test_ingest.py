@@ -107,7 +107,7 @@ def test_many_tabs_of_one_visitor_at_once_make_one_episode(client: Asker, world:
     def send(number: int) -> int:
         start.wait(60)
         batch = [
-            cart(world.acme, visitor=visitor, value=100 + number, at=NOW + timedelta(seconds=number)),
+            cart(world.acme, visitor=visitor, value=100 + number, at=NOW - timedelta(seconds=8 - number)),
             form(world.acme, visitor=visitor, email=email),
             consent(world.acme, "email", visitor=visitor),
         ]
