@@ -90,6 +90,28 @@ def test_each_change_of_the_reason_has_a_receipt_and_so_has_what_goes_out(world:
     assert told == permit.receipt_id
 
 
+def test_each_change_of_the_switches_that_hold_it_has_a_receipt(world: World) -> None:
+    lead = make_lead(world.acme, channel=Channel.SMS)
+    tenant_id = lead.tenant.tenant_id
+    for number, statement in enumerate(
+        (
+            "update tenant set sending_stopped_at = now()",
+            "update tenant set name = name",
+            "update site set sending_stopped_at = now()",
+            "update tenant set sending_stopped_at = null",
+            "update site set name = name",
+        )
+    ):
+        change(tenant_id, statement)
+        assert look(lead, NOW + number * LATER).reason is Reason.KILL_SWITCH
+    told = ask_one(
+        tenant_id,
+        "select jsonb_agg(facts -> 'switches' order by judged_at) from receipt where touch_id = :id",
+        id=lead.touch_id,
+    )
+    assert told == [["tenant"], ["tenant", "site"], ["site"]]
+
+
 def test_what_was_to_be_different_at_an_instant_and_is_not_has_a_receipt_of_the_next(world: World) -> None:
     lead = make_lead(world.acme, channel=Channel.SMS)
     change(lead.tenant.tenant_id, "update episode set last_activity_at = :at", at=NOW - timedelta(minutes=1))

@@ -229,7 +229,23 @@ def test_the_bridge_asks_again(facts: dict[str, Any], verdict: object) -> None:
     ],
 )
 def test_a_hold_is_told_once(verdict: Allow | Deny | Defer, deferred_because: str | None, told: bool) -> None:
-    assert is_told(verdict, deferred_because=deferred_because) is told
+    assert is_told(verdict, switches=(), deferred_because=deferred_because, told_switches=()) is told
+
+
+@pytest.mark.parametrize(
+    ("switches", "told_switches", "told"),
+    [
+        (("tenant",), ("tenant",), True),
+        (("site",), ("tenant",), False),  # the one was engaged before the other was released
+        (("tenant", "site"), ("tenant",), False),
+        (("site",), ("tenant", "site"), False),
+    ],
+)
+def test_a_hold_by_other_switches_is_not_told_yet(
+    switches: tuple[str, ...], told_switches: tuple[str, ...], told: bool
+) -> None:
+    verdict = Defer(NOW, Reason.KILL_SWITCH)
+    assert is_told(verdict, switches=switches, deferred_because="kill_switch", told_switches=told_switches) is told
 
 
 @pytest.mark.parametrize(("attempts", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (8, 640), (9, 900), (99, 900)])

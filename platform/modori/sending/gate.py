@@ -66,7 +66,12 @@ def open_gate(
     )
     policy = _policy(row, month)
     verdict = judge(facts, policy, now=now)
-    if is_told(verdict, deferred_because=row.deferred_because):
+    if is_told(
+        verdict,
+        switches=facts.switches,
+        deferred_because=row.deferred_because,
+        told_switches=row.told_switches or (),
+    ):
         receipt_id = row.last_receipt_id
     else:
         receipt_id = queries.insert_receipt(

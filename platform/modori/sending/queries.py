@@ -70,6 +70,8 @@ GATE_FACTS = text(
     """
     select t.state, t.channel, t.purpose, t.first_due_at, t.approved, t.attempts, t.step_number, t.site_id,
       t.deferred_because, t.last_receipt_id,
+      (select o.facts -> 'switches' from receipt o where o.tenant_id = t.tenant_id and o.receipt_id = t.last_receipt_id)
+        as told_switches,
       t.contact_point_id, t.lead_id, t.episode_id,
       l.state as lead_state, l.arm,
       e.started_at, e.last_activity_at, e.ordered_at, e.items, e.cart_minor, e.currency,

@@ -4,7 +4,7 @@ Denials are looked for before deferrals, so that what can never go out does not 
 counts. Whatever cannot be answered is no (G14): a fact that is None where the policy needs it denies or defers.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -202,12 +202,18 @@ def _denials(facts: GateFacts, policy: GatePolicy, now: datetime) -> Iterator[Re
         yield Reason.DIAL_CAP
 
 
-def is_told(verdict: Verdict, *, deferred_because: str | None) -> bool:
+def is_told(
+    verdict: Verdict, *, switches: Sequence[str], deferred_because: str | None, told_switches: Sequence[str]
+) -> bool:
     """Say whether a step's receipt tells of this answer already: it is still held for the reason that it was held for.
 
+    switches          in force now (GateFacts.switches)
     deferred_because  the reason of the step's last receipt, where it was put off and nothing happened to it since
+    told_switches     in force by that receipt
     """
-    return isinstance(verdict, Defer) and verdict.reason in HOLDS and verdict.reason == deferred_because
+    if not isinstance(verdict, Defer) or verdict.reason not in HOLDS:
+        return False
+    return verdict.reason == deferred_because and tuple(switches) == tuple(told_switches)
 
 
 def has_converted(facts: GateFacts) -> bool:
