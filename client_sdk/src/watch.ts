@@ -294,7 +294,7 @@ export function watch(page: Page, tag: HTMLScriptElement, safely: Safely, failed
     if (store.recheck()) choice = REFUSED;
     const { status, text } = await ask("sites/" + site + "/config");
     if (mayRetry(status)) page.setTimeout(() => askConfig(waitMs * 2), waitMs * (1 + Math.random()));
-    else safely(configure)(text);
+    else safely(configure)(status < 300 ? text : "");
   }
 
   const part = safely((name: PartName, start: Parts[PartName]) => {

@@ -171,6 +171,13 @@ test("an unchanged form is reported once, at the time of its last touch", async 
   assert.equal(world.events("form")[0]!.at, "2026-11-21T09:00:00.300Z");
 });
 
+test("a key that is unknown forgets nobody: the id may be that of the shop's other pages", async () => {
+  const before = (page: any) => (page.document.cookie = "modori_v=" + "a".repeat(32) + ";Path=/");
+  const world = await open({ config: "missing", before });
+  await world.advance(20_000);
+  assert.deepEqual([world.page.document.cookie, world.posts.length, world.asked.length], ["modori_v=" + "a".repeat(32), 0, 1]);
+});
+
 test("mode off: nothing is asked for but the config, nothing sent, nothing stored", async () => {
   for (const config of [{ mode: "off" }, "missing", { mode: "nonsense" }] as Options["config"][]) {
     const world = await open({ config: config! });

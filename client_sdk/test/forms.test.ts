@@ -157,6 +157,10 @@ const MEANINGS: [string, string, string][] = [
     "b!unknown c!unknown d!unknown"],
   ["a number to be reached at", `<p>Contact No.</p><input name=a><label>Best contact number<input name=b></label><label>Contact name<input name=c></label>
     <label>Emergency contact number<input name=d></label>`, "a=tel b=tel c=name d!unknown"],
+  ["a contact's name and notes", `<label>Nom<input name=contact_nom></label><label>Nombre<input name=contact_nombre></label><label>Contact notes<input name=a></label>
+    <label>Contact not required<input name=b></label>`, "contact_nom=family-name contact_nombre=given-name a!unknown b!unknown"],
+  ["a name that is asked to be completed", `<label>Please complete<input name=last_name></label><label>Nom complet<input name=nom></label>`,
+    "last_name=family-name nom=name"],
   ["a whole name, whatever its attribute says", `<label>Nome completo<input name=nome></label><label>Full Name<input name=firstname></label>`,
     "nome=name firstname=name"],
   ["but not its halves", `<b id=l>Full Name</b><p><input name="q[first]" aria-labelledby="l f"><i id=f>First Name</i></p>

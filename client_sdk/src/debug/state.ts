@@ -16,7 +16,7 @@ export interface State {
 
 function permission(core: Core, foreign: boolean, words: Words): string {
   const { mode, gpc } = core.config();
-  if (foreign) return words.foreign + core.page.location.origin;
+  if (foreign) return words.foreign(core.page.location.origin);
   if (core.permitted()) return words.capturing;
   if (!mode) return words.off;
   if (core.store.read("choice") === REFUSED) return words.refused;

@@ -4,8 +4,7 @@ import type { Why } from "../parts";
 export interface Words {
   title: string;
   capturing: string;
-  /** Goes before an origin. */
-  foreign: string;
+  foreign: (origin: string) => string;
   off: string;
   refused: string;
   signal: string;
@@ -31,7 +30,7 @@ export interface Words {
 const en: Words = {
   title: "What Modori sees",
   capturing: "Capturing",
-  foreign: "Refused by the server: this page's origin is not registered for the site: ",
+  foreign: (origin) => `The server refuses what is sent here: this page's origin is not registered for the site (${origin})`,
   off: "Not capturing: the site's mode is off, or the key is unknown",
   refused: "Not capturing: this visitor said no",
   signal: "Not capturing: the browser's Global Privacy Control says no, and this site's country heeds it",
@@ -70,7 +69,7 @@ const en: Words = {
 const ja: Words = {
   title: "Modoriが見ているもの",
   capturing: "取得中",
-  foreign: "サーバーに拒否されます：このページのオリジンはサイトに登録されていません：",
+  foreign: (origin) => `このページのオリジンはサイトに登録されていないため、サーバーが拒否します（${origin}）`,
   off: "取得していません：サイトのモードがオフ、またはキーが不明です",
   refused: "取得していません：この訪問者は拒否しました",
   signal: "取得していません：ブラウザーのGlobal Privacy Controlが拒否を示し、このサイトの国では尊重されます",

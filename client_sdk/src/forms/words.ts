@@ -16,7 +16,7 @@ export const STRANGE = /緊急|紹介|search|emergency [a-z]|birth|gender/;
 export const EMAIL =
   /メール|lectroniq|почт. |メアド| e ?post|\S@\S|posta el|courriel|cor+e[iuo]|アドレス|mail(?!ing|box)/;
 const TEL =
-  /携帯|denwa|rufnu|леф|contact n[ou]|landli| mo[vb]ie?l|\btel(?!e[xgv]|l)|連絡先|portable|phone|デンワ|handy| cel(ul|l)|電話|whats|ケ.タイ|thoai/;
+  /携帯|denwa|rufnu|леф|tact n(um|o )| mo[vb]ie?l|\btel(?!e[xgv]|l)|連絡先|portable|phone|デンワ|handy| cel(ul|l)|電話|whats|ケ.タイ|thoai/;
 const NOT_TEL = /fax|type|時間| ext| dial|country|[^a ] ?code\b/;
 const POSTAL =
   /^ c ?[ea]?p $| zip| plz|postal(?! add)|〒|post[ia]? ?(n[ru]|le|[ck]od)|yu+bin|郵便/;
@@ -39,7 +39,7 @@ export const FAMILY =
 export const GIVEN =
   /given ?name| f ?name| first|[^ァ-ー]メイ[^ァ-ー]|[^一-龠々ァ-ー]名(?![前義入字称])|pren[ou]m| nom(bre|e) (?!com)| vo+r|fore?na|\bmei( ?kana|\b)/;
 /** A caption that says so makes a whole name of the field, whatever its name attribute says. */
-export const WHOLE = /full name|complet/;
+export const WHOLE = /ll name|complet[^e]/;
 export const KANA = /ヨミ|[kg]ana|ruby|[^ァ-ー][メセ]イ[^ァ-ー]|[カガ]ナ/;
 const NAME = /担当者|[様芳本氏主姓者宛人約]名|name|contact pers|者[様サ]マ? |名前|naam| nom(bre|e)? |ナマエ|sh?imei/;
 const NOT_NAME =
