@@ -215,7 +215,7 @@ def test_fields_say_why_and_where_people_leave(world: World, console: Console) -
     assert ">Password<" in rows["password"]
     assert ">Not a text field<" in rows["optin-email"]
     bars = page.split('class="bars"')[1]
-    assert "Left in 7 days: 18, by the field touched last." in bars
+    assert "People who left in 7 days: 18, by the field touched last." in bars
     telephone = bars.split("Telephone")[1].split("</tr>")[0]
     assert ">8<" in telephone
     assert 'width="100"' in telephone, "the longest bar"
@@ -235,7 +235,7 @@ def test_one_is_not_spoken_of_as_many(world: World, console: Console) -> None:
         until=NOW + timedelta(days=1),
     )
     page = console.get(path(acme, "/fields")).text
-    for said in ("Last 7 days: 1 used it, 0 submitted it", "Left in 7 days: 1,", "limited to 1 a day"):
+    for said in ("Last 7 days: 1 used it, 0 submitted it", "who left in 7 days: 1,", "limited to 1 a day"):
         assert said in page
     assert re.search(r"\b1 (people|messages|times|forms|inputs)\b", page) is None
 
@@ -284,7 +284,7 @@ def test_a_form_whose_only_visitor_was_erased_is_not_taken_for_a_servers(world: 
     [
         ("/events/rows?kind=form", "/events?kind=form", "Telephone"),
         ("/events/refused", "/events", "An amount is no number"),
-        ("/fields/forms?days=30", "/fields?days=30", "Left in 30 days: 18,"),
+        ("/fields/forms?days=30", "/fields?days=30", "who left in 30 days: 18,"),
     ],
 )
 def test_what_is_read_again_is_what_the_page_has(
