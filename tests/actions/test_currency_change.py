@@ -59,7 +59,7 @@ def beside(session: Session) -> Iterator[Callable[[Callable[[], object]], Future
 
     def begin(deed: Callable[[], object]) -> Future[Any]:
         begun = threads.submit(deed)
-        until = monotonic() + 20
+        until = monotonic() + 60
         while not begun.done() and not is_waited_for():
             assert monotonic() < until, "it neither waits nor comes to its end"
             sleep(0.01)
@@ -80,7 +80,7 @@ def test_a_message_prepared_at_the_old_price_counts_at_the_new_one(world: World)
         with tenant_transaction(world.acme.tenant_id) as session:
             change_currency(session, world.acme)
         holder.rollback()
-        dispatching.result(20)
+        dispatching.result(60)
     assert len(post.taken) == 1
     assert (spent(world.acme), counted_in(lead)) == (("USD", SMS_CENTS), ("USD", SMS_CENTS))
 
@@ -93,7 +93,7 @@ def test_a_message_that_meets_a_change_of_currency_waits_and_counts_at_the_new_p
         changing.flush()
         dispatching = begin(lambda: dispatch(post, PRICED, lead))
         changing.commit()
-        dispatching.result(20)
+        dispatching.result(60)
     assert (spent(world.acme), counted_in(lead)) == (("USD", SMS_CENTS), ("USD", SMS_CENTS))
 
 
@@ -112,7 +112,7 @@ def test_a_dial_that_meets_a_change_of_currency_waits_and_counts_at_the_new_pric
         changing.flush()
         dialling = begin(dial)
         changing.commit()
-        dialling.result(20)
+        dialling.result(60)
     assert len(post.rung) == 1
     assert spent(world.acme) == ("USD", DIAL_CENTS)
 
@@ -141,5 +141,5 @@ def test_a_change_of_currency_waits_for_the_months_first_message_and_is_refused(
         changing = begin(change_apart)
         session.commit()
         with pytest.raises(CurrencyCounted):
-            changing.result(20)
+            changing.result(60)
     assert (spent(world.acme), counted_in(lead)) == (("JPY", SMS_YEN), ("JPY", SMS_YEN))
