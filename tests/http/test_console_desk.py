@@ -10,6 +10,7 @@ from modori.calls.rules import Leg
 from modori.kernel import clock
 from modori.kernel.ids import CallId, TenantId
 from modori.people.model import Channel
+from modori.sending import actions as sending
 from modori.sending.model import ReportStatus
 from modori.sending.ports import NotSent
 from modori.storage.db import tenant_transaction
@@ -164,6 +165,22 @@ def test_the_gate_explains_why_a_dial_is_refused(world: World, waiting: LeadWorl
     assert "sending is switched off" in refused.text
     assert voice.rang == []
     assert "Before dialling: not before" in console.get(lead_path(waiting)).text
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("en", "Before sending: held, because sending is switched off; looked at again every 5 minutes (Call)"),
+        ("ja", "送信前の判定：送信が停止されているため保留、5 分ごとに再確認（電話）"),
+    ],
+    ids=["en", "ja"],
+)
+def test_a_step_that_is_held_names_no_instant_that_will_be_past(world: World, lang: str, said: str) -> None:
+    lead = make_lead(world.acme, channel=Channel.CALL, now=NOW)
+    change(lead.tenant.tenant_id, "update tenant set sending_stopped_at = now()")
+    with tenant_transaction(lead.tenant.tenant_id) as session:
+        sending.admit_call_step(session, tenant_id=lead.tenant.tenant_id, touch_id=lead.touch_id, costs=None, now=NOW)
+    assert said in log_in(world, Role.OPERATOR, lang=lang).get(lead_path(lead)).text
 
 
 def test_a_dial_that_never_left_can_only_be_no_answer(world: World, waiting: LeadWorld) -> None:

@@ -12,13 +12,15 @@ from modori.connectors.csv.model import UploadKind
 from modori.console import explain
 from modori.console.labels import LABELS, TONES
 from modori.console.pages import environment
+from modori.console.speaker import Speaker
 from modori.console.upload_words import Words
 from modori.console.views.calls import PROBLEMS
 from modori.entrypoints import resources
 from modori.kernel.errors import ModoriError
 from modori.outreach.model import Purpose
-from modori.sending.rules import Reason, Subject
+from modori.sending.rules import HOLDS, Reason, Subject
 from tests.catalogue import CHECKOUT, read_catalogue, used_messages
+from tests.world import NOW
 
 UI = resources.operator_ui()
 TEMPLATES = sorted(
@@ -86,6 +88,17 @@ def test_every_state_has_a_name() -> None:
     assert set(explain.REASONS) == set(Reason)
     assert set(explain.SUBJECTS) == set(Subject)
     assert Purpose in LABELS
+
+
+@pytest.mark.parametrize("subject", Subject)
+@pytest.mark.parametrize("reason", Reason)
+def test_only_what_names_its_instant_is_said_to_wait_for_one(subject: Subject, reason: Reason) -> None:
+    english = Speaker("en", "UTC", NOW, lambda message, **values: message % values if values else message)
+    receipt = {"verdict": "defer", "subject": subject, "reason": reason, "channel": "sms", "until_at": NOW}
+    said = explain.verdict_line(receipt, english)
+    is_hold = subject == Subject.TOUCH and reason in HOLDS
+    assert ("looked at again every 5 minutes" in said) is is_hold
+    assert ("not before" in said) is not is_hold
 
 
 def test_every_refusal_of_the_desk_is_explained() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from modori.console.speaker import Speaker
 from modori.console.words import say
 from modori.people.model import Channel, StopReason
-from modori.sending.rules import Reason
+from modori.sending.rules import HOLDS, LATER, Reason, Subject
 
 REASONS: Final[Mapping[str, str]] = {
     Reason.KILL_SWITCH: say("sending is switched off"),
@@ -74,6 +74,7 @@ VERDICTS: Final[Mapping[str, str]] = {
     "deny": say("%(subject)s: not allowed, because %(reason)s (%(channel)s)"),
     "defer": say("%(subject)s: not before %(until)s, because %(reason)s (%(channel)s)"),
 }
+HELD: Final = say("%(subject)s: held, because %(reason)s; looked at again every %(every)s (%(channel)s)")
 VERDICT_TONES: Final[Mapping[str, str]] = {"allow": "good", "deny": "bad", "defer": "warn"}
 
 
@@ -95,12 +96,21 @@ def why(reason: str | None, speaker: Speaker) -> str:
 
 
 def verdict_line(receipt: Mapping[str, Any], speaker: Speaker) -> str:
-    """Say the gate's answer in one line."""
+    """Say the gate's answer in one line. Of a step that is held, no instant: the line stands for every look of it.
+
+    A dial that is refused has a line of its own each time, and nobody but the operator asks again.
+    """
+    subject = speaker.word(SUBJECTS[receipt["subject"]])
+    channel = speaker.label_of(Channel, receipt["channel"])
+    reason = why(receipt["reason"], speaker)
+    if receipt["verdict"] == "defer" and receipt["subject"] == Subject.TOUCH and receipt["reason"] in HOLDS:
+        every = speaker.lasting(LATER.total_seconds())
+        return speaker.word(HELD, subject=subject, channel=channel, reason=reason, every=every)
     return speaker.word(
         VERDICTS[receipt["verdict"]],
-        subject=speaker.word(SUBJECTS[receipt["subject"]]),
-        channel=speaker.label_of(Channel, receipt["channel"]),
-        reason=why(receipt["reason"], speaker),
+        subject=subject,
+        channel=channel,
+        reason=reason,
         until=speaker.moment(receipt["until_at"]),
     )
 
