@@ -193,6 +193,7 @@ def test_returns_are_taken_off_their_orders_or_wait_for_them(world: World) -> No
         "NOBODYS,R-1,100,受取拒否,2026/11/18 12:00",
         "A-2,R-3,1,気分,2026/11/18 12:00",
         "A-2,R-4,0,return,2026/11/18 12:00",
+        "A-2,R-5,1.000,return,2026/11/18 12:00",
     )
     expected: list[Line] = [
         (2, "new", None, None),
@@ -205,6 +206,7 @@ def test_returns_are_taken_off_their_orders_or_wait_for_them(world: World) -> No
         (9, "kept", "reversal_before_order", "order"),
         (10, "refused", "bad_reason", "reason"),
         (11, "refused", "bad_amount", "value"),
+        (12, "refused", "bad_amount", "value"),
     ]
     upload_id = upload(world, UploadKind.RETURNS, content)
     assert report(world.acme, upload_id) == expected

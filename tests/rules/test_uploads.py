@@ -141,6 +141,16 @@ def test_no_header_means_two_things(kind: str) -> None:
         ("1,50", "EUR", CellFault.BAD_AMOUNT),
         ("4,98", "JPY", CellFault.BAD_AMOUNT),
         ("1.234,50", "EUR", CellFault.BAD_AMOUNT),
+        ("12.500", "EUR", CellFault.BAD_AMOUNT),  # twelve and a half thousand, where people write it so
+        ("50.000", "JPY", CellFault.BAD_AMOUNT),
+        ("€ 12.500", "EUR", CellFault.BAD_AMOUNT),
+        ("12.500.000", "EUR", CellFault.BAD_AMOUNT),
+        ("12.50", "EUR", Decimal("12.50")),
+        ("12.5000", "EUR", Decimal("12.5000")),  # four decimals are no thousands
+        ("12.500", "KWD", Decimal("12.500")),
+        ("12.500", "CLF", Decimal("12.500")),  # has four decimals
+        ("12.500", None, Decimal("12.500")),
+        ("12.500", "ZZZ", Decimal("12.500")),  # the currency is what is wrong
         ("-1", "JPY", CellFault.BAD_AMOUNT),
         ("△100", "JPY", CellFault.BAD_AMOUNT),
         ("(100)", "JPY", CellFault.BAD_AMOUNT),

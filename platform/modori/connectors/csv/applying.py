@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from modori.background.live import announce
 from modori.connectors.csv import queries
-from modori.connectors.csv.judging import consent_key, sign_fault, why_only_kept
+from modori.connectors.csv.judging import amount_fault, consent_key, why_only_kept
 from modori.connectors.csv.model import RowOutcome, Upload, UploadRow, UploadState
 from modori.connectors.csv.parts import forget_parts
 from modori.connectors.csv.reading import ConsentRow, FurtherLine, OrderRow, ReturnRow, RowContext, read_row
@@ -144,7 +144,7 @@ def _hear_feed(session: Session, row: OrderRow, context: RowContext) -> None:
 
 def _apply_return(session: Session, row: ReturnRow, context: RowContext) -> _Came:
     order = _find_known_order(session, row.order_external_id, context)
-    wrong = None if order is None else sign_fault(row, order.currency)
+    wrong = None if order is None else amount_fault(row, order.currency)
     if wrong is not None:
         return _Came(RowOutcome.REFUSED, wrong=wrong)
     done = outcomes.record_reversal(

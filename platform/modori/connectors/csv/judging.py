@@ -225,7 +225,7 @@ def _taken(row: ReturnRow, order: queries.KnownOrder, left: int) -> int | Wrong:
     """Say how much a return takes off its order, minor units."""
     taken = left
     if row.reversal.value is not None:
-        fault = sign_fault(row, order.currency)
+        fault = amount_fault(row, order.currency)
         if fault is not None:
             return fault
         try:
@@ -237,11 +237,10 @@ def _taken(row: ReturnRow, order: queries.KnownOrder, left: int) -> int | Wrong:
     return taken
 
 
-def sign_fault(row: ReturnRow, currency: str) -> Wrong | None:
-    """Say whether a return's amount carries the sign of another currency than its order's."""
-    if row.value_cell and read_amount(row.value_cell, currency=currency) is CellFault.OTHER_CURRENCY_SIGN:
-        return Wrong(CellFault.OTHER_CURRENCY_SIGN, "value")
-    return None
+def amount_fault(row: ReturnRow, currency: str) -> Wrong | None:
+    """Say what is wrong with a return's amount now that its order's currency is known: another one's sign, say."""
+    read = read_amount(row.value_cell, currency=currency) if row.value_cell else None
+    return Wrong(read, "value") if isinstance(read, CellFault) else None
 
 
 def _consent_looker(

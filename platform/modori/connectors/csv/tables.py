@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from modori.connectors.csv.columns import COLUMNS, CONTACT_FIELDS, plain
 from modori.connectors.csv.layouts import find_layout, place_fields
-from modori.kernel.money import is_currency
+from modori.kernel.money import is_currency, minor_digits
 
 MOST_BYTES: Final = 10 * 1024 * 1024
 MOST_ROWS: Final = 50_000
@@ -225,12 +225,15 @@ _SIGNS: Final[Mapping[str, frozenset[str]]] = {
     "£": frozenset({"GBP"}),
 }
 _NUMBER = re.compile(r"(?:\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.\d{1,6})?")
+_PERHAPS_THOUSANDS = re.compile(r"[\d,]+\.\d{3}")
 
 
 def read_amount(cell: str, *, currency: str | None) -> Decimal | CellFault:
     """Read an amount in major units: 4980, 4,980, ￥４，９８０, 4980円, $49.80, 4980 JPY.
 
     currency  a sign or code of another one is a fault; None: not known yet, any will do
+    Three digits behind the point are a fault where the currency has fewer: who wrote 12.500 may mean twelve and a half
+    thousand euros.
     """
     text = narrow(cell).replace("\\", "¥")  # the yen sign of Shift_JIS keyboards and fonts
     for sign, currencies in _SIGNS.items():
@@ -245,6 +248,9 @@ def read_amount(cell: str, *, currency: str | None) -> Decimal | CellFault:
             return CellFault.OTHER_CURRENCY_SIGN
         text = (text[: code.start()] + text[code.end() :]).strip()
     if not text.isascii() or not _NUMBER.fullmatch(text):
+        return CellFault.BAD_AMOUNT
+    has_few_decimals = currency is not None and is_currency(currency) and minor_digits(currency) < 3
+    if has_few_decimals and _PERHAPS_THOUSANDS.fullmatch(text):
         return CellFault.BAD_AMOUNT
     return Decimal(text.replace(",", ""))
 
