@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from time import monotonic, sleep
 from typing import Any
 
@@ -30,9 +31,9 @@ SMS_YEN, SMS_CENTS, DIAL_CENTS = 30, 4, 45
 """What an SMS of two parts and a dial count, by PRICED."""
 
 
-def change_currency(session: Session, tenant: TenantWorld) -> None:
+def change_currency(session: Session, tenant: TenantWorld, *, now: datetime = NOW) -> None:
     change = TenantChange(currency="USD", monthly_spend_limit_minor=LIMIT)
-    tenants.change_tenant(session, tenant_id=tenant.tenant_id, change=change, priced=["JPY", "USD"], now=NOW)
+    tenants.change_tenant(session, tenant_id=tenant.tenant_id, change=change, priced=["JPY", "USD"], now=now)
 
 
 def spent(tenant: TenantWorld) -> tuple[str, int]:
@@ -90,6 +91,19 @@ def test_a_message_that_meets_a_change_of_currency_waits_and_counts_at_the_new_p
     lead, post = make_lead(world.acme, channel=Channel.SMS), Postbox()
     with tenant_transaction(world.acme.tenant_id) as changing, beside(changing) as begin:
         change_currency(changing, world.acme)
+        changing.flush()
+        dispatching = begin(lambda: dispatch(post, PRICED, lead))
+        changing.commit()
+        dispatching.result(60)
+    assert (spent(world.acme), counted_in(lead)) == (("USD", SMS_CENTS), ("USD", SMS_CENTS))
+
+
+def test_a_months_first_message_waits_for_a_change_of_currency_begun_in_the_month_before(world: World) -> None:
+    billed_in(world.acme, "JPY", LIMIT)
+    lead, post = make_lead(world.acme, channel=Channel.SMS), Postbox()
+    month_begins_at = NOW.replace(day=1, hour=0)
+    with tenant_transaction(world.acme.tenant_id) as changing, beside(changing) as begin:
+        change_currency(changing, world.acme, now=month_begins_at - timedelta(seconds=1))
         changing.flush()
         dispatching = begin(lambda: dispatch(post, PRICED, lead))
         changing.commit()

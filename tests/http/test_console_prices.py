@@ -117,6 +117,8 @@ def test_a_limit_is_typed_and_shown_in_the_currencys_own_units(
     [
         ("JPY", "1000001", "Enter an amount in JPY, such as ¥50,000, of at most ¥1,000,000."),
         ("EUR", "1000000.01", "Enter an amount in EUR, such as €500.00, of at most €1,000,000.00."),
+        ("EUR", "12.500", "Enter an amount in EUR"),  # twelve and a half thousand, where people write it so
+        ("JPY", "50.000", "Enter an amount in JPY"),
         ("KWD", "1000000.001", "of at most KWD1,000,000.000."),
         ("JPY", "500.5", "Enter an amount in JPY"),  # no yen has a half
         ("EUR", "500.005", "Enter an amount in EUR"),
@@ -177,6 +179,16 @@ def test_the_audit_says_a_limit_as_money(world: World, admin: Console) -> None:
     title = "Most to spend on messages and calls a month"
     for said in ("— → ¥50,000", "¥50,000 → €12.50", "€12.50 → —"):
         assert f"{title}: {said}" in audit, said
+
+
+def test_the_audit_tells_of_a_limit_whose_currency_alone_changed(world: World, admin: Console) -> None:
+    path = f"/console/tenants/{world.acme.tenant_id}"
+    for currency, typed in (("JPY", "50000"), ("EUR", "500.00"), ("KWD", "50.000")):  # 50,000 minor units of each
+        assert admin.act(path, currency=currency, spend_limit=typed).status_code == 303
+    assert limit_of(world) == ("KWD", 50_000)
+    audit = unescape(admin.get("/console/audit").text)
+    for said in ("¥50,000 → €500.00", "€500.00 → KWD50.000"):
+        assert f"Most to spend on messages and calls a month: {said}" in audit, said
 
 
 def limit_of(world: World) -> tuple[str, int | None]:

@@ -35,6 +35,9 @@ NEW_FEED_MAX_AGE_S: Final = 86_400
 """A new client's orders are to be heard of every day, until somebody says otherwise: an unanswerable check sends
 nothing (G14)."""
 
+MONTH_AT_HAND: Final = timedelta(minutes=1)
+"""A change of currency may still be under way this much later: it locks the month that begins by then, too."""
+
 _SENDERS: Final = ("mail_from", "sms_from", "voice_from")
 
 
@@ -102,7 +105,8 @@ def change_tenant(
 ) -> dict[str, Any]:
     """Change a client's particulars; what is not given stays. Returns what changed, for the audit.
 
-    With a limit that changed goes `currencies`, in which the old and the new one were given.
+    A limit changed also where its currency alone did; with it goes `currencies`, in which the old and the new one were
+    given.
 
     priced  as in `make_tenant`; a limit from before, which cannot be kept, is no reason to refuse another change
     raises  CurrencyNotPriced; SpendLimitTooLarge; CurrencyCounted for another currency while the month has spent some
@@ -110,10 +114,10 @@ def change_tenant(
     """
     tenant = queries.lock_tenant(session, tenant_id=tenant_id)
     if change.currency not in (None, tenant.currency):
-        month = queries.lock_month(session, tenant_id=tenant_id, month_on=rules.spend_month(now))
-        if month.spent_minor:
-            raise CurrencyCounted(fields=["currency"])
-    was_in = tenant.currency
+        for month_on in sorted({rules.spend_month(now), rules.spend_month(now + MONTH_AT_HAND)}):
+            if queries.lock_month(session, tenant_id=tenant_id, month_on=month_on).spent_minor:
+                raise CurrencyCounted(fields=["currency"])
+    was_in, was_limit = tenant.currency, tenant.monthly_spend_limit_minor
     before = tenant.model_dump(include=change.model_fields_set)
     nullable = {"order_feed_max_age_s", "monthly_spend_limit_minor"}
     for field in change.model_fields_set:
@@ -126,9 +130,9 @@ def change_tenant(
     if is_limited_in_another and "monthly_spend_limit_minor" not in change.model_fields_set:
         raise BadInput("a limit is given in its currency", fields=["monthly_spend_limit_minor"])
     changes = rules.changes_of(before, tenant.model_dump(include=change.model_fields_set))
-    if "monthly_spend_limit_minor" in changes.get("numbers", {}):
-        changes["currencies"] = [was_in, tenant.currency]
-    return changes
+    return rules.with_limit(
+        changes, limits=(was_limit, tenant.monthly_spend_limit_minor), currencies=(was_in, tenant.currency)
+    )
 
 
 def _assert_countable(tenant: Tenant, priced: Collection[str]) -> None:

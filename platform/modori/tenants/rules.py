@@ -114,6 +114,22 @@ def changes_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str,
     return {"fields": fields} | ({"numbers": numbers} if numbers else {})
 
 
+def with_limit(
+    changes: Mapping[str, Any], *, limits: tuple[int | None, int | None], currencies: tuple[str, str]
+) -> dict[str, Any]:
+    """Add to a client's changes its monthly limit, old and new, where that or its currency is another.
+
+    50,000 minor units are ¥50,000 and $500.00.
+    """
+    if limits == (None, None) or (limits[0] == limits[1] and currencies[0] == currencies[1]):
+        return dict(changes)
+    return {
+        "fields": sorted({*changes["fields"], "monthly_spend_limit_minor"}),
+        "numbers": changes.get("numbers", {}) | {"monthly_spend_limit_minor": list(limits)},
+        "currencies": list(currencies),
+    }
+
+
 def _are_numbers(before: object, after: object) -> bool:
     said = [one for one in (before, after) if one is not None]
     return bool(said) and all(isinstance(one, int) and not isinstance(one, bool) for one in said)
