@@ -89,7 +89,8 @@ class Touch(TenantRow, table=True):
 class Receipt(TenantRow, table=True):
     """The gate's stored answer, with everything it looked at. Append-only.
 
-    Of a step that is held for the same reason and by the same switches, look after look, there is the first (`rules.is_told`).
+    Of a step that is held for the same reason and by the same switches, look after look, there is the first
+    (`rules.is_told`).
     """
 
     __tablename__ = "receipt"
