@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from modori.console.door import recognise
 from modori.kernel.ids import PLATFORM
 from modori.storage import db
 from modori.tenants import actions, logins, queries
@@ -31,6 +32,16 @@ def ip(world: World) -> str:
 def attempt(email: str, password: str, ip: str, now: datetime) -> LoginAnswer:
     with db.agency_transaction() as session:
         return logins.verify_login(session, email=email, password=password, ip=ip, now=now)
+
+
+def token_hashes_of(user: UserWorld) -> list[bytes]:
+    """What is stored of the tokens of a user's log-ins."""
+    with db.agency_transaction() as session:
+        return list(
+            session.connection().scalars(
+                text("select token_hash from console_session where user_id = :user_id"), {"user_id": user.user_id}
+            )
+        )
 
 
 def test_the_right_words_let_in(world: World, operator: UserWorld, ip: str) -> None:
@@ -103,13 +114,13 @@ def test_a_session_is_found_by_its_token_alone(world: World, operator: UserWorld
         again = logins.open_session(session, user_id=operator.user_id, now=world.now)
     assert len({opened.token, again.token, opened.csrf_token, again.csrf_token}) == 4
     assert len(opened.token) >= 43, "256 bits"
-    with db.agency_transaction() as session:
-        current = logins.find_current_session(session, token=opened.token, now=world.now)
-        stored = queries.list_sessions_of(session, user_id=operator.user_id)
-        assert logins.find_current_session(session, token="x" * 43, now=world.now) is None
+    current = recognise(opened.token, now=world.now)
     assert current is not None
     assert (current.user_id, current.csrf_token) == (operator.user_id, opened.csrf_token)
-    assert opened.token.encode() not in [one.token_hash for one in stored]
+    assert recognise("x" * 43, now=world.now) is None
+    stored = token_hashes_of(operator)
+    assert len(stored) == 2
+    assert opened.token.encode() not in stored
 
 
 @pytest.mark.parametrize(
@@ -129,10 +140,8 @@ def test_a_session_ends(
     at = world.now
     while used_every is not None and at + used_every < world.now + until:
         at += used_every
-        with db.agency_transaction() as session:
-            assert logins.find_current_session(session, token=token, now=at) is not None
-    with db.agency_transaction() as session:
-        assert (logins.find_current_session(session, token=token, now=world.now + until) is not None) is holds
+        assert recognise(token, now=at) is not None
+    assert (recognise(token, now=world.now + until) is not None) is holds
 
 
 def test_a_closed_session_and_a_disabled_user_are_out_at_once(world: World, operator: UserWorld) -> None:
@@ -140,10 +149,11 @@ def test_a_closed_session_and_a_disabled_user_are_out_at_once(world: World, oper
         first = logins.open_session(session, user_id=operator.user_id, now=world.now).token
         second = logins.open_session(session, user_id=operator.user_id, now=world.now).token
         logins.close_session(session, token=first)
-        assert logins.find_current_session(session, token=first, now=world.now) is None
-        assert logins.find_current_session(session, token=second, now=world.now) is not None
+    assert recognise(first, now=world.now) is None
+    assert recognise(second, now=world.now) is not None
+    with db.agency_transaction() as session:
         actions.disable_user(session, user_id=operator.user_id, now=world.now)
-        assert logins.find_current_session(session, token=second, now=world.now) is None
+    assert recognise(second, now=world.now) is None
 
 
 def test_a_link_sets_a_password_once_and_ends_every_session(world: World, operator: UserWorld, ip: str) -> None:
@@ -155,8 +165,8 @@ def test_a_link_sets_a_password_once_and_ends_every_session(world: World, operat
         logins.set_password(session, token=token, password="short", now=world.now)
     with db.agency_transaction() as session:
         assert logins.set_password(session, token=token, password=NEW_PASSWORD, now=world.now) == operator.user_id
+    assert recognise(old, now=world.now) is None
     with db.agency_transaction() as session:
-        assert logins.find_current_session(session, token=old, now=world.now) is None
         assert not logins.token_is_good(session, token=token, now=world.now)
         with pytest.raises(LinkExpired):
             logins.set_password(session, token=token, password=NEW_PASSWORD, now=world.now)
@@ -208,7 +218,9 @@ def test_what_has_expired_is_deleted(world: World, operator: UserWorld, ip: str)
     later = world.now + timedelta(days=2)
     with db.agency_transaction() as session:
         assert logins.forget_expired_logins(session, now=world.now) >= 0
-        assert logins.find_current_session(session, token=token, now=world.now) is not None
+    assert recognise(token, now=world.now) is not None
+    with db.agency_transaction() as session:
         assert logins.forget_expired_logins(session, now=later) >= 2
-        assert queries.list_sessions_of(session, user_id=operator.user_id) == []
+    assert token_hashes_of(operator) == []
+    with db.agency_transaction() as session:
         assert queries.find_throttle(session, subject=actions.email_index(operator.email)) is None

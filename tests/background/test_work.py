@@ -15,10 +15,10 @@ from structlog.testing import capture_logs
 from modori.background import relay, work
 from modori.kernel.errors import Conflict
 from modori.kernel.ids import TenantId, new_id
+from modori.reports.agency.queries import list_audit
 from modori.storage import db, outbox, queries
 from modori.storage.roles import DatabaseUrls
 from modori.tenants import actions
-from modori.tenants.queries import list_audit
 from tests.conftest import Cluster
 from tests.drain import drain
 from tests.world import World, connect, make_world
@@ -63,8 +63,9 @@ def effect(world: World, action: str = "did") -> Callable[[Session, dict[str, An
 
 
 def effects(world: World) -> list[str]:
-    with db.tenant_transaction(world.acme.tenant_id) as session:
-        return [entry.action for entry in list_audit(session, tenant_id=world.acme.tenant_id)]
+    with db.read_transaction([world.acme.tenant_id]) as session:
+        rows = list_audit(session, tenant_ids=[world.acme.tenant_id], after=None, limit=50)
+    return [one.action for one in rows]
 
 
 def row(ref: Ref) -> tuple[str, int, str | None]:

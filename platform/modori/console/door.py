@@ -4,6 +4,7 @@ A route without an entry in the access table is refused before anything else, fo
 """
 
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from hmac import compare_digest
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -70,7 +71,7 @@ class Door:
         rule = ACCESS[name]
         if request.method not in SAFE_METHODS:
             refuse_foreign_origin(request, public_url=self.config.public_url)
-        row = self._recognise(cookies.get(cookie_name(is_secure=self.config.is_secure)))
+        row = recognise(cookies.get(cookie_name(is_secure=self.config.is_secure)), now=now)
         viewer = None if row is None else viewer_of(row)
         if row is not None and viewer is not None:
             stopped = Stopped.of(row)
@@ -82,17 +83,18 @@ class Door:
         admit(viewer, name, _tenant_in_path(request))
         return viewer
 
-    def _recognise(self, token: str | None) -> SessionRow | None:
-        if not token:
+
+def recognise(token: str | None, *, now: datetime) -> SessionRow | None:
+    """Find the log-in of a cookie's token, and note that it was used. None where there is none, or it has expired."""
+    if not token:
+        return None
+    with agency_transaction() as session:
+        row = find_session_row(session, token=token)
+        if row is None or not session_holds(seen_at=row.seen_at, expires_at=row.expires_at, now=now):
             return None
-        now = self.config.now()
-        with agency_transaction() as session:
-            row = find_session_row(session, token=token)
-            if row is None or not session_holds(seen_at=row.seen_at, expires_at=row.expires_at, now=now):
-                return None
-            if now - row.seen_at >= SESSION_NOTED_EVERY:
-                note_session_seen(session, session_id=row.session_id, now=now, at_most_every=SESSION_NOTED_EVERY)
-        return row
+        if now - row.seen_at >= SESSION_NOTED_EVERY:
+            note_session_seen(session, session_id=row.session_id, now=now, at_most_every=SESSION_NOTED_EVERY)
+    return row
 
 
 async def want_token(request: Request) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlmodel import Session
 
@@ -37,20 +36,8 @@ class LoginAnswer:
 class OpenedSession:
     """A new log-in: the token goes into the cookie and is stored nowhere, the CSRF token into the pages."""
 
-    session_id: UUID
     token: str
     csrf_token: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class CurrentSession:
-    """The log-in that a request belongs to."""
-
-    session_id: UUID
-    user_id: UserId
-    csrf_token: str
-    tenant_in_view: TenantId | None
 
 
 def verify_login(session: Session, *, email: str, password: str, ip: str, now: datetime) -> LoginAnswer:
@@ -90,23 +77,7 @@ def open_session(session: Session, *, user_id: UserId, now: datetime) -> OpenedS
     )
     session.add(opened)
     session.flush()
-    return OpenedSession(opened.session_id, token, csrf_token, opened.expires_at)
-
-
-def find_current_session(session: Session, *, token: str, now: datetime) -> CurrentSession | None:
-    """Find the log-in of a cookie's token, and note that it was used. None where there is none, or it has expired."""
-    found = queries.find_session(session, token_hash=_hash(token))
-    if found is None or not rules.session_holds(seen_at=found.seen_at, expires_at=found.expires_at, now=now):
-        return None
-    user = queries.find_user(session, user_id=UserId(found.user_id))
-    if user is None or user.disabled_at is not None:
-        return None
-    if now - found.seen_at >= rules.SESSION_NOTED_EVERY:
-        found.seen_at = now
-    in_view = found.tenant_in_view
-    return CurrentSession(
-        found.session_id, UserId(found.user_id), found.csrf_token, None if in_view is None else TenantId(in_view)
-    )
+    return OpenedSession(token, csrf_token)
 
 
 def choose_tenant_in_view(session: Session, *, token: str, tenant_id: TenantId | None) -> None:

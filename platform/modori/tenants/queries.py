@@ -16,20 +16,17 @@ from modori.kernel.errors import NotFound
 from modori.kernel.ids import SiteId, TenantId, UserId
 from modori.tenants.model import (
     Agency,
-    AuditEntry,
     ConsoleSession,
     KeyKind,
     LoginThrottle,
     Membership,
     NoticeVersion,
     PasswordToken,
-    Role,
     Site,
     SiteKey,
     Tenant,
     User,
 )
-from modori.tenants.rules import strongest
 
 
 class FoundKey(NamedTuple):
@@ -40,18 +37,6 @@ class FoundKey(NamedTuple):
     key_id: UUID
     kind: KeyKind
     revoked_at: datetime | None
-
-
-class VisibleTenant(NamedTuple):
-    """A client that a user may see, and as what."""
-
-    tenant_id: TenantId
-    name: str
-    role: Role
-
-
-def find_agency(session: Session) -> Agency | None:
-    return session.get(Agency, 1)
 
 
 def insert_agency(
@@ -73,7 +58,7 @@ def insert_agency(
 
 
 def get_agency(session: Session) -> Agency:
-    agency = find_agency(session)
+    agency = session.get(Agency, 1)
     if agency is None:
         raise NotFound("the agency has not been set up: run `modori init`")
     return agency
@@ -83,12 +68,8 @@ def lock_agency(session: Session) -> Agency:
     return session.exec(select(Agency).with_for_update(key_share=True)).one()
 
 
-def find_tenant(session: Session, *, tenant_id: TenantId) -> Tenant | None:
-    return session.exec(select(Tenant).where(Tenant.tenant_id == tenant_id)).one_or_none()
-
-
 def get_tenant(session: Session, *, tenant_id: TenantId) -> Tenant:
-    tenant = find_tenant(session, tenant_id=tenant_id)
+    tenant = session.exec(select(Tenant).where(Tenant.tenant_id == tenant_id)).one_or_none()
     if tenant is None:
         raise NotFound("no such client")
     return tenant
@@ -140,18 +121,8 @@ def list_unpriced(session: Session, *, tenant_ids: Sequence[TenantId], priced: S
     return [(currency, clients) for currency, clients in rows]
 
 
-def list_tenants(session: Session, *, tenant_ids: Sequence[TenantId]) -> list[Tenant]:
-    """Return the clients among `tenant_ids` that the transaction may see, by name."""
-    wanted = select(Tenant).where(col(Tenant.tenant_id).in_(tenant_ids)).order_by(Tenant.name, col(Tenant.tenant_id))
-    return list(session.exec(wanted))
-
-
-def find_site(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> Site | None:
-    return session.exec(select(Site).where(Site.tenant_id == tenant_id, Site.site_id == site_id)).one_or_none()
-
-
 def get_site(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> Site:
-    site = find_site(session, tenant_id=tenant_id, site_id=site_id)
+    site = session.exec(select(Site).where(Site.tenant_id == tenant_id, Site.site_id == site_id)).one_or_none()
     if site is None:
         raise NotFound("no such site")
     return site
@@ -236,12 +207,8 @@ def origin_is_registered(session: Session, *, origin: str) -> bool:
     return bool(found.scalar_one())
 
 
-def find_user(session: Session, *, user_id: UserId) -> User | None:
-    return session.get(User, user_id)
-
-
 def get_user(session: Session, *, user_id: UserId) -> User:
-    user = find_user(session, user_id=user_id)
+    user = session.get(User, user_id)
     if user is None:
         raise NotFound("no such user")
     return user
@@ -301,23 +268,6 @@ def count_agency_admins(session: Session) -> int:
     return int(found.scalar_one())
 
 
-def list_visible_tenants(session: Session, *, user_id: UserId) -> list[VisibleTenant]:
-    """Return every client that a user may see, by name, with the strongest role there; none for a disabled user.
-
-    Crosses tenants: through the function `tenants_of_user`, which answers from the user's memberships.
-    """
-    rows = session.connection().execute(
-        text("select tenant_id, name, role from tenants_of_user(:user_id) order by name, tenant_id"),
-        {"user_id": user_id},
-    )
-    visible: dict[UUID, VisibleTenant] = {}
-    for tenant_id, name, role in rows:
-        known = visible.get(tenant_id)
-        held = Role(role) if known is None else strongest(known.role, Role(role))
-        visible[tenant_id] = VisibleTenant(TenantId(tenant_id), name, held)
-    return list(visible.values())
-
-
 def lock_throttle(session: Session, *, subject: bytes, now: datetime) -> LoginThrottle:
     """Lock the record of a subject's failures, made if there is none: guesses at one address wait for each other."""
     session.connection().execute(
@@ -337,12 +287,6 @@ def find_throttle(session: Session, *, subject: bytes) -> LoginThrottle | None:
 
 def find_session(session: Session, *, token_hash: bytes) -> ConsoleSession | None:
     return session.exec(select(ConsoleSession).where(ConsoleSession.token_hash == token_hash)).one_or_none()
-
-
-def list_sessions_of(session: Session, *, user_id: UserId) -> list[ConsoleSession]:
-    """Return a user's open log-ins, newest first; at most 100."""
-    wanted = select(ConsoleSession).where(ConsoleSession.user_id == user_id)
-    return list(session.exec(wanted.order_by(col(ConsoleSession.made_at).desc()).limit(100)))
 
 
 def lock_password_token(session: Session, *, token_hash: bytes) -> PasswordToken | None:
@@ -391,19 +335,6 @@ def delete_expired_logins(session: Session, *, idle_before: datetime, forgotten_
         used = {name: value for name, value in given.items() if f":{name}" in statement}
         gone += session.connection().execute(text(statement), used).rowcount
     return gone
-
-
-def list_audit(
-    session: Session, *, tenant_id: TenantId, before: tuple[datetime, UUID] | None = None, limit: int = 50
-) -> list[AuditEntry]:
-    """Return the newest audit entries, or those before a given (at, audit_id)."""
-    wanted = select(AuditEntry).where(AuditEntry.tenant_id == tenant_id)
-    if before is not None:
-        at, audit_id = before
-        wanted = wanted.where(
-            (col(AuditEntry.at) < at) | ((col(AuditEntry.at) == at) & (col(AuditEntry.audit_id) < audit_id))
-        )
-    return list(session.exec(wanted.order_by(col(AuditEntry.at).desc(), col(AuditEntry.audit_id).desc()).limit(limit)))
 
 
 def hear_order_feed(session: Session, *, tenant_id: TenantId, site_id: SiteId, at: datetime) -> datetime:
