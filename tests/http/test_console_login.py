@@ -72,6 +72,24 @@ def test_many_tries_must_wait(world: World) -> None:
         assert visitor.post("/console/login", data={"email": email, "password": PASSWORD}).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("locale", "at_first", "later"),
+    [
+        ("en", "Wait 1 second, then try again.", "Wait 2 seconds, then try again."),
+        ("ja", "1 秒待ってからお試しください。", "2 秒待ってからお試しください。"),
+    ],
+)
+def test_how_long_to_wait_is_said_in_whole_words(world: World, locale: str, at_first: str, later: str) -> None:
+    visitor, path = Console(console_app()), f"/console/login?lang={locale}"
+    data = {"email": world.users[Role.OPERATOR].email, "password": "guess"}
+    pages = []
+    for at in (*[NOW] * 5, NOW + timedelta(seconds=30)):
+        with clock.moved_to(at):
+            pages.append(visitor.post(path, data=data).text)
+    assert at_first in pages[4]
+    assert later in pages[5]
+
+
 def test_a_session_ends_with_its_log_out_its_time_and_its_user(world: World) -> None:
     console = log_in(world, Role.OPERATOR)
     assert console.act("/console/logout").headers["location"] == "/console/login"

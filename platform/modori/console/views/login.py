@@ -17,7 +17,7 @@ from modori.tenants.rules import SESSION_ABSOLUTE, WeakPassword
 router = APIRouter(route_class=ConsoleRoute)
 
 WRONG = say("The e-mail address or the password is not right.")
-LOCKED = say("Too many tries. Wait %(seconds)s seconds, then try again.")
+LOCKED = say("Too many tries. Wait %(time)s, then try again.")
 WEAK = {
     "too_short": say("Use at least 12 characters."),
     "too_long": say("Use at most 256 characters."),
@@ -52,7 +52,8 @@ def submit(
                 logins.close_session(session, token=before)  # ASVS 5.0, 7.2.4: a log-in ends the session before it
             opened = logins.open_session(session, user_id=answer.user_id, now=visit.now)
     if answer.user_id is None:
-        said = visit.word(LOCKED, seconds=answer.retry_after_s) if answer.retry_after_s else visit.word(WRONG)
+        wait_s = answer.retry_after_s
+        said = visit.word(LOCKED, time=visit.speaker.lasting(wait_s)) if wait_s else visit.word(WRONG)
         return _login_page(visit, status=422, next_path=next_path, email=email, problem=said)
     gone = visit.go(next_path if is_own_page(next_path) else "/console")
     is_secure = visit.config.is_secure
