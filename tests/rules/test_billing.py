@@ -22,6 +22,7 @@ from modori.billing.rules import (
     may_approve,
     month_of,
     open_month,
+    read_month,
     replay,
     reversal_of,
     tax_of,
@@ -111,6 +112,31 @@ def test_rules_22_months_are_those_of_tokyo(instant: datetime, month: date) -> N
     assert month_of(instant) == month
     assert not is_over(month, now=instant)
     assert is_over(month, now=instant + timedelta(days=32))
+
+
+@pytest.mark.parametrize(
+    ("text", "month"),
+    [
+        ("2000-01", date(2000, 1, 1)),  # the first
+        ("2026-11", date(2026, 11, 1)),
+        ("2100-12", date(2100, 12, 1)),  # the last
+        ("1999-12", None),
+        ("2101-01", None),
+        ("0001-01", None),
+        ("9999-12", None),
+        ("2026-00", None),
+        ("2026-13", None),
+        ("2026-1", None),
+        ("2026-W01", None),
+        ("202611", None),
+        ("2026-11-01", None),
+        ("２０２６-11", None),
+        (" 2026-11", None),
+        ("", None),
+    ],
+)
+def test_a_month_is_a_year_and_a_month_within_bounds(text: str, month: date | None) -> None:
+    assert read_month(text) == month
 
 
 def test_the_last_month_that_can_be_written_is_not_over() -> None:

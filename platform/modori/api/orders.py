@@ -1,7 +1,7 @@
 """Orders and reversals as a client's server reports them, and what became of them: `/v1/orders`, `/v1/leads`, …"""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ from modori.api.edge import ApiConfig
 from modori.api.idempotency import IdempotencyKey, Reply, answer_once
 from modori.billing import actions as billing
 from modori.billing import queries as ledger
-from modori.billing.rules import month_of
+from modori.billing.rules import month_of, read_month
 from modori.capture.context import SiteContext
 from modori.kernel import clock
 from modori.kernel.errors import BadEmail, BadInput, BadPhone
@@ -39,7 +39,7 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 
 class BadMonth(BadInput):
     code = "bad_month"
-    title = "A month is written YYYY-MM"
+    title = "A month is written YYYY-MM and lies within 2000 to 2100"
 
 
 def make_router(config: ApiConfig) -> APIRouter:
@@ -229,7 +229,9 @@ def get_statements(
     """Return one month with its lines, or the totals of this month and of every closed one."""
     with read_transaction([site.tenant_id]) as session:
         if month is not None:
-            month_on = _month(month)
+            month_on = read_month(month)
+            if month_on is None:
+                raise BadMonth(field="month")
             entries = ledger.list_month_entries(session, tenant_id=site.tenant_id, month_on=month_on)
             statement = billing.get_statement(session, tenant_id=site.tenant_id, month_on=month_on)
             lines = [
@@ -290,12 +292,3 @@ def _major(minor: int, currency: str) -> int | float:
     """Write an amount as the wire does: 4980, 49.8. Exact for every sum below 2**53 minor units (ECMA-404 readers)."""
     major: Decimal = Money(minor, currency).major()
     return int(major) if major == major.to_integral_value() else float(major)
-
-
-def _month(text: str) -> date:
-    try:
-        if len(text) != 7:
-            raise ValueError(text)
-        return date.fromisoformat(f"{text}-01")
-    except ValueError as error:
-        raise BadMonth(field="month") from error

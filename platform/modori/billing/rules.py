@@ -16,6 +16,9 @@ from zoneinfo import ZoneInfo
 AGENCY_ZONE: Final = ZoneInfo("Asia/Tokyo")
 """Months close at 末締め in Japan, wherever the client's customers are (RULES 22)."""
 
+YEARS: Final = range(2000, 2101)
+"""Of which there may be statements."""
+
 GENESIS: Final = bytes(32)
 """What the first entry of a chain names as the one before it."""
 
@@ -66,6 +69,15 @@ def hold_until(placed_at: datetime, *, solicited_by_call: bool, hold_s: int, cal
 def month_of(at: datetime) -> date:
     """Return the first day of the agency's month in which an instant lies."""
     return at.astimezone(AGENCY_ZONE).date().replace(day=1)
+
+
+def read_month(text: str) -> date | None:
+    """Read a month such as 2026-11; None for what is none, or none that a statement can be of."""
+    try:
+        month_on = date.fromisoformat(f"{text}-01")
+    except ValueError:
+        return None
+    return month_on if month_on.year in YEARS else None
 
 
 def next_month(month_on: date) -> date:

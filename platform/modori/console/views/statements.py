@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from modori.billing import actions as billing
 from modori.billing import ledger
-from modori.billing.rules import is_over
+from modori.billing.rules import is_over, read_month
 from modori.console.door import ConsoleRoute
 from modori.console.visit import Visiting
 from modori.kernel.errors import NotFound
@@ -21,8 +21,6 @@ from modori.tenants.actions import record_audit
 router = APIRouter(route_class=ConsoleRoute)
 
 PAGE = 100
-YEARS = range(2000, 2101)
-"""Of which there may be statements."""
 
 
 @router.get("/statements", name="statements.index")
@@ -35,7 +33,7 @@ def index(visit: Visiting) -> Response:
 
 @router.get("/statements/{tenant_id}/{month}", name="statements.show")
 def show(visit: Visiting, tenant_id: UUID, month: str, after: Annotated[int, Query(ge=0)] = 0) -> Response:
-    tenant, month_on = TenantId(tenant_id), read_month(month)
+    tenant, month_on = TenantId(tenant_id), _month(month)
     with read_transaction([tenant]) as session:
         statement = billing.get_statement(session, tenant_id=tenant, month_on=month_on)
         found = statements.list_entries(session, tenant_id=tenant, month_on=month_on, after_seq=after, limit=PAGE + 1)
@@ -59,7 +57,7 @@ def show(visit: Visiting, tenant_id: UUID, month: str, after: Annotated[int, Que
 
 @router.post("/statements/{tenant_id}/{month}/close", name="statements.close")
 def close(visit: Visiting, tenant_id: UUID, month: str) -> Response:
-    tenant, month_on = TenantId(tenant_id), read_month(month)
+    tenant, month_on = TenantId(tenant_id), _month(month)
     with tenant_transaction(tenant) as session:
         billing.close_month(session, tenant_id=tenant, month_on=month_on, user_id=visit.viewer.user_id, now=visit.now)
         record_audit(
@@ -74,12 +72,9 @@ def close(visit: Visiting, tenant_id: UUID, month: str) -> Response:
     return visit.go(f"/console/statements/{tenant}/{month}", done="closed")
 
 
-def read_month(text: str) -> date:
-    """Read a month such as 2026-11. raises NotFound"""
-    try:
-        month_on = date.fromisoformat(f"{text}-01")
-    except ValueError as error:
-        raise NotFound() from error
-    if month_on.year not in YEARS:
+def _month(text: str) -> date:
+    """Read the month of an address. raises NotFound"""
+    month_on = read_month(text)
+    if month_on is None:
         raise NotFound()
     return month_on
