@@ -76,7 +76,7 @@ def _lead(proof: Mapping[str, Any], speaker: Speaker) -> ProofLink:
     lines = [
         speaker.word(say("Made: %(at)s"), at=speaker.moment(lead["made_at"])),
         speaker.word(
-            say("Drawn into: %(arm)s (%(pct)s %% are held out)"),
+            say("Drawn into: %(arm)s (%(pct)s%% are held out)"),
             arm=speaker.label_of(Arm, lead["arm"]),
             pct=lead["holdout_pct"],
         ),
