@@ -16,6 +16,7 @@ from modori.tenants import actions, keys, queries
 from modori.tenants.actions import EmailTaken
 from modori.tenants.model import CaptureMode, KeyKind, Role, User
 from modori.tenants.rules import BadOrigin, BeyondLimit
+from modori.tenants.switches import resume_sending, stop_sending
 from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 from tests.world import World, make_user
 
@@ -155,14 +156,14 @@ def test_g7_a_strangers_key_cannot_be_revoked(world: World) -> None:
 def test_switches_shut_and_open(world: World) -> None:
     acme = world.acme
     with db.tenant_transaction(acme.tenant_id) as session:
-        actions.stop_sending(session, tenant_id=acme.tenant_id, reason="test", now=world.now)
-        actions.stop_sending(session, tenant_id=acme.tenant_id, site_id=acme.site_id, reason="test", now=world.now)
+        stop_sending(session, tenant_id=acme.tenant_id, reason="test", now=world.now)
+        stop_sending(session, tenant_id=acme.tenant_id, site_id=acme.site_id, reason="test", now=world.now)
     with db.tenant_transaction(acme.tenant_id) as session:
         tenant = queries.get_tenant(session, tenant_id=acme.tenant_id)
         site = queries.get_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id)
         assert tenant.sending_stopped_at == site.sending_stopped_at == world.now
-        actions.resume_sending(session, tenant_id=acme.tenant_id)
-        actions.resume_sending(session, tenant_id=acme.tenant_id, site_id=acme.site_id)
+        resume_sending(session, tenant_id=acme.tenant_id)
+        resume_sending(session, tenant_id=acme.tenant_id, site_id=acme.site_id)
         assert tenant.sending_stopped_at is site.sending_stopped_at is None
 
 

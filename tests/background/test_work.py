@@ -18,7 +18,7 @@ from modori.kernel.ids import TenantId, new_id
 from modori.reports.agency.queries import list_audit
 from modori.storage import db, outbox, queries
 from modori.storage.roles import DatabaseUrls
-from modori.tenants import actions
+from modori.tenants.audit import record_audit
 from tests.conftest import Cluster
 from tests.drain import drain
 from tests.world import World, connect, make_world
@@ -49,7 +49,7 @@ def effect(world: World, action: str = "did") -> Callable[[Session, dict[str, An
     """An effect that can be seen: an audit entry."""
 
     def do(session: Session, payload: dict[str, Any], now: datetime) -> None:
-        actions.record_audit(
+        record_audit(
             session,
             tenant_id=world.acme.tenant_id,
             user_id=None,

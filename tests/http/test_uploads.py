@@ -13,8 +13,8 @@ from modori.connectors.csv.tables import MOST_BYTES
 from modori.entrypoints import wiring
 from modori.kernel import clock
 from modori.storage.db import tenant_transaction
+from modori.tenants.feeds.queries import hear_order_feed
 from modori.tenants.model import Role
-from modori.tenants.queries import hear_order_feed
 from tests.consoleworld import Console, log_in
 from tests.drain import drain
 from tests.leaks import without_ids

@@ -21,7 +21,7 @@ from modori.reports.scenarios import queries as scenarios
 from modori.reports.statements import queries as statements
 from modori.reports.timeline import queries as timeline
 from modori.storage.db import ReadSession, read_transaction, tenant_transaction
-from modori.tenants import actions as tenants
+from modori.tenants.audit import record_audit
 from tests.consoleworld import ConsoleWorld, furnish, queue_call
 from tests.leadworld import LeadWorld, make_lead
 from tests.questions import change
@@ -189,7 +189,7 @@ def test_the_audit_of_several_clients_is_paged_newest_first_each_once(world: Wor
     for number in range(7):
         tenant_id = ours if number % 2 else theirs
         with tenant_transaction(tenant_id) as session:
-            tenants.record_audit(
+            record_audit(
                 session,
                 tenant_id=tenant_id,
                 user_id=None,

@@ -30,6 +30,7 @@ from modori.people import actions as people
 from modori.people.model import ContactKind
 from modori.storage import outbox
 from modori.tenants import queries as tenants
+from modori.tenants.feeds import queries as feeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +122,13 @@ def record_order(
 
 def _note_feed(session: Session, *, tenant_id: TenantId, site_id: SiteId, heard_at: datetime, now: datetime) -> None:
     """Let an order be word of its site's feed."""
-    known = tenants.get_heard_feed(session, tenant_id=tenant_id, site_id=site_id)
+    known = feeds.get_heard_feed(session, tenant_id=tenant_id, site_id=site_id)
     before = None if known.heard_at is None else FeedWord(known.heard_at, known.settles_at)
     max_age = None if known.max_age_s is None else timedelta(seconds=known.max_age_s)
     word = hear_order(before, heard_at=heard_at, max_age=max_age, now=now)
     if word is None:
         return
-    write = tenants.insert_order_feed if before is None else tenants.note_order_feed
+    write = feeds.insert_order_feed if before is None else feeds.note_order_feed
     write(session, tenant_id=tenant_id, site_id=site_id, heard_at=word.heard_at, settles_at=word.settles_at)
 
 
@@ -137,7 +138,7 @@ def hear_feed(session: Session, *, tenant_id: TenantId, site_id: SiteId, until: 
     returns  up to when the feed counts as heard: an older word changes nothing
     raises   AtInFuture, AtTooOld
     """
-    return tenants.hear_order_feed(session, tenant_id=tenant_id, site_id=site_id, at=possible_instant(until, now=now))
+    return feeds.hear_order_feed(session, tenant_id=tenant_id, site_id=site_id, at=possible_instant(until, now=now))
 
 
 def settle_order(session: Session, *, tenant_id: TenantId, order_id: OrderId, now: datetime) -> int:

@@ -16,7 +16,6 @@ from modori.storage import crypto, outbox
 from modori.tenants import policy, queries, rules
 from modori.tenants.model import (
     Agency,
-    AuditEntry,
     CaptureMode,
     Membership,
     NoticeVersion,
@@ -249,34 +248,6 @@ def _apply(site: Site, change: SiteChange, limits: Mapping[str, int]) -> None:
         setattr(site, field, value)
 
 
-def stop_sending(
-    session: Session, *, tenant_id: TenantId | None, reason: str, now: datetime, site_id: SiteId | None = None
-) -> None:
-    """Throw a kill switch: of one site, one client, or (tenant_id None) of the whole agency. It shuts at once."""
-    if tenant_id is None:
-        agency = queries.lock_agency(session)
-        agency.sending_stopped_at, agency.sending_stopped_reason = agency.sending_stopped_at or now, reason
-    elif site_id is not None:
-        site = queries.lock_site(session, tenant_id=tenant_id, site_id=site_id)
-        site.sending_stopped_at, site.sending_stopped_reason = site.sending_stopped_at or now, reason
-    else:
-        tenant = queries.lock_tenant(session, tenant_id=tenant_id)
-        tenant.sending_stopped_at, tenant.sending_stopped_reason = tenant.sending_stopped_at or now, reason
-
-
-def resume_sending(session: Session, *, tenant_id: TenantId | None, site_id: SiteId | None = None) -> None:
-    """Release what `stop_sending` has shut."""
-    if tenant_id is None:
-        agency = queries.lock_agency(session)
-        agency.sending_stopped_at = agency.sending_stopped_reason = None
-    elif site_id is not None:
-        site = queries.lock_site(session, tenant_id=tenant_id, site_id=site_id)
-        site.sending_stopped_at = site.sending_stopped_reason = None
-    else:
-        tenant = queries.lock_tenant(session, tenant_id=tenant_id)
-        tenant.sending_stopped_at = tenant.sending_stopped_reason = None
-
-
 def make_user(
     session: Session,
     *,
@@ -439,29 +410,3 @@ def _seal(session: Session, user_id: UUID, column: str, plain: str) -> bytes:
 
 def _field(user_id: UUID, column: str) -> crypto.Field:
     return crypto.Field("user_account", column, row=str(user_id))
-
-
-def record_audit(
-    session: Session,
-    *,
-    tenant_id: TenantId,
-    user_id: UserId | None,
-    action: str,
-    subject_kind: str,
-    subject_id: str,
-    now: datetime,
-    detail: dict[str, Any] | None = None,
-) -> AuditEntry:
-    """Write down who did what (RULES 16). `detail` holds ids and plain words, never a personal value."""
-    entry = AuditEntry(
-        tenant_id=tenant_id,
-        audit_id=new_id(),
-        at=now,
-        user_id=user_id,
-        action=action,
-        subject_kind=subject_kind,
-        subject_id=subject_id,
-        detail=detail or {},
-    )
-    session.add(entry)
-    return entry

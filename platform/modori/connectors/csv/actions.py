@@ -16,8 +16,8 @@ from modori.connectors.csv.parts import forget_parts, in_parts, sealed_part
 from modori.connectors.csv.tables import Table
 from modori.kernel.ids import SiteId, TenantId, UserId, new_id
 from modori.storage import outbox
-from modori.tenants import actions as tenants
 from modori.tenants import queries as tenant_queries
+from modori.tenants.audit import record_audit
 
 LONGEST_FILE_NAME: Final = 200
 
@@ -147,7 +147,7 @@ def _promise(session: Session, upload: Upload, topic: str, *, now: datetime) -> 
 
 
 def _audit(session: Session, upload: Upload, user_id: UserId, action: str, now: datetime) -> None:
-    tenants.record_audit(
+    record_audit(
         session,
         tenant_id=TenantId(upload.tenant_id),
         user_id=user_id,

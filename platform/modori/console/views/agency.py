@@ -15,6 +15,8 @@ from modori.console.words import say
 from modori.kernel.ids import PLATFORM
 from modori.storage.db import agency_transaction
 from modori.tenants import actions, queries
+from modori.tenants.audit import record_audit
+from modori.tenants.switches import resume_sending, stop_sending
 from modori.tenants.wire import LimitsChange
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -32,7 +34,7 @@ def stop(visit: Visiting, reason: Annotated[str, Form(max_length=300)] = "") -> 
     """Throw the platform's kill switch: no gate of any client allows anything from this commit on."""
     with agency_transaction() as session:
         said = reason.strip() or visit.word(REASON_MISSING)
-        actions.stop_sending(session, tenant_id=None, reason=said, now=visit.now)
+        stop_sending(session, tenant_id=None, reason=said, now=visit.now)
         _audit(session, visit, "agency.stopped")
     return visit.go("/console/agency", done="stopped")
 
@@ -40,7 +42,7 @@ def stop(visit: Visiting, reason: Annotated[str, Form(max_length=300)] = "") -> 
 @router.post("/agency/resume", name="agency.resume")
 def resume(visit: Visiting) -> Response:
     with agency_transaction() as session:
-        actions.resume_sending(session, tenant_id=None)
+        resume_sending(session, tenant_id=None)
         _audit(session, visit, "agency.resumed")
     return visit.go("/console/agency", done="resumed")
 
@@ -76,7 +78,7 @@ def _page(visit: Visit, *, posted: dict[str, str] | None = None, problem: FormPr
 
 
 def _audit(session: Session, visit: Visit, action: str, detail: dict[str, Any] | None = None) -> None:
-    actions.record_audit(
+    record_audit(
         session,
         tenant_id=PLATFORM,
         user_id=visit.viewer.user_id,

@@ -14,7 +14,7 @@ from modori.outreach.erasing import erase_person
 from modori.outreach.queries import list_points_of_person
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.storage.retrying import retry_deadlocks
-from modori.tenants.actions import record_audit
+from modori.tenants.audit import record_audit
 
 router = APIRouter(route_class=ConsoleRoute)
 

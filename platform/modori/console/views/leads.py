@@ -26,7 +26,7 @@ from modori.reports.leads import queries as leads
 from modori.reports.paging import Cursor, read_cursor
 from modori.reports.timeline import queries as timeline
 from modori.storage.db import ReadSession, read_transaction, tenant_transaction
-from modori.tenants.actions import record_audit
+from modori.tenants.audit import record_audit
 
 router = APIRouter(route_class=ConsoleRoute)
 

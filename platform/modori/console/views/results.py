@@ -21,7 +21,7 @@ from modori.outcomes.model import ResultState
 from modori.reports.paging import Cursor, read_cursor
 from modori.reports.results import queries as results
 from modori.storage.db import read_transaction, tenant_transaction
-from modori.tenants.actions import record_audit
+from modori.tenants.audit import record_audit
 
 router = APIRouter(route_class=ConsoleRoute)
 

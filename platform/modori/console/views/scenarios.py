@@ -18,7 +18,7 @@ from modori.people.model import Channel
 from modori.reports.scenarios import queries as scenarios
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import queries as tenants
-from modori.tenants.actions import record_audit
+from modori.tenants.audit import record_audit
 from modori.tenants.model import Site, Tenant
 
 router = APIRouter(route_class=ConsoleRoute)

@@ -12,7 +12,7 @@ from modori.console.words import say
 from modori.kernel.ids import SiteId, TenantId
 from modori.reports.sites.queries import Leak, list_leaks
 from modori.storage.db import ReadSession
-from modori.tenants import actions
+from modori.tenants.audit import record_audit
 from modori.tenants.model import KeyKind, Site, SiteKey
 
 TABS: Final = (
@@ -61,7 +61,7 @@ def leaks_of(visit: Visit, session: ReadSession, tenant_id: TenantId, site_id: S
 def audit(
     session: Session, visit: Visit, tenant_id: TenantId, site_id: SiteId, action: str, detail: dict[str, Any]
 ) -> None:
-    actions.record_audit(
+    record_audit(
         session,
         tenant_id=tenant_id,
         user_id=visit.viewer.user_id,

@@ -24,6 +24,7 @@ from modori.outreach.standard import route_to_standard
 from modori.storage.db import agency_transaction, read_transaction, tenant_transaction
 from modori.tenants import actions, keys, queries
 from modori.tenants.model import CaptureMode, KeyKind, Site
+from modori.tenants.switches import resume_sending, stop_sending
 from modori.tenants.wire import SiteChange
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -159,7 +160,7 @@ def stop(
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with tenant_transaction(tenant) as session:
         said = reason.strip() or visit.word(REASON_MISSING)
-        actions.stop_sending(session, tenant_id=tenant, site_id=site, reason=said, now=visit.now)
+        stop_sending(session, tenant_id=tenant, site_id=site, reason=said, now=visit.now)
         audit(session, visit, tenant, site, "site.stopped", {})
     return visit.go(f"/console/tenants/{tenant}/sites/{site}/settings", done="stopped")
 
@@ -168,7 +169,7 @@ def stop(
 def resume(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with tenant_transaction(tenant) as session:
-        actions.resume_sending(session, tenant_id=tenant, site_id=site)
+        resume_sending(session, tenant_id=tenant, site_id=site)
         audit(session, visit, tenant, site, "site.resumed", {})
     return visit.go(f"/console/tenants/{tenant}/sites/{site}/settings", done="resumed")
 

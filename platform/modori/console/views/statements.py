@@ -16,7 +16,7 @@ from modori.kernel.errors import NotFound
 from modori.kernel.ids import TenantId
 from modori.reports.statements import queries as statements
 from modori.storage.db import read_transaction, tenant_transaction
-from modori.tenants.actions import record_audit
+from modori.tenants.audit import record_audit
 
 router = APIRouter(route_class=ConsoleRoute)
 

@@ -17,7 +17,7 @@ from modori.people.model import Channel
 from modori.reports.switches import queries as switches
 from modori.sending.switches import actions
 from modori.storage.db import agency_transaction, read_transaction, tenant_transaction
-from modori.tenants.actions import record_audit
+from modori.tenants.audit import record_audit
 from modori.tenants.queries import get_tenant
 
 router = APIRouter(route_class=ConsoleRoute)

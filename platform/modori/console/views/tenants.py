@@ -27,8 +27,10 @@ from modori.reports.switches import queries as switches
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import actions, queries
 from modori.tenants.actions import NEW_FEED_MAX_AGE_S
+from modori.tenants.audit import record_audit
 from modori.tenants.model import Tenant
 from modori.tenants.rules import SpendLimitTooLarge
+from modori.tenants.switches import resume_sending, stop_sending
 from modori.tenants.wire import TenantChange
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -137,9 +139,7 @@ def stop(visit: Visiting, tenant_id: UUID, reason: Annotated[str, Form(max_lengt
     """Throw the client's kill switch: no gate allows anything of theirs from this commit on."""
     tenant = TenantId(tenant_id)
     with tenant_transaction(tenant) as session:
-        actions.stop_sending(
-            session, tenant_id=tenant, reason=reason.strip() or visit.word(REASON_MISSING), now=visit.now
-        )
+        stop_sending(session, tenant_id=tenant, reason=reason.strip() or visit.word(REASON_MISSING), now=visit.now)
         _audit(session, visit, tenant, "tenant.stopped", {})
     return visit.go(f"/console/tenants/{tenant}", done="stopped")
 
@@ -148,7 +148,7 @@ def stop(visit: Visiting, tenant_id: UUID, reason: Annotated[str, Form(max_lengt
 def resume(visit: Visiting, tenant_id: UUID) -> Response:
     tenant = TenantId(tenant_id)
     with tenant_transaction(tenant) as session:
-        actions.resume_sending(session, tenant_id=tenant)
+        resume_sending(session, tenant_id=tenant)
         _audit(session, visit, tenant, "tenant.resumed", {})
     return visit.go(f"/console/tenants/{tenant}", done="resumed")
 
@@ -235,7 +235,7 @@ def _form(visit: Visit, *, tenant_id: TenantId | None, values: dict[str, str], p
 
 
 def _audit(session: Session, visit: Visit, tenant_id: TenantId, action: str, detail: dict[str, Any]) -> None:
-    actions.record_audit(
+    record_audit(
         session,
         tenant_id=tenant_id,
         user_id=visit.viewer.user_id,

@@ -14,6 +14,7 @@ from modori.kernel.errors import BadInput, Conflict, ModoriError, NotFound
 from modori.kernel.ids import PLATFORM, TenantId, UserId
 from modori.storage.db import agency_transaction
 from modori.tenants import actions, queries
+from modori.tenants.audit import record_audit
 from modori.tenants.model import Membership, Role, User
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -182,7 +183,7 @@ def _invitation(visit: Visit, *, values: dict[str, str], problem: str | None) ->
 
 
 def _audit(session: Session, visit: Visit, user_id: UUID, action: str) -> None:
-    actions.record_audit(
+    record_audit(
         session,
         tenant_id=PLATFORM,
         user_id=visit.viewer.user_id,

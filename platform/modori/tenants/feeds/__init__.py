@@ -1,0 +1,1 @@
+"""Up to when the orders of each site are known."""
