@@ -49,7 +49,7 @@ from modori.sending import actions as sending
 from modori.sending.ports import Accepted, Answer, Permit
 from modori.storage import db
 from modori.storage.db import agency_transaction, tenant_transaction
-from modori.tenants import logins
+from modori.tenants.logins import actions as logins
 from tests.asking import Asking
 from tests.channelworld import SentWorld, send
 from tests.leadworld import LeadWorld, make_lead

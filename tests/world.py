@@ -20,6 +20,7 @@ from modori.storage import crypto, db
 from modori.storage.roles import DatabaseUrls
 from modori.tenants import actions, keys, passwords
 from modori.tenants.model import CaptureMode, KeyKind, Role
+from modori.tenants.users import actions as user_actions
 from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 
 NOW: Final = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
@@ -187,7 +188,7 @@ def make_user(role: Role, client_tenant_id: TenantId | None, *, now: datetime = 
     """Make a user who logs in with PASSWORD."""
     email = f"{role.value}-{secrets.token_hex(8)}@agency.example"
     with db.agency_transaction() as session:
-        user = actions.make_user(
+        user = user_actions.make_user(
             session,
             email=email,
             name=role.value.replace("_", " ").title(),
@@ -196,7 +197,7 @@ def make_user(role: Role, client_tenant_id: TenantId | None, *, now: datetime = 
             now=now,
         )
         user_id = UserId(user.user_id)
-        actions.give_membership(session, user_id=user_id, client_tenant_id=client_tenant_id, role=role, now=now)
+        user_actions.give_membership(session, user_id=user_id, client_tenant_id=client_tenant_id, role=role, now=now)
     return UserWorld(user_id, email, role)
 
 

@@ -9,10 +9,13 @@ from sqlalchemy import text
 from modori.console.door import recognise
 from modori.kernel.ids import PLATFORM
 from modori.storage import db
-from modori.tenants import actions, logins, queries
-from modori.tenants.logins import LinkExpired, LoginAnswer
+from modori.tenants.logins import actions as logins
+from modori.tenants.logins import queries
+from modori.tenants.logins.actions import LinkExpired, LoginAnswer
 from modori.tenants.model import Role, TokenKind
 from modori.tenants.rules import SESSION_ABSOLUTE, SESSION_IDLE, WeakPassword
+from modori.tenants.users import actions
+from modori.tenants.users.values import email_index
 from tests.world import PASSWORD, UserWorld, World
 
 NEW_PASSWORD = "another horse, another battery"
@@ -102,7 +105,7 @@ def test_many_guesses_at_once_are_no_more_guesses(world: World, operator: UserWo
     for thread in threads:
         thread.join()
     with db.agency_transaction() as session:
-        found = queries.find_throttle(session, subject=actions.email_index(operator.email))
+        found = queries.find_throttle(session, subject=email_index(operator.email))
     assert found is not None
     assert found.failures == 5, "the lock took hold after five, whatever came beside them"
     assert sum(answer.retry_after_s > 0 for answer in answers) == 6
@@ -223,4 +226,4 @@ def test_what_has_expired_is_deleted(world: World, operator: UserWorld, ip: str)
         assert logins.forget_expired_logins(session, now=later) >= 2
     assert token_hashes_of(operator) == []
     with db.agency_transaction() as session:
-        assert queries.find_throttle(session, subject=actions.email_index(operator.email)) is None
+        assert queries.find_throttle(session, subject=email_index(operator.email)) is None

@@ -11,8 +11,9 @@ from modori.console.views.login import is_own_page
 from modori.kernel import clock
 from modori.kernel.ids import new_id
 from modori.storage.db import agency_transaction
-from modori.tenants import actions, logins
+from modori.tenants.logins import actions as logins
 from modori.tenants.model import Role, TokenKind
+from modori.tenants.users import actions
 from tests.consoleworld import Console, console_app, log_in, make_app
 from tests.world import NOW, PASSWORD, World
 

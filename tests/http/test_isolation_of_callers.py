@@ -18,8 +18,8 @@ from modori.people.model import Channel
 from modori.storage import db
 from modori.storage.db import agency_transaction
 from modori.storage.roles import DatabaseUrls
-from modori.tenants import actions
 from modori.tenants.model import Role
+from modori.tenants.users import actions
 from tests.asking import Asking
 from tests.captureworld import cart, form, new_visitor, somebody
 from tests.channelworld import SentWorld, send

@@ -10,8 +10,11 @@ from modori.console.door import recognise, viewer_of
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import TenantId, new_id
 from modori.storage import db
-from modori.tenants import actions, keys, logins, queries
+from modori.tenants import actions as tenants
+from modori.tenants import keys, queries
+from modori.tenants.logins import actions as logins
 from modori.tenants.model import KeyKind, Role
+from modori.tenants.users import actions as users
 from modori.tenants.wire import TenantChange
 from tests.world import NOW, UserWorld, World, make_user
 
@@ -36,7 +39,7 @@ def test_g7_a_strangers_tenant_cannot_be_written(world: World) -> None:
     fields = "name sender_name postal_address complaint_contact goods_kind mail_from sms_from voice_from"
     particulars = TenantChange.model_validate(dict.fromkeys(fields.split(), "xxx"))
     with pytest.raises(DBAPIError, match="row-level security"), db.tenant_transaction(world.acme.tenant_id) as session:
-        actions.make_tenant(session, tenant_id=TenantId(new_id()), particulars=particulars, now=world.now)
+        tenants.make_tenant(session, tenant_id=TenantId(new_id()), particulars=particulars, now=world.now)
 
 
 def test_a_key_is_found_before_a_tenant_is_known(world: World) -> None:
@@ -81,7 +84,7 @@ def test_g7_users_see_the_clients_of_their_memberships(world: World) -> None:
 def test_the_strongest_of_two_roles_at_a_client_counts(world: World) -> None:
     user = make_user(Role.ACCOUNT_MANAGER, None)
     with db.agency_transaction() as session:
-        actions.give_membership(
+        users.give_membership(
             session,
             user_id=user.user_id,
             client_tenant_id=world.acme.tenant_id,
@@ -94,6 +97,6 @@ def test_the_strongest_of_two_roles_at_a_client_counts(world: World) -> None:
 def test_a_disabled_user_sees_nothing(world: World) -> None:
     user_id = world.users[Role.OPERATOR].user_id
     with db.agency_transaction() as session:
-        actions.disable_user(session, user_id=user_id, now=world.now)
+        users.disable_user(session, user_id=user_id, now=world.now)
         seen = session.connection().execute(text("select from tenants_of_user(:user_id)"), {"user_id": user_id})
         assert seen.all() == []

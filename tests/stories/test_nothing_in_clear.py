@@ -34,8 +34,9 @@ from modori.sandbox.app import Sandbox
 from modori.sandbox.settings import SandboxSettings
 from modori.storage.db import agency_transaction, tenant_transaction
 from modori.storage.roles import DatabaseUrls
-from modori.tenants.actions import email_index
-from modori.tenants.queries import find_user_by_email, get_site
+from modori.tenants.queries import get_site
+from modori.tenants.users.queries import find_user_by_email
+from modori.tenants.users.values import email_index
 from tests.asking import Asking
 from tests.conftest import Cluster
 from tests.consoleworld import Console

@@ -28,7 +28,7 @@ from modori.kernel.phone import normalise_phone
 from modori.sending.deliveries import actions as deliveries
 from modori.sending.model import ReportStatus
 from modori.storage.db import agency_transaction, tenant_transaction
-from modori.tenants import queries as tenants
+from modori.tenants.users.queries import get_user
 
 MOST_TALK_S = 3600
 
@@ -144,7 +144,7 @@ def _bridge(public_url: str, tenant_id: TenantId, call_id: CallId) -> VoiceRespo
     with tenant_transaction(tenant_id) as session:
         bridge = calls.answer_bridge(session, tenant_id=tenant_id, call_id=call_id, now=clock.now())
         operator_id = UserId(call_queries.get_call(session, tenant_id=tenant_id, call_id=call_id).user_id)
-        words = words_of("voice")[known_locale(tenants.get_user(session, user_id=operator_id).locale)]
+        words = words_of("voice")[known_locale(get_user(session, user_id=operator_id).locale)]
     answer = VoiceResponse()
     if not bridge.allowed:
         answer.say(words["refused"], language=words["language"])

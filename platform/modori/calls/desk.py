@@ -12,8 +12,8 @@ from modori.kernel.errors import Conflict
 from modori.kernel.ids import CallTaskId, TenantId, UserId
 from modori.sending.ports import Answer, Permit
 from modori.storage.db import agency_transaction, read_transaction, tenant_transaction
-from modori.tenants import actions as tenants
-from modori.tenants import queries as tenant_queries
+from modori.tenants.users.queries import get_user
+from modori.tenants.users.values import user_phone
 
 MOST_TRIES = 5
 
@@ -74,7 +74,7 @@ class Dialler:
         raises  NotFound, NotYours, CallInProgress, OperatorPhoneMissing
         """
         with agency_transaction() as session:
-            phone = tenants.user_phone(session, tenant_queries.get_user(session, user_id=user_id))
+            phone = user_phone(session, get_user(session, user_id=user_id))
         if phone is None:
             raise OperatorPhoneMissing()
         with tenant_transaction(tenant_id) as session:

@@ -18,8 +18,11 @@ from modori.kernel import clock
 from modori.kernel.ids import UserId
 from modori.storage import db
 from modori.storage.db import agency_transaction
-from modori.tenants import actions, logins, queries
+from modori.tenants.logins import actions as logins
 from modori.tenants.model import TokenKind
+from modori.tenants.queries import get_agency
+from modori.tenants.users.queries import get_user
+from modori.tenants.users.values import user_email
 
 SUBJECTS: Final = {
     TokenKind.INVITATION: say("Your invitation to Modori"),
@@ -54,13 +57,13 @@ class UserMailer:
         if not self.smtp_url:
             raise NoMailer()
         with agency_transaction() as session:
-            user = queries.get_user(session, user_id=user_id)
+            user = get_user(session, user_id=user_id)
             is_wanted = user.disabled_at is None and (kind is TokenKind.RESET or user.password_hash is None)
             if not is_wanted:
                 return False
             token = logins.issue_password_token(session, user_id=user_id, kind=kind, now=now)
-            agency = queries.get_agency(session).name
-            address, name, locale, zone = actions.user_email(session, user), user.name, user.locale, user.timezone
+            agency = get_agency(session).name
+            address, name, locale, zone = user_email(session, user), user.name, user.locale, user.timezone
         text = Pages(self.ui, clock.now).text(
             f"console/mail/{kind.value}.txt",
             locale=locale,

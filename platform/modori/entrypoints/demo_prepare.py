@@ -23,9 +23,10 @@ from modori.kernel.ids import UserId
 from modori.sandbox.app import Sandbox
 from modori.sandbox.settings import SandboxSettings
 from modori.storage import db
-from modori.tenants.actions import email_index
 from modori.tenants.model import Role
-from modori.tenants.queries import find_user_by_email, get_site
+from modori.tenants.queries import get_site
+from modori.tenants.users.queries import find_user_by_email
+from modori.tenants.users.values import email_index
 
 CALLBACKS_S = 1.5
 """The newest messages' status callbacks come up to this long after they were accepted; they are dropped, too."""

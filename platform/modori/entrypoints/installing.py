@@ -12,8 +12,12 @@ from modori.kernel.errors import Conflict
 from modori.kernel.ids import UserId
 from modori.storage import db
 from modori.storage.roles import APP, OWNER, SCAN, RolePasswords, provision
-from modori.tenants import actions, logins, queries
+from modori.tenants import actions as tenants
+from modori.tenants.logins import actions as logins
 from modori.tenants.model import Role, TokenKind
+from modori.tenants.queries import lock_agency
+from modori.tenants.users import actions, queries
+from modori.tenants.users.values import email_index
 
 
 class AlreadyInstalled(Conflict):
@@ -45,8 +49,8 @@ def install(settings: Settings, first: FirstAdministrator, *, by_mail: bool) -> 
     database.open_database(settings)
     try:
         with db.agency_transaction() as session:
-            actions.make_agency(session, name=first.agency)
-            queries.lock_agency(session)
+            tenants.make_agency(session, name=first.agency)
+            lock_agency(session)
             if queries.count_agency_admins(session):
                 raise AlreadyInstalled()
             now = clock.now()
@@ -75,7 +79,7 @@ def new_link(settings: Settings, email: str) -> str:
     database.open_database(settings)
     try:
         with db.agency_transaction() as session:
-            user = queries.get_user_by_email(session, email_index=actions.email_index(email))
+            user = queries.get_user_by_email(session, email_index=email_index(email))
             kind = TokenKind.INVITATION if user.password_hash is None else TokenKind.RESET
             token = logins.issue_password_token(session, user_id=UserId(user.user_id), kind=kind, now=clock.now())
             return password_link(settings, token)

@@ -17,6 +17,7 @@ from modori.storage import db
 from modori.tenants import actions as tenants
 from modori.tenants import keys, passwords, queries
 from modori.tenants.model import CaptureMode, KeyKind, Role
+from modori.tenants.users import actions as users
 from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 
 DEMO_DELAYS_S = (10, 20, 32)
@@ -167,7 +168,7 @@ def _make_user(role: Role, tenant_id: TenantId, now: datetime) -> Login:
     password = f"demo-{secrets.token_urlsafe(9)}"
     of_client = tenant_id if role is Role.CLIENT_REVIEWER else None
     with db.agency_transaction() as session:
-        user = tenants.make_user(
+        user = users.make_user(
             session,
             email=email,
             name=name,
@@ -175,7 +176,7 @@ def _make_user(role: Role, tenant_id: TenantId, now: datetime) -> Login:
             password_hash=passwords.hash_password(password),
             now=now,
         )
-        tenants.give_membership(session, user_id=UserId(user.user_id), client_tenant_id=of_client, role=role, now=now)
+        users.give_membership(session, user_id=UserId(user.user_id), client_tenant_id=of_client, role=role, now=now)
     return Login(email, password)
 
 

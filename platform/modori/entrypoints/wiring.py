@@ -35,7 +35,7 @@ from modori.outreach import jobs as outreach
 from modori.outreach.dispatch import Dispatcher
 from modori.outreach.retention.scans import forget_past_retention
 from modori.sending import scans as sending_scans
-from modori.tenants import scans as tenants_scans
+from modori.tenants.logins import scans as logins_scans
 
 Job = Callable[[str, str], None]
 
@@ -96,7 +96,7 @@ def scans(settings: Settings) -> list[Scan]:
         Scan("past retention", hour_s, lambda: forget_past_retention(settings.event_retention_days), is_eager=True),
         Scan("platform counts", hour_s, sending_scans.forget_platform_counts),
         Scan("finished work", hour_s, lambda: relay.forget_finished(older_than_days=settings.work_retention_days)),
-        Scan("expired logins", hour_s, tenants_scans.forget_expired_logins),
+        Scan("expired logins", hour_s, logins_scans.forget_expired_logins),
     ]
 
 

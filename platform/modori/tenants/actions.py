@@ -4,25 +4,19 @@ import hashlib
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from modori.kernel.email import normalise_email
-from modori.kernel.errors import BadInput, Conflict
-from modori.kernel.ids import PLATFORM, SiteId, TenantId, UserId, new_id
-from modori.storage import crypto, outbox
+from modori.kernel.errors import BadInput
+from modori.kernel.ids import PLATFORM, SiteId, TenantId, new_id
+from modori.storage import crypto
 from modori.tenants import policy, queries, rules
 from modori.tenants.model import (
     Agency,
     CaptureMode,
-    Membership,
     NoticeVersion,
-    Role,
     Site,
     Tenant,
-    User,
 )
 from modori.tenants.rules import CurrencyCounted, CurrencyNotPriced, SpendLimitTooLarge
 from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
@@ -38,16 +32,6 @@ MONTH_AT_HAND: Final = timedelta(minutes=1)
 """A change of currency may still be under way this much later: it locks the month that begins by then, too."""
 
 _SENDERS: Final = ("mail_from", "sms_from", "voice_from")
-
-
-class EmailTaken(Conflict):
-    code = "email_taken"
-    title = "A user with this e-mail address exists"
-
-
-class LastAdministrator(Conflict):
-    code = "last_administrator"
-    title = "The agency's last administrator must stay"
 
 
 def make_agency(
@@ -246,167 +230,3 @@ def _apply(site: Site, change: SiteChange, limits: Mapping[str, int]) -> None:
         raise rules.BeyondLimit(fields=beyond)
     for field, value in given.items():
         setattr(site, field, value)
-
-
-def make_user(
-    session: Session,
-    *,
-    email: str,
-    name: str,
-    now: datetime,
-    phone_e164: str | None = None,
-    password_hash: str | None = None,
-    locale: str = "ja",
-    timezone: str = "Asia/Tokyo",
-) -> User:
-    """Add somebody who may log in once they have a password. raises BadEmail, EmailTaken."""
-    address = normalise_email(email).address
-    user_id = new_id()
-    user = User(
-        user_id=user_id,
-        email=_seal(session, user_id, "email", address),
-        email_index=email_index(address),
-        name=name.strip(),
-        phone=None if phone_e164 is None else _seal(session, user_id, "phone", phone_e164),
-        password_hash=password_hash,
-        locale=locale,
-        timezone=timezone,
-        made_at=now,
-    )
-    if queries.find_user_by_email(session, email_index=user.email_index) is not None:
-        raise EmailTaken()
-    try:
-        with session.begin_nested():
-            session.add(user)
-    except IntegrityError as error:
-        raise EmailTaken() from error
-    return user
-
-
-def change_user(
-    session: Session,
-    *,
-    user_id: UserId,
-    name: str | None = None,
-    phone_e164: str | None = None,
-    locale: str | None = None,
-    timezone: str | None = None,
-) -> User:
-    """Change what a user may change of themselves; what is not given stays. An empty phone removes it."""
-    user = queries.lock_user(session, user_id=user_id)
-    user.name = name or user.name
-    user.locale = locale or user.locale
-    user.timezone = timezone or user.timezone
-    if phone_e164 is not None:
-        user.phone = _seal(session, user_id, "phone", phone_e164) if phone_e164 else None
-    return user
-
-
-def disable_user(session: Session, *, user_id: UserId, now: datetime) -> User:
-    """Shut a user out, and close every session of theirs. raises LastAdministrator."""
-    queries.lock_agency(session)
-    user = queries.lock_user(session, user_id=user_id)
-    user.disabled_at = user.disabled_at or now
-    session.flush()
-    if not queries.count_agency_admins(session):
-        raise LastAdministrator()
-    queries.delete_sessions_of(session, user_id=user_id)
-    queries.spend_tokens_of(session, user_id=user_id, now=now)
-    return user
-
-
-def enable_user(session: Session, *, user_id: UserId) -> User:
-    """Let a disabled user log in again."""
-    user = queries.lock_user(session, user_id=user_id)
-    user.disabled_at = None
-    return user
-
-
-def give_membership(
-    session: Session, *, user_id: UserId, client_tenant_id: TenantId | None, role: Role, now: datetime
-) -> Membership:
-    """Give a user a role at one client, or (None) in the whole agency; an earlier role there is replaced.
-
-    raises  BadInput for a client reviewer without a client; LastAdministrator
-    """
-    if role == Role.CLIENT_REVIEWER and client_tenant_id is None:
-        raise BadInput("a client reviewer belongs to one client", fields=["client_tenant_id"])
-    queries.lock_agency(session)
-    queries.lock_user(session, user_id=user_id)
-    membership = queries.find_membership(session, user_id=user_id, client_tenant_id=client_tenant_id)
-    if membership is None:
-        membership = Membership(
-            membership_id=new_id(), user_id=user_id, client_tenant_id=client_tenant_id, role=role, made_at=now
-        )
-        session.add(membership)
-        session.flush()
-        return membership
-    was_admin = membership.role == Role.AGENCY_ADMIN and client_tenant_id is None
-    membership.role = role
-    session.flush()
-    if was_admin and not queries.count_agency_admins(session):
-        raise LastAdministrator()
-    return membership
-
-
-def take_membership(session: Session, *, user_id: UserId, client_tenant_id: TenantId | None) -> None:
-    """Take a user's role at one client, or in the whole agency, away. A second call changes nothing."""
-    queries.lock_agency(session)
-    membership = queries.find_membership(session, user_id=user_id, client_tenant_id=client_tenant_id)
-    if membership is None:
-        return
-    was_admin = membership.role == Role.AGENCY_ADMIN and client_tenant_id is None
-    session.delete(membership)
-    session.flush()
-    if was_admin and not queries.count_agency_admins(session):
-        raise LastAdministrator()
-
-
-def invite_user(
-    session: Session,
-    *,
-    email: str,
-    name: str,
-    role: Role,
-    client_tenant_id: TenantId | None,
-    now: datetime,
-    locale: str = "ja",
-    timezone: str = "Asia/Tokyo",
-) -> User:
-    """Add a user with a role, and promise the mail that invites them. The link is made when the mail is."""
-    user = make_user(session, email=email, name=name, locale=locale, timezone=timezone, now=now)
-    user_id = UserId(user.user_id)
-    give_membership(session, user_id=user_id, client_tenant_id=client_tenant_id, role=role, now=now)
-    invite_again(session, user_id=user_id, now=now)
-    return user
-
-
-def invite_again(session: Session, *, user_id: UserId, now: datetime) -> None:
-    """Promise another invitation to somebody who has no password yet. raises Conflict if they have."""
-    user = queries.lock_user(session, user_id=user_id)
-    if user.password_hash is not None or user.disabled_at is not None:
-        raise Conflict("this user needs no invitation")
-    outbox.promise(session, "user.invited", key=f"invited:{new_id()}", at=now, tenant_id=PLATFORM, user_id=str(user_id))
-
-
-def email_index(email: str) -> bytes:
-    """Return what a user's e-mail address is looked up by."""
-    return crypto.blind_index(PLATFORM, "user", rules.login_key(email))
-
-
-def user_email(session: Session, user: User) -> str:
-    """Open a user's e-mail address."""
-    return crypto.unseal(session, PLATFORM, _field(user.user_id, "email"), user.email)
-
-
-def user_phone(session: Session, user: User) -> str | None:
-    """Open the telephone that a dial rings first, E.164."""
-    return None if user.phone is None else crypto.unseal(session, PLATFORM, _field(user.user_id, "phone"), user.phone)
-
-
-def _seal(session: Session, user_id: UUID, column: str, plain: str) -> bytes:
-    return crypto.seal(session, PLATFORM, _field(user_id, column), plain)
-
-
-def _field(user_id: UUID, column: str) -> crypto.Field:
-    return crypto.Field("user_account", column, row=str(user_id))

@@ -13,19 +13,14 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from modori.kernel.errors import NotFound
-from modori.kernel.ids import SiteId, TenantId, UserId
+from modori.kernel.ids import SiteId, TenantId
 from modori.tenants.model import (
     Agency,
-    ConsoleSession,
     KeyKind,
-    LoginThrottle,
-    Membership,
     NoticeVersion,
-    PasswordToken,
     Site,
     SiteKey,
     Tenant,
-    User,
 )
 
 
@@ -205,133 +200,3 @@ def origin_is_registered(session: Session, *, origin: str) -> bool:
     """Say whether any site of any tenant has this origin: preflights are granted by it, before a key is known."""
     found = session.connection().execute(text("select origin_is_registered(:origin)"), {"origin": origin})
     return bool(found.scalar_one())
-
-
-def get_user(session: Session, *, user_id: UserId) -> User:
-    user = session.get(User, user_id)
-    if user is None:
-        raise NotFound("no such user")
-    return user
-
-
-def lock_user(session: Session, *, user_id: UserId) -> User:
-    wanted = select(User).where(User.user_id == user_id).with_for_update(key_share=True)
-    user = session.exec(wanted.execution_options(populate_existing=True)).one_or_none()
-    if user is None:
-        raise NotFound("no such user")
-    return user
-
-
-def find_user_by_email(session: Session, *, email_index: bytes) -> User | None:
-    return session.exec(select(User).where(User.email_index == email_index)).one_or_none()
-
-
-def get_user_by_email(session: Session, *, email_index: bytes) -> User:
-    user = find_user_by_email(session, email_index=email_index)
-    if user is None:
-        raise NotFound("no such user")
-    return user
-
-
-def list_users(session: Session) -> list[User]:
-    """Return the agency's users by name; at most 1,000."""
-    return list(session.exec(select(User).order_by(User.name, col(User.user_id)).limit(1000)))
-
-
-def list_memberships(session: Session, *, user_id: UserId) -> list[Membership]:
-    """Return a user's roles, the agency-wide one first."""
-    wanted = select(Membership).where(Membership.user_id == user_id)
-    return list(session.exec(wanted.order_by(col(Membership.client_tenant_id).nulls_first())))
-
-
-def list_all_memberships(session: Session) -> list[Membership]:
-    """Return everybody's roles, for the list of users; at most 10,000."""
-    wanted = select(Membership).order_by(col(Membership.user_id), col(Membership.client_tenant_id).nulls_first())
-    return list(session.exec(wanted.limit(10_000)))
-
-
-def find_membership(session: Session, *, user_id: UserId, client_tenant_id: TenantId | None) -> Membership | None:
-    wanted = select(Membership).where(Membership.user_id == user_id)
-    return session.exec(
-        wanted.where(col(Membership.client_tenant_id).is_not_distinct_from(client_tenant_id))
-    ).one_or_none()
-
-
-def count_agency_admins(session: Session) -> int:
-    """Count the enabled users who administer the whole agency."""
-    found = session.connection().execute(
-        text(
-            "select count(*) from membership m join user_account u using (user_id)"
-            " where m.client_tenant_id is null and m.role = 'agency_admin' and u.disabled_at is null"
-        )
-    )
-    return int(found.scalar_one())
-
-
-def lock_throttle(session: Session, *, subject: bytes, now: datetime) -> LoginThrottle:
-    """Lock the record of a subject's failures, made if there is none: guesses at one address wait for each other."""
-    session.connection().execute(
-        text(
-            "insert into login_throttle (subject, failures, failed_at) values (:subject, 0, :now)"
-            " on conflict (subject) do nothing"
-        ),
-        {"subject": subject, "now": now},
-    )
-    wanted = select(LoginThrottle).where(LoginThrottle.subject == subject).with_for_update()
-    return session.exec(wanted.execution_options(populate_existing=True)).one()
-
-
-def find_throttle(session: Session, *, subject: bytes) -> LoginThrottle | None:
-    return session.get(LoginThrottle, subject, populate_existing=True)
-
-
-def find_session(session: Session, *, token_hash: bytes) -> ConsoleSession | None:
-    return session.exec(select(ConsoleSession).where(ConsoleSession.token_hash == token_hash)).one_or_none()
-
-
-def lock_password_token(session: Session, *, token_hash: bytes) -> PasswordToken | None:
-    wanted = select(PasswordToken).where(PasswordToken.token_hash == token_hash).with_for_update()
-    return session.exec(wanted).one_or_none()
-
-
-def find_password_token(session: Session, *, token_hash: bytes) -> PasswordToken | None:
-    return session.get(PasswordToken, token_hash)
-
-
-def spend_tokens_of(session: Session, *, user_id: UserId, now: datetime) -> None:
-    session.connection().execute(
-        text("update password_token set used_at = :now where user_id = :user_id and used_at is null"),
-        {"user_id": user_id, "now": now},
-    )
-
-
-def delete_sessions_of(session: Session, *, user_id: UserId) -> int:
-    gone = session.connection().execute(
-        text("delete from console_session where user_id = :user_id"), {"user_id": user_id}
-    )
-    return int(gone.rowcount)
-
-
-def delete_session(session: Session, *, token_hash: bytes) -> bool:
-    gone = session.connection().execute(
-        text("delete from console_session where token_hash = :token_hash"), {"token_hash": token_hash}
-    )
-    return bool(gone.rowcount)
-
-
-def delete_throttle(session: Session, *, subject: bytes) -> None:
-    session.connection().execute(text("delete from login_throttle where subject = :subject"), {"subject": subject})
-
-
-def delete_expired_logins(session: Session, *, idle_before: datetime, forgotten_before: datetime, now: datetime) -> int:
-    """Delete log-ins, links and throttles that no longer count; returns how many rows."""
-    gone = 0
-    for statement in (
-        "delete from console_session where expires_at < :now or seen_at < :idle_before",
-        "delete from password_token where expires_at < :forgotten_before",
-        "delete from login_throttle where failed_at < :forgotten_before and coalesce(locked_until, :now) <= :now",
-    ):
-        given = {"now": now, "idle_before": idle_before, "forgotten_before": forgotten_before}
-        used = {name: value for name, value in given.items() if f":{name}" in statement}
-        gone += session.connection().execute(text(statement), used).rowcount
-    return gone

@@ -11,7 +11,7 @@ from modori.console.navigation import home
 from modori.console.visit import Visit, Visiting
 from modori.console.words import say
 from modori.storage.db import agency_transaction
-from modori.tenants import logins
+from modori.tenants.logins import actions as logins
 from modori.tenants.rules import SESSION_ABSOLUTE, WeakPassword
 
 router = APIRouter(route_class=ConsoleRoute)

@@ -15,7 +15,9 @@ from modori.kernel.errors import BadPhone, NotFound
 from modori.kernel.ids import TenantId
 from modori.kernel.phone import normalise_phone
 from modori.storage.db import agency_transaction
-from modori.tenants import actions, logins, queries
+from modori.tenants.logins import actions as logins
+from modori.tenants.users import actions, queries
+from modori.tenants.users.values import user_email, user_phone
 
 router = APIRouter(route_class=ConsoleRoute)
 
@@ -54,7 +56,7 @@ def view(visit: Visiting, tenant_id: Annotated[str, Form(max_length=40)] = "") -
 def settings(visit: Visiting) -> Response:
     with agency_transaction() as session:
         user = queries.get_user(session, user_id=visit.viewer.user_id)
-        email, phone = actions.user_email(session, user), actions.user_phone(session, user)
+        email, phone = user_email(session, user), user_phone(session, user)
     return _settings_page(visit, email=email, phone=phone or "", problem=None)
 
 
@@ -71,7 +73,7 @@ def change(
     except BadPhone:
         with agency_transaction() as session:
             user = queries.get_user(session, user_id=visit.viewer.user_id)
-            email = actions.user_email(session, user)
+            email = user_email(session, user)
         return _settings_page(visit, email=email, phone=phone, problem=visit.word(NO_PHONE))
     with agency_transaction() as session:
         actions.change_user(

@@ -13,9 +13,10 @@ from modori.console.words import LOCALES, say
 from modori.kernel.errors import BadInput, Conflict, ModoriError, NotFound
 from modori.kernel.ids import PLATFORM, TenantId, UserId
 from modori.storage.db import agency_transaction
-from modori.tenants import actions, queries
 from modori.tenants.audit import record_audit
 from modori.tenants.model import Membership, Role, User
+from modori.tenants.users import actions, queries
+from modori.tenants.users.values import user_email
 
 router = APIRouter(route_class=ConsoleRoute)
 
@@ -42,7 +43,7 @@ def index(visit: Visiting) -> Response:
         users = queries.list_users(session)
         roles = queries.list_all_memberships(session)
         rows = [
-            UserRow(user, actions.user_email(session, user), [one for one in roles if one.user_id == user.user_id])
+            UserRow(user, user_email(session, user), [one for one in roles if one.user_id == user.user_id])
             for user in users
         ]
     return visit.page("users/index.html", section="users", users=rows)
@@ -157,7 +158,7 @@ def _client(visit: Visit, text: str) -> TenantId | None:
 def _page(visit: Visit, user_id: UserId, *, problem: str | None) -> Response:
     with agency_transaction() as session:
         user = queries.get_user(session, user_id=user_id)
-        email = actions.user_email(session, user)
+        email = user_email(session, user)
         roles = queries.list_memberships(session, user_id=user_id)
     return visit.page(
         "users/show.html",

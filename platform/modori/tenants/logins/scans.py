@@ -2,7 +2,7 @@
 
 from modori.kernel import clock
 from modori.storage.db import agency_transaction
-from modori.tenants import logins
+from modori.tenants.logins import actions as logins
 
 
 def forget_expired_logins() -> int:

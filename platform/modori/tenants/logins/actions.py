@@ -9,8 +9,11 @@ from sqlmodel import Session
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import PLATFORM, TenantId, UserId, new_id, new_token
 from modori.storage import crypto, outbox
-from modori.tenants import actions, passwords, queries, rules
+from modori.tenants import passwords, rules
+from modori.tenants.logins import queries
 from modori.tenants.model import ConsoleSession, LoginThrottle, PasswordToken, TokenKind
+from modori.tenants.users.queries import find_user_by_email, lock_user
+from modori.tenants.users.values import email_index, user_email
 
 TOKEN_BYTES = 32
 """256 bits, for session and link tokens."""
@@ -45,12 +48,12 @@ def verify_login(session: Session, *, email: str, password: str, ip: str, now: d
 
     Tries at one e-mail address wait for each other, so that many at once are no more guesses than one after the other.
     """
-    by_email = queries.lock_throttle(session, subject=actions.email_index(email), now=now)
+    by_email = queries.lock_throttle(session, subject=email_index(email), now=now)
     by_ip = queries.find_throttle(session, subject=_ip_index(ip))
     locked = max(rules.lock_left(_seen(by_email), now=now), rules.lock_left(_seen(by_ip), now=now))
     if locked:
         return LoginAnswer(None, retry_after_s=_whole_seconds(locked))
-    user = queries.find_user_by_email(session, email_index=by_email.subject)
+    user = find_user_by_email(session, email_index=by_email.subject)
     is_right = passwords.verify_password(user.password_hash if user else None, password[: rules.PASSWORD_MAX + 1])
     if user is None or not is_right or user.disabled_at is not None:
         left = _count_failure(by_email, free=rules.FREE_FAILURES_PER_EMAIL, now=now)
@@ -94,7 +97,7 @@ def close_session(session: Session, *, token: str) -> None:
 
 def request_reset(session: Session, *, email: str, now: datetime) -> None:
     """Promise a mail with a reset link, where there is such a user. The caller learns nothing of it."""
-    user = queries.find_user_by_email(session, email_index=actions.email_index(email))
+    user = find_user_by_email(session, email_index=email_index(email))
     if user is None or user.disabled_at is not None:
         return
     minute = int(now.timestamp()) // 60  # one mail a minute at most, however often it is asked for
@@ -110,7 +113,7 @@ def request_reset(session: Session, *, email: str, now: datetime) -> None:
 
 def issue_password_token(session: Session, *, user_id: UserId, kind: TokenKind, now: datetime) -> str:
     """Make the secret of a link that sets a password once. Earlier links of the user stop working."""
-    queries.lock_user(session, user_id=user_id)
+    lock_user(session, user_id=user_id)
     queries.spend_tokens_of(session, user_id=user_id, now=now)
     token = new_token(TOKEN_BYTES)
     holds = rules.INVITATION_HOLDS if kind == TokenKind.INVITATION else rules.RESET_HOLDS
@@ -134,10 +137,10 @@ def set_password(session: Session, *, token: str, password: str, now: datetime) 
     if found is None or found.used_at is not None or now >= found.expires_at:
         raise LinkExpired()
     user_id = UserId(found.user_id)
-    user = queries.lock_user(session, user_id=user_id)
+    user = lock_user(session, user_id=user_id)
     if user.disabled_at is not None:
         raise LinkExpired()
-    rules.check_password(password, email=actions.user_email(session, user))
+    rules.check_password(password, email=user_email(session, user))
     user.password_hash = passwords.hash_password(password)
     session.flush()
     queries.spend_tokens_of(session, user_id=user_id, now=now)
