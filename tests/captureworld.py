@@ -21,7 +21,7 @@ from modori.leads.rules import NoLead
 from modori.outreach.actions import make_scenario
 from modori.storage.db import plain_transaction, tenant_transaction
 from modori.tenants.model import CaptureMode
-from modori.tenants.queries import get_site
+from modori.tenants.sites.queries import get_site
 from tests.world import NOW, TenantWorld
 
 ITEM: dict[str, Any] = {"id": "p1", "name": "鉄のフライパン", "price": 4980, "quantity": 1}

@@ -20,6 +20,7 @@ from modori.storage import crypto, db
 from modori.storage.roles import DatabaseUrls
 from modori.tenants import actions, keys, passwords
 from modori.tenants.model import CaptureMode, KeyKind, Role
+from modori.tenants.sites import actions as sites
 from modori.tenants.users import actions as user_actions
 from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 
@@ -162,7 +163,7 @@ def make_tenant(name: str, *, now: datetime = NOW, **policy: object) -> TenantWo
     with db.tenant_transaction(tenant_id) as session:
         actions.make_tenant(session, tenant_id=tenant_id, particulars=particulars, now=now)
         change = SiteChange.model_validate(usual | policy)
-        actions.make_site(session, tenant_id=tenant_id, site_id=site_id, change=change, now=now)
+        sites.make_site(session, tenant_id=tenant_id, site_id=site_id, change=change, now=now)
         site_key, secret_key = (
             keys.issue_site_key(session, tenant_id=tenant_id, site_id=site_id, kind=kind, now=now)[1]
             for kind in (KeyKind.PUBLISHABLE, KeyKind.SECRET)

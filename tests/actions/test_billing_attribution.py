@@ -15,9 +15,9 @@ from modori.kernel.ids import OrderId
 from modori.outcomes.model import OrderSource, Result, ResultState
 from modori.sending.ports import Unknown
 from modori.storage.db import tenant_transaction
-from modori.tenants.actions import change_site
 from modori.tenants.model import CaptureMode, Role
-from modori.tenants.queries import list_notice_versions
+from modori.tenants.sites.actions import change_site
+from modori.tenants.sites.queries import list_notice_versions
 from modori.tenants.wire import SiteChange
 from tests.billworld import (
     HOUR,

@@ -12,9 +12,12 @@ from modori.kernel.email import normalise_email
 from modori.kernel.errors import BadEmail, BadInput, Conflict, NotFound
 from modori.kernel.ids import PLATFORM, UserId
 from modori.storage import db
-from modori.tenants import actions, keys, queries
+from modori.tenants import actions as tenants
+from modori.tenants import keys
 from modori.tenants.model import CaptureMode, KeyKind, Role, User
+from modori.tenants.queries import get_agency, get_tenant
 from modori.tenants.rules import BadOrigin, BeyondLimit
+from modori.tenants.sites import actions, queries
 from modori.tenants.switches import resume_sending, stop_sending
 from modori.tenants.users import actions as users
 from modori.tenants.users import queries as user_queries
@@ -120,7 +123,7 @@ def test_a_foreign_origin_is_refused_with_its_name() -> None:
 def test_a_client_without_what_the_law_wants_is_refused(world: World) -> None:
     acme = world.acme.tenant_id
     with db.tenant_transaction(acme) as session, pytest.raises(BadInput) as refused:
-        actions.make_tenant(session, tenant_id=acme, particulars=TenantChange(name="x"), now=world.now)
+        tenants.make_tenant(session, tenant_id=acme, particulars=TenantChange(name="x"), now=world.now)
     assert refused.value.extra["fields"] == [
         "sender_name",
         "postal_address",
@@ -162,7 +165,7 @@ def test_switches_shut_and_open(world: World) -> None:
         stop_sending(session, tenant_id=acme.tenant_id, reason="test", now=world.now)
         stop_sending(session, tenant_id=acme.tenant_id, site_id=acme.site_id, reason="test", now=world.now)
     with db.tenant_transaction(acme.tenant_id) as session:
-        tenant = queries.get_tenant(session, tenant_id=acme.tenant_id)
+        tenant = get_tenant(session, tenant_id=acme.tenant_id)
         site = queries.get_site(session, tenant_id=acme.tenant_id, site_id=acme.site_id)
         assert tenant.sending_stopped_at == site.sending_stopped_at == world.now
         resume_sending(session, tenant_id=acme.tenant_id)
@@ -255,10 +258,10 @@ def limits(world: World) -> Iterator[Callable[..., dict[str, Any]]]:
 
     def change(**figures: int) -> dict[str, Any]:
         with db.agency_transaction() as session:
-            return actions.change_limits(session, change=LimitsChange.model_validate(figures))
+            return tenants.change_limits(session, change=LimitsChange.model_validate(figures))
 
     with db.agency_transaction() as session:
-        before = actions.limits_of(queries.get_agency(session))
+        before = tenants.limits_of(get_agency(session))
     yield change
     change(**before)
 

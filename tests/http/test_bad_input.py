@@ -20,7 +20,7 @@ from modori.storage import db
 from modori.storage.db import tenant_transaction
 from modori.storage.roles import DatabaseUrls
 from modori.tenants.keys import revoke_site_key
-from modori.tenants.queries import list_site_keys
+from modori.tenants.sites.queries import list_site_keys
 from tests.asking import Asking
 from tests.captureworld import event, new_visitor, somebody
 from tests.conftest import Cluster

@@ -23,7 +23,8 @@ from modori.storage.db import agency_transaction, tenant_transaction
 from modori.tenants.actions import change_limits, limits_of
 from modori.tenants.keys import signing_secrets
 from modori.tenants.model import Role
-from modori.tenants.queries import get_agency, get_site
+from modori.tenants.queries import get_agency
+from modori.tenants.sites.queries import get_site
 from modori.tenants.wire import LimitsChange
 from tests.consoleworld import PUBLIC_URL, Console, console_app, log_in
 from tests.drain import drain

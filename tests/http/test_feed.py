@@ -17,10 +17,10 @@ from modori.sending import actions as sending
 from modori.sending.ports import Permit
 from modori.storage import db
 from modori.storage.db import tenant_transaction
-from modori.tenants.actions import make_site
 from modori.tenants.feeds.queries import hear_order_feed
 from modori.tenants.keys import issue_site_key
 from modori.tenants.model import KeyKind
+from modori.tenants.sites.actions import make_site
 from modori.tenants.wire import SiteChange
 from tests.asking import Asking
 from tests.leadworld import LeadWorld, make_lead

@@ -25,9 +25,9 @@ from modori.kernel import clock
 from modori.kernel.ids import new_id
 from modori.reports.sites.queries import list_refusals
 from modori.storage.db import read_transaction, tenant_transaction
-from modori.tenants.actions import change_site
 from modori.tenants.keys import revoke_site_key
-from modori.tenants.queries import list_site_keys
+from modori.tenants.sites.actions import change_site
+from modori.tenants.sites.queries import list_site_keys
 from modori.tenants.wire import SiteChange
 from tests.asgi import Asker
 from tests.captureworld import cart, consent, event, form, new_visitor, somebody, the_episode

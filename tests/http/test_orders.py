@@ -21,7 +21,7 @@ from modori.leads.model import LeadState
 from modori.storage.db import tenant_transaction
 from modori.tenants.keys import revoke_site_key
 from modori.tenants.model import Role
-from modori.tenants.queries import list_site_keys
+from modori.tenants.sites.queries import list_site_keys
 from tests.asgi import Asker
 from tests.leadworld import make_lead
 from tests.orderworld import clicked_lead, lead_of, make_contract, place, result_of, reverse, settle

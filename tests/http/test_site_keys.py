@@ -9,7 +9,7 @@ from sqlalchemy import text
 from modori.api.keys import KEPT_S, SiteKeys
 from modori.capture.context import SiteContext
 from modori.storage.db import tenant_transaction
-from modori.tenants.queries import list_site_keys, lock_site_key
+from modori.tenants.sites.queries import list_site_keys, lock_site_key
 from tests.world import NOW, TenantWorld, World, make_tenant
 
 

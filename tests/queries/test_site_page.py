@@ -15,7 +15,7 @@ from modori.reports.paging import Cursor
 from modori.reports.sites import queries
 from modori.reports.sites.rules import LeftField, SiteFacts
 from modori.storage.db import read_transaction, tenant_transaction
-from modori.tenants import actions as tenants
+from modori.tenants.sites import actions as sites
 from modori.tenants.wire import SiteChange
 from tests.captureworld import cart, consent, event, form, new_visitor, somebody, take, the_episode
 from tests.questions import ask_one, change
@@ -213,7 +213,7 @@ def _second_site(tenant: TenantWorld) -> SiteId:
     site_id = SiteId(new_id())
     with tenant_transaction(tenant.tenant_id) as session:
         policy = SiteChange(name="acme second", origins=[tenant.origin], capture_mode="notice", notice_text="x")
-        tenants.make_site(session, tenant_id=tenant.tenant_id, site_id=site_id, change=policy, now=NOW)
+        sites.make_site(session, tenant_id=tenant.tenant_id, site_id=site_id, change=policy, now=NOW)
     return site_id
 
 

@@ -11,9 +11,11 @@ from modori.kernel.errors import NotFound
 from modori.kernel.ids import TenantId, new_id
 from modori.storage import db
 from modori.tenants import actions as tenants
-from modori.tenants import keys, queries
+from modori.tenants import keys
 from modori.tenants.logins import actions as logins
 from modori.tenants.model import KeyKind, Role
+from modori.tenants.queries import get_tenant
+from modori.tenants.sites import queries
 from modori.tenants.users import actions as users
 from modori.tenants.wire import TenantChange
 from tests.world import NOW, UserWorld, World, make_user
@@ -28,7 +30,7 @@ def test_g7_a_strangers_site_is_not_found(world: World) -> None:
         with pytest.raises(NotFound):
             queries.get_site(session, tenant_id=stranger.tenant_id, site_id=stranger.site_id)
         with pytest.raises(NotFound):
-            queries.get_tenant(session, tenant_id=stranger.tenant_id)
+            get_tenant(session, tenant_id=stranger.tenant_id)
         with pytest.raises(NotFound):
             queries.lock_site(session, tenant_id=stranger.tenant_id, site_id=stranger.site_id)
         assert queries.list_sites(session, tenant_id=stranger.tenant_id) == []

@@ -34,7 +34,7 @@ from modori.sandbox.app import Sandbox
 from modori.sandbox.settings import SandboxSettings
 from modori.storage.db import agency_transaction, tenant_transaction
 from modori.storage.roles import DatabaseUrls
-from modori.tenants.queries import get_site
+from modori.tenants.sites.queries import get_site
 from modori.tenants.users.queries import find_user_by_email
 from modori.tenants.users.values import email_index
 from tests.asking import Asking

@@ -20,7 +20,7 @@ from modori.kernel.errors import Forbidden, Limited, ModoriError
 from modori.kernel.origins import origin_of
 from modori.storage.db import agency_transaction
 from modori.tenants.keys import shown_of_secret
-from modori.tenants.queries import origin_is_registered
+from modori.tenants.sites.queries import origin_is_registered
 
 ORIGINS_KEPT_S: Final = 5.0
 MOST_ORIGINS: Final = 5000

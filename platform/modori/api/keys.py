@@ -15,9 +15,9 @@ from modori.capture.context import SiteContext, context_of
 from modori.kernel.ids import SiteId, TenantId
 from modori.storage.db import agency_transaction, read_transaction, tenant_transaction
 from modori.storage.failures import DATABASE_FAILURES
-from modori.tenants import queries as tenants
 from modori.tenants.keys import signing_secrets
 from modori.tenants.model import KeyKind
+from modori.tenants.sites import queries as site_queries
 
 KEPT_S = 3.0
 """A revoked key is refused, and a changed site obeyed, within this time."""
@@ -112,7 +112,7 @@ class SiteKeys:
         try:
             with read_transaction(sorted({site.tenant_id for site in sites.values()})) as session:
                 tenant_ids = [site.tenant_id for site in sites.values()]
-                versions = tenants.list_site_versions(session, tenant_ids=tenant_ids, key_ids=list(sites))
+                versions = site_queries.list_site_versions(session, tenant_ids=tenant_ids, key_ids=list(sites))
         except DATABASE_FAILURES as error:
             log.warning("ingest.keys_not_refreshed", error=type(error).__name__)
             return
@@ -138,13 +138,13 @@ def _named(key: str) -> str | None:
 def _look_up(key_hash: bytes, *, is_secret: bool) -> tuple[SiteContext | None, str | None]:
     """Return the site of a key, and the version of the row that it was read from, or of an older one."""
     with agency_transaction() as session:
-        key = tenants.find_site_key(session, key_hash=key_hash)
+        key = site_queries.find_site_key(session, key_hash=key_hash)
     if key is None or key.revoked_at is not None or (key.kind == KeyKind.SECRET) is not is_secret:
         return None, None
     tenant_id = TenantId(key.tenant_id)
     with tenant_transaction(tenant_id) as session:
-        versions = tenants.list_site_versions(session, tenant_ids=[tenant_id], key_ids=[key.key_id])
-        site = tenants.get_site(session, tenant_id=tenant_id, site_id=SiteId(key.site_id))
+        versions = site_queries.list_site_versions(session, tenant_ids=[tenant_id], key_ids=[key.key_id])
+        site = site_queries.get_site(session, tenant_id=tenant_id, site_id=SiteId(key.site_id))
         secrets = signing_secrets(session, site)
         context = context_of(site, key_id=str(key.key_id), is_secret=is_secret, signing_secrets=secrets)
     return context, versions.get(key.key_id)

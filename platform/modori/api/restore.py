@@ -29,7 +29,7 @@ from modori.kernel.money import Money
 from modori.kernel.origins import origin_of
 from modori.people.values import read_value, value_index
 from modori.storage.db import agency_transaction, tenant_transaction
-from modori.tenants.queries import get_site
+from modori.tenants.sites.queries import get_site
 
 MOST_BODY_BYTES: Final = 4096
 LONGEST_CONTACT: Final = 320

@@ -24,7 +24,7 @@ from modori.sandbox.app import Sandbox
 from modori.sandbox.settings import SandboxSettings
 from modori.storage import db
 from modori.tenants.model import Role
-from modori.tenants.queries import get_site
+from modori.tenants.sites.queries import get_site
 from modori.tenants.users.queries import find_user_by_email
 from modori.tenants.users.values import email_index
 

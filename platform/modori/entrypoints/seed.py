@@ -15,8 +15,10 @@ from modori.outreach import actions as outreach
 from modori.outreach.standard import standard_steps
 from modori.storage import db
 from modori.tenants import actions as tenants
-from modori.tenants import keys, passwords, queries
+from modori.tenants import keys, passwords
 from modori.tenants.model import CaptureMode, KeyKind, Role
+from modori.tenants.sites import actions as sites
+from modori.tenants.sites import queries
 from modori.tenants.users import actions as users
 from modori.tenants.wire import LimitsChange, SiteChange, TenantChange
 
@@ -76,9 +78,7 @@ def seed_demo(database: db.Database, *, urls: DemoUrls, now: datetime, known: De
         tenant_id, site_id = site_of_key(known.site_key)
         _hurry()
         with db.tenant_transaction(tenant_id) as session:
-            tenants.change_site(
-                session, tenant_id=tenant_id, site_id=site_id, change=_where_and_when(urls, now), now=now
-            )
+            sites.change_site(session, tenant_id=tenant_id, site_id=site_id, change=_where_and_when(urls, now), now=now)
         return known
     with db.agency_transaction() as session:
         tenants.make_agency(
@@ -110,7 +110,7 @@ def _make_client(
     with db.tenant_transaction(tenant_id) as session:
         tenants.make_tenant(session, tenant_id=tenant_id, particulars=particulars, now=week_ago)
         change = _policy(particulars.name or "", urls, now, origin)
-        tenants.make_site(session, tenant_id=tenant_id, site_id=site_id, change=change, now=week_ago)
+        sites.make_site(session, tenant_id=tenant_id, site_id=site_id, change=change, now=week_ago)
         site_key, secret_key = (
             keys.issue_site_key(session, tenant_id=tenant_id, site_id=site_id, kind=kind, now=week_ago)[1]
             for kind in (KeyKind.PUBLISHABLE, KeyKind.SECRET)

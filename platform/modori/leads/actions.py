@@ -27,9 +27,9 @@ from modori.people import queries as people
 from modori.people.model import Channel
 from modori.people.rules import CHANNELS_OF, standing_stop
 from modori.storage import outbox
-from modori.tenants import queries as tenants
 from modori.tenants.model import Site
 from modori.tenants.rules import notice_permits_calls
+from modori.tenants.sites import queries as sites
 
 _dice = SystemRandom()
 
@@ -54,7 +54,7 @@ def settle_episode(session: Session, *, tenant_id: TenantId, episode_id: Episode
     name may arrive late, and older than its cart. Folding sets `due_at` back, promising moves it on.
     """
     episode = capture_queries.lock_episode(session, tenant_id=tenant_id, episode_id=episode_id)
-    site = tenants.get_site(session, tenant_id=tenant_id, site_id=SiteId(episode.site_id))
+    site = sites.get_site(session, tenant_id=tenant_id, site_id=SiteId(episode.site_id))
     idle_after, expires_after = _thresholds(site)
     facts = episodes.episode_facts(episode, has_contact=episode.person_id is not None)
     verdict = judge_episode(facts, idle_after=idle_after, expires_after=expires_after, now=now)
@@ -86,7 +86,7 @@ def make_lead(
     known = queries.find_lead_of_episode(session, tenant_id=tenant_id, episode_id=episode_id)
     if known is not None:
         return known
-    site = tenants.get_site(session, tenant_id=tenant_id, site_id=SiteId(episode.site_id))
+    site = sites.get_site(session, tenant_id=tenant_id, site_id=SiteId(episode.site_id))
     idle_after, expires_after = _thresholds(site)
     if episode.state in (EpisodeState.EXPIRED, EpisodeState.REFUSED):
         return None

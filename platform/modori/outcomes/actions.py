@@ -29,8 +29,8 @@ from modori.outreach import actions as outreach
 from modori.people import actions as people
 from modori.people.model import ContactKind
 from modori.storage import outbox
-from modori.tenants import queries as tenants
 from modori.tenants.feeds import queries as feeds
+from modori.tenants.sites import queries as sites
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def record_order(
     raises  NotFound for a site that is not the tenant's; OrderDiffers where a source that bills contradicts itself;
             AtInFuture, AtTooOld, BadAmount, UnknownCurrency
     """
-    country = tenants.get_site(session, tenant_id=tenant_id, site_id=site_id).country
+    country = sites.get_site(session, tenant_id=tenant_id, site_id=site_id).country
     read = read_order(order, tenant_id=tenant_id, site_id=site_id, country=country, now=now)
     proves = source is not OrderSource.BROWSER and is_exact and not read.unreadable
     found = _lock_everything(

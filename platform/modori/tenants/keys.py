@@ -9,8 +9,8 @@ from sqlmodel import Session
 
 from modori.kernel.ids import SiteId, TenantId, new_id, new_token
 from modori.storage import crypto
-from modori.tenants import queries
 from modori.tenants.model import KeyKind, Site, SiteKey
+from modori.tenants.sites import queries
 
 KEY_BYTES: Final = 24
 _PREFIX: Final = {KeyKind.PUBLISHABLE: "pk_", KeyKind.SECRET: "sk_"}

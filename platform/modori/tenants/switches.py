@@ -7,6 +7,7 @@ from sqlmodel import Session
 from modori.kernel.ids import SiteId, TenantId
 from modori.tenants import queries
 from modori.tenants.model import Agency, Site, Tenant
+from modori.tenants.sites.queries import lock_site
 
 
 def stop_sending(
@@ -28,4 +29,4 @@ def _lock(session: Session, *, tenant_id: TenantId | None, site_id: SiteId | Non
         return queries.lock_agency(session)
     if site_id is None:
         return queries.lock_tenant(session, tenant_id=tenant_id)
-    return queries.lock_site(session, tenant_id=tenant_id, site_id=site_id)
+    return lock_site(session, tenant_id=tenant_id, site_id=site_id)

@@ -16,8 +16,8 @@ from modori.connectors.csv.parts import forget_parts, in_parts, sealed_part
 from modori.connectors.csv.tables import Table
 from modori.kernel.ids import SiteId, TenantId, UserId, new_id
 from modori.storage import outbox
-from modori.tenants import queries as tenant_queries
 from modori.tenants.audit import record_audit
+from modori.tenants.sites import queries as sites
 
 LONGEST_FILE_NAME: Final = 200
 
@@ -45,7 +45,7 @@ def keep_upload(
 
     raises  NotFound for a site that is not the tenant's
     """
-    site = tenant_queries.get_site(session, tenant_id=tenant_id, site_id=site_id)
+    site = sites.get_site(session, tenant_id=tenant_id, site_id=site_id)
     upload_id, rows = new_id(), file.table.rows
     parts = in_parts(rows)
     upload = Upload(

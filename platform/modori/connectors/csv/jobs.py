@@ -29,7 +29,7 @@ from modori.people.model import ContactKind
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.storage.failures import DATABASE_FAILURES, refusal_of
 from modori.storage.retrying import retry_deadlocks
-from modori.tenants import queries as tenants
+from modori.tenants.sites import queries as sites
 
 WORKS_FOR_S: Final = 5.0
 
@@ -53,7 +53,7 @@ def forget_in_uploads_now(tenant_id: str, work_id: str) -> None:
         with read_transaction([tenant]) as session:
             waiting = queries.list_open_uploads(session, tenant_id=tenant)
             country = {
-                site_id: tenants.get_site(session, tenant_id=tenant, site_id=SiteId(site_id)).country
+                site_id: sites.get_site(session, tenant_id=tenant, site_id=SiteId(site_id)).country
                 for site_id in {upload.site_id for upload in waiting}
             }
         for upload in waiting:

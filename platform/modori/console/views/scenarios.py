@@ -20,6 +20,7 @@ from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import queries as tenants
 from modori.tenants.audit import record_audit
 from modori.tenants.model import Site, Tenant
+from modori.tenants.sites.queries import list_sites
 
 router = APIRouter(route_class=ConsoleRoute)
 
@@ -78,7 +79,7 @@ def show(
     with read_transaction([tenant]) as session:
         page = scenarios.get_scenario_page(session, tenant_id=tenant, scenario_id=scenario, number=version)
         client = tenants.get_tenant(session, tenant_id=tenant)
-        sites = tenants.list_sites(session, tenant_id=tenant)
+        sites = list_sites(session, tenant_id=tenant)
     return visit.page(
         "scenarios/show.html",
         section="scenarios",
@@ -105,7 +106,7 @@ def show_mail(
             session, tenant_id=tenant, scenario_id=ScenarioId(scenario_id), number=version
         )
         client = tenants.get_tenant(session, tenant_id=tenant)
-        sites = tenants.list_sites(session, tenant_id=tenant)
+        sites = list_sites(session, tenant_id=tenant)
     for step in page.steps:
         for shown in _shown(visit, client, sites[0] if sites else None, step).wordings:
             if step.step_id == step_id and shown.wording.locale == locale and shown.message and shown.message.html:

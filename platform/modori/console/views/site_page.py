@@ -24,9 +24,11 @@ from modori.reports.forms import queries as form_queries
 from modori.reports.paging import Cursor, read_cursor
 from modori.reports.sites import queries, rules
 from modori.storage.db import ReadSession, read_transaction, tenant_transaction
-from modori.tenants import actions, policy
+from modori.tenants import policy
 from modori.tenants import queries as tenants
 from modori.tenants.model import CaptureMode, KeyKind, Site, SiteKey
+from modori.tenants.sites import actions
+from modori.tenants.sites import queries as site_queries
 from modori.tenants.wire import SiteChange
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -47,8 +49,8 @@ STUB_HASH: Final = "sha256-" + base64.b64encode(hashlib.sha256(STUB.encode()).di
 def show(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with read_transaction([tenant]) as session:
-        stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
-        keys = tenants.list_site_keys(session, tenant_id=tenant, site_id=site)
+        stored = site_queries.get_site(session, tenant_id=tenant, site_id=site)
+        keys = site_queries.list_site_keys(session, tenant_id=tenant, site_id=site)
         state = _state(visit, session, stored, keys)
         leaks = leaks_of(visit, session, tenant, site)
         feed = get_feed(session, tenant_id=tenant, site_id=site, now=visit.now)
@@ -75,8 +77,8 @@ def live(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
     """The part of the overview that is read again when there is news."""
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with read_transaction([tenant]) as session:
-        stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
-        keys = tenants.list_site_keys(session, tenant_id=tenant, site_id=site)
+        stored = site_queries.get_site(session, tenant_id=tenant, site_id=site)
+        keys = site_queries.list_site_keys(session, tenant_id=tenant, site_id=site)
         state = _state(visit, session, stored, keys)
     return visit.part("sites/_state.html", site=stored, at=here(stored), **state)
 
@@ -85,7 +87,7 @@ def live(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
 def events(visit: Visiting, tenant_id: UUID, site_id: UUID, kind: str = "", after: str | None = None) -> Response:
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with read_transaction([tenant]) as session:
-        stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
+        stored = site_queries.get_site(session, tenant_id=tenant, site_id=site)
         listed = _events(visit, session, stored, kind=kind, after=read_cursor(after))
         refused = _refused(visit, session, stored)
         leaks = leaks_of(visit, session, tenant, site)
@@ -107,7 +109,7 @@ def event_rows(visit: Visiting, tenant_id: UUID, site_id: UUID, kind: str = "") 
     """The live part of the list of events: the newest ones."""
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with read_transaction([tenant]) as session:
-        stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
+        stored = site_queries.get_site(session, tenant_id=tenant, site_id=site)
         listed = _events(visit, session, stored, kind=kind, after=None)
     return visit.part("sites/_events.html", is_newest=True, **listed)
 
@@ -117,7 +119,7 @@ def refused(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
     """The live part below the list of events: what was refused."""
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with read_transaction([tenant]) as session:
-        stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
+        stored = site_queries.get_site(session, tenant_id=tenant, site_id=site)
         listed = _refused(visit, session, stored)
     return visit.part("sites/_refused.html", **listed)
 
@@ -126,7 +128,7 @@ def refused(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
 def fields(visit: Visiting, tenant_id: UUID, site_id: UUID, days: str = "") -> Response:
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with read_transaction([tenant]) as session:
-        stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
+        stored = site_queries.get_site(session, tenant_id=tenant, site_id=site)
         seen = _fields(visit, session, stored, days=days)
         leaks = leaks_of(visit, session, tenant, site)
     return tab(visit, "sites/fields.html", stored, end="/fields", leaks=leaks, periods=PERIODS_DAYS, **seen)
@@ -137,7 +139,7 @@ def forms(visit: Visiting, tenant_id: UUID, site_id: UUID, days: str = "") -> Re
     """The live part of the fields: the forms, and where people left them."""
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with read_transaction([tenant]) as session:
-        stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
+        stored = site_queries.get_site(session, tenant_id=tenant, site_id=site)
         seen = _fields(visit, session, stored, days=days)
     return visit.part("sites/_forms.html", **seen)
 
@@ -149,7 +151,7 @@ def leaks(
     """The live alert above every tab. Lines that the page does not show yet are told beside it: nothing moves."""
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with read_transaction([tenant]) as session:
-        stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
+        stored = site_queries.get_site(session, tenant_id=tenant, site_id=site)
         found = leaks_of(visit, session, tenant, site)
     known = None if shown is None else shown.split()
     told = [] if known is None else [(one, kind) for one, kind in found if one.mark not in known]
@@ -164,9 +166,9 @@ def leaks(
 def notice(visit: Visiting, tenant_id: UUID, site_id: UUID) -> Response:
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with read_transaction([tenant]) as session:
-        stored = tenants.get_site(session, tenant_id=tenant, site_id=site)
+        stored = site_queries.get_site(session, tenant_id=tenant, site_id=site)
         facts, is_measured = _notice_facts(visit, session, stored)
-        versions = tenants.list_notice_versions(session, tenant_id=tenant, site_id=site)
+        versions = site_queries.list_notice_versions(session, tenant_id=tenant, site_id=site)
         leaks = leaks_of(visit, session, tenant, site)
     not_listed, unsaid = notices.what_is_unsaid(stored.notice_text or "", facts)
     return tab(
@@ -189,7 +191,7 @@ def adopt_notice(visit: Visiting, tenant_id: UUID, site_id: UUID, locale: str = 
     """Store a generated notice as the site's own text."""
     tenant, site = TenantId(tenant_id), SiteId(site_id)
     with read_transaction([tenant]) as reading:
-        stored = tenants.get_site(reading, tenant_id=tenant, site_id=site)
+        stored = site_queries.get_site(reading, tenant_id=tenant, site_id=site)
         facts, _ = _notice_facts(visit, reading, stored)
     if locale not in notices.LOCALES:
         raise BadInput("a notice is written in ja or en", fields=["locale"])

@@ -22,8 +22,11 @@ from modori.kernel.ids import SiteId, TenantId
 from modori.outcomes import actions as outcomes
 from modori.outreach.standard import route_to_standard
 from modori.storage.db import agency_transaction, read_transaction, tenant_transaction
-from modori.tenants import actions, keys, queries
+from modori.tenants import keys
+from modori.tenants.actions import limits_of
 from modori.tenants.model import CaptureMode, KeyKind, Site
+from modori.tenants.queries import get_agency, get_tenant
+from modori.tenants.sites import actions, queries
 from modori.tenants.switches import resume_sending, stop_sending
 from modori.tenants.wire import SiteChange
 
@@ -48,7 +51,7 @@ def make(visit: Visiting, tenant_id: UUID, posted: Posted) -> Response:
     try:
         change = _read(posted)
         with tenant_transaction(tenant) as session:
-            queries.get_tenant(session, tenant_id=tenant)
+            get_tenant(session, tenant_id=tenant)
             site = actions.make_site(session, tenant_id=tenant, change=change, now=visit.now)
             site_id = SiteId(site.site_id)
             route_to_standard(session, tenant_id=tenant, site_id=site_id)
@@ -250,7 +253,7 @@ def _form(
     problem: FormProblem | None,
 ) -> Response:
     with agency_transaction() as session:
-        limits = actions.limits_of(queries.get_agency(session))
+        limits = limits_of(get_agency(session))
     return visit.page(
         "sites/edit.html",
         section="tenants",

@@ -29,7 +29,7 @@ from modori.kernel.ids import SiteId, TenantId
 from modori.reports.leads.queries import list_site_choices
 from modori.reports.paging import Cursor, read_cursor
 from modori.storage.db import read_transaction, tenant_transaction
-from modori.tenants import queries as tenants
+from modori.tenants.sites.queries import get_site
 
 router = APIRouter(route_class=ConsoleRoute)
 
@@ -88,7 +88,7 @@ def new(
 def make(visit: Visiting, tenant_id: UUID, site_id: UUID, posted: Annotated[Posted, Depends(posted_file)]) -> Response:
     tenant, site, kind = TenantId(tenant_id), SiteId(site_id), _kind(posted.kind)
     with read_transaction([tenant]) as session:
-        tenants.get_site(session, tenant_id=tenant, site_id=site)
+        get_site(session, tenant_id=tenant, site_id=site)
     if kind is None:
         raise BadInput("the kind of file is missing")
     table = read_table(posted.raw, kind=kind.value)
@@ -207,9 +207,7 @@ def _form(
         sites = list_site_choices(session, tenant_ids=tenant_ids, chosen=site)
         chosen = next((one for one in sites if str(one.site_id) == site), sites[0] if len(sites) == 1 else None)
         found = (
-            None
-            if chosen is None
-            else tenants.get_site(session, tenant_id=chosen.tenant_id, site_id=SiteId(chosen.site_id))
+            None if chosen is None else get_site(session, tenant_id=chosen.tenant_id, site_id=SiteId(chosen.site_id))
         )
     return visit.page(
         "uploads/new.html",

@@ -1,0 +1,1 @@
+"""The web properties of a client, and the policy of each."""
