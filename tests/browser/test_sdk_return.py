@@ -118,6 +118,7 @@ def test_the_overlay_says_what_is_seen_and_fits_the_window(
     page = open_page(context, f"{url}?modori_debug=1", printed)
     page.set_viewport_size({"width": width, "height": height})
     page.locator("#email").press_sequentially("hanako@example.jp")
+    page.keyboard.press("Tab")  # what is typed is read when it is left
     receiver.wait_for("form", 1)
     section = page.locator("[data-modori-ignore] section")
     expect(section).to_contain_text("取得中")
