@@ -18,7 +18,8 @@ import pytest
 from modori.kernel.ids import SiteId, TenantId, UserId, new_id
 from modori.storage import crypto, db
 from modori.storage.roles import DatabaseUrls
-from modori.tenants import actions, keys, passwords
+from modori.tenants import actions, keys
+from modori.tenants.logins import passwords
 from modori.tenants.model import CaptureMode, KeyKind, Role
 from modori.tenants.sites import actions as sites
 from modori.tenants.users import actions as user_actions

@@ -12,8 +12,8 @@ from modori.storage import db
 from modori.tenants.logins import actions as logins
 from modori.tenants.logins import queries
 from modori.tenants.logins.actions import LinkExpired, LoginAnswer
+from modori.tenants.logins.rules import SESSION_ABSOLUTE, SESSION_IDLE, WeakPassword
 from modori.tenants.model import Role, TokenKind
-from modori.tenants.rules import SESSION_ABSOLUTE, SESSION_IDLE, WeakPassword
 from modori.tenants.users import actions
 from modori.tenants.users.values import email_index
 from tests.world import PASSWORD, UserWorld, World

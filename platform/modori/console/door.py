@@ -28,8 +28,9 @@ from modori.kernel.errors import BadInput, Forbidden, ModoriError, NotFound, Una
 from modori.kernel.ids import TenantId, UserId
 from modori.storage.db import agency_transaction
 from modori.storage.failures import DATABASE_FAILURES, refusal_of
+from modori.tenants.logins.rules import SESSION_NOTED_EVERY, session_holds
 from modori.tenants.model import Role
-from modori.tenants.rules import SESSION_NOTED_EVERY, session_holds, strongest
+from modori.tenants.users.rules import strongest
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 

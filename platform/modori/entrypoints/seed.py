@@ -15,7 +15,8 @@ from modori.outreach import actions as outreach
 from modori.outreach.standard import standard_steps
 from modori.storage import db
 from modori.tenants import actions as tenants
-from modori.tenants import keys, passwords
+from modori.tenants import keys
+from modori.tenants.logins import passwords
 from modori.tenants.model import CaptureMode, KeyKind, Role
 from modori.tenants.sites import actions as sites
 from modori.tenants.sites import queries

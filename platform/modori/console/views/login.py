@@ -12,7 +12,7 @@ from modori.console.visit import Visit, Visiting
 from modori.console.words import say
 from modori.storage.db import agency_transaction
 from modori.tenants.logins import actions as logins
-from modori.tenants.rules import SESSION_ABSOLUTE, WeakPassword
+from modori.tenants.logins.rules import SESSION_ABSOLUTE, WeakPassword
 
 router = APIRouter(route_class=ConsoleRoute)
 

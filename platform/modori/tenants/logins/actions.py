@@ -9,8 +9,7 @@ from sqlmodel import Session
 from modori.kernel.errors import BadInput
 from modori.kernel.ids import PLATFORM, TenantId, UserId, new_id, new_token
 from modori.storage import crypto, outbox
-from modori.tenants import passwords, rules
-from modori.tenants.logins import queries
+from modori.tenants.logins import passwords, queries, rules
 from modori.tenants.model import ConsoleSession, LoginThrottle, PasswordToken, TokenKind
 from modori.tenants.users.queries import find_user_by_email, lock_user
 from modori.tenants.users.values import email_index, user_email

@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from modori.kernel.ids import PLATFORM
 from modori.storage import crypto
-from modori.tenants import rules
+from modori.tenants.logins import rules
 from modori.tenants.model import User
 
 
