@@ -14,8 +14,8 @@ from modori.api.model import IdempotentAnswer
 from modori.capture.context import SiteContext
 from modori.kernel import clock
 from modori.kernel.errors import BadInput, Conflict
-from modori.kernel.ids import TenantId
 from modori.storage.db import scan_transaction, tenant_transaction
+from modori.tenants.queries import list_tenant_ids
 
 KEPT = timedelta(days=3)
 LONGEST_KEY = 255
@@ -93,9 +93,9 @@ def answer_once(
 def forget_old_answers() -> int:
     """Delete answers that are no longer kept, tenant by tenant. A scan for the scheduler; returns how many."""
     with scan_transaction() as session:
-        tenants = queries.list_tenants(session)
+        tenant_ids = list_tenant_ids(session)
     gone = 0
-    for tenant_id in map(TenantId, tenants):
+    for tenant_id in tenant_ids:
         with tenant_transaction(tenant_id) as session:
             gone += queries.delete_answers(session, tenant_id=tenant_id, before=clock.now() - KEPT)
     return gone

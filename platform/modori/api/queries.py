@@ -47,11 +47,6 @@ def delete_answers(session: Session, *, tenant_id: TenantId, before: datetime) -
     return int(gone.rowcount)
 
 
-def list_tenants(session: Session) -> list[UUID]:
-    """List every tenant's id. Cross-tenant, for the scan role."""
-    return list(session.connection().execute(text("select tenant_id from tenant order by 1")).scalars())
-
-
 def list_leads(
     session: Session, *, tenant_id: TenantId, site_id: SiteId, before: UUID | None, limit: int
 ) -> list[Row[Any]]:

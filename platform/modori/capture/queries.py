@@ -371,8 +371,3 @@ def delete_past_events(session: Session, *, keep_days: int, most: int) -> int:
         text("select forget_past_events(:days, :most)"), {"days": keep_days, "most": most}
     )
     return int(gone.scalar_one())
-
-
-def list_tenants_for_scan(session: Session) -> list[TenantId]:
-    """List every tenant's id. Scan role, all tenants."""
-    return [TenantId(one) for one in session.connection().execute(text("select tenant_id from tenant")).scalars()]

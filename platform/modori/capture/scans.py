@@ -7,6 +7,7 @@ from modori.capture.protection.queries import delete_old_lookalikes
 from modori.capture.rules import MOST_AHEAD, OLDEST_EVENT
 from modori.kernel import clock
 from modori.storage.db import scan_transaction, tenant_transaction
+from modori.tenants.queries import list_tenant_ids
 
 PARTITIONS_AHEAD_DAYS = 7
 KEEP_EVENTS_DAYS = 400
@@ -28,7 +29,7 @@ def forget_seen_events() -> int:
 def forget_contact_velocity() -> int:
     """Purge the hourly counts of contact points per network address and per prefix. Returns how many rows."""
     with scan_transaction() as session:
-        tenant_ids = queries.list_tenants_for_scan(session)
+        tenant_ids = list_tenant_ids(session)
     forgotten = 0
     for tenant_id in tenant_ids:
         with tenant_transaction(tenant_id) as session:

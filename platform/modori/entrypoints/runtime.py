@@ -11,7 +11,6 @@ import structlog
 from dramatiq import Broker
 
 from modori.background import broker, hints, live
-from modori.capture.queries import list_tenants_for_scan
 from modori.channels.wire import Prices
 from modori.console import mail
 from modori.entrypoints import database, logging, wiring
@@ -19,7 +18,7 @@ from modori.entrypoints.settings import Settings
 from modori.kernel import failpoints
 from modori.storage import db
 from modori.storage.failures import DATABASE_FAILURES
-from modori.tenants.queries import list_unpriced
+from modori.tenants.queries import list_tenant_ids, list_unpriced
 
 log = structlog.get_logger()
 
@@ -61,7 +60,7 @@ def warn_of_missing_prices(prices: Prices) -> None:
     """
     try:
         with db.scan_transaction() as session:
-            tenant_ids = list_tenants_for_scan(session)
+            tenant_ids = list_tenant_ids(session)
         with db.read_transaction(tenant_ids) as reading:
             unpriced = list_unpriced(reading, tenant_ids=tenant_ids, priced=sorted(prices.currencies))
     except DATABASE_FAILURES as error:

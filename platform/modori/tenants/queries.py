@@ -51,6 +51,11 @@ def get_tenant(session: Session, *, tenant_id: TenantId) -> Tenant:
     return tenant
 
 
+def list_tenant_ids(session: Session) -> list[TenantId]:
+    """List the id of every client. Scan role, all tenants."""
+    return list(session.connection().execute(text("select tenant_id from tenant order by 1")).scalars())
+
+
 def lock_tenant(session: Session, *, tenant_id: TenantId) -> Tenant:
     wanted = select(Tenant).where(Tenant.tenant_id == tenant_id).with_for_update(key_share=True)
     tenant = session.exec(wanted.execution_options(populate_existing=True)).one_or_none()

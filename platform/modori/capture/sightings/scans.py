@@ -5,10 +5,10 @@ from typing import Final
 
 from modori.capture.notices import IDENTITIES
 from modori.capture.protection.queries import delete_old_leaks
-from modori.capture.queries import list_tenants_for_scan
 from modori.capture.sightings import queries
 from modori.kernel import clock
 from modori.storage.db import scan_transaction, tenant_transaction
+from modori.tenants.queries import list_tenant_ids
 
 KEEP_SIGHTINGS: Final = timedelta(days=31)
 """Leaks, too: a site's page shows a month at most, and a name of a field is a caller's to choose."""
@@ -23,7 +23,7 @@ SENT_WALKED: Final = 10_000
 def note_what_sites_send() -> int:
     """Remember for the notices what each site sends, however seldom. Returns how many kinds of things were noted."""
     with scan_transaction() as session:
-        tenant_ids = list_tenants_for_scan(session)
+        tenant_ids = list_tenant_ids(session)
     now, noted = clock.now(), 0
     for tenant_id in tenant_ids:
         with tenant_transaction(tenant_id) as session:
@@ -41,7 +41,7 @@ def note_what_sites_send() -> int:
 def forget_old_sightings() -> int:
     """Purge what was seen and not kept, and counts of leaks, longer ago than any page shows. Returns how many rows."""
     with scan_transaction() as session:
-        tenant_ids = list_tenants_for_scan(session)
+        tenant_ids = list_tenant_ids(session)
     before = (clock.now() - KEEP_SIGHTINGS).date()
     forgotten = 0
     for tenant_id in tenant_ids:

@@ -7,12 +7,12 @@ import structlog
 
 from modori.background.counts import FORGOTTEN
 from modori.background.each import for_each
-from modori.capture.queries import list_tenants_for_scan
 from modori.kernel import clock
 from modori.kernel.ids import TenantId
 from modori.outreach.retention import actions, queries
 from modori.outreach.retention.rules import horizons
 from modori.storage.db import scan_transaction, tenant_transaction
+from modori.tenants.queries import list_tenant_ids
 
 AT_ONCE: Final = 1000
 """Rows of one kind, of one client, in one transaction: it stays short, and nobody waits for its locks."""
@@ -28,7 +28,7 @@ def forget_past_retention(captured_days: int, *, at_once: int = AT_ONCE) -> int:
     A clock that runs ahead of the database's forgets nothing before its time.
     """
     with scan_transaction() as session:
-        tenant_ids = list_tenants_for_scan(session)
+        tenant_ids = list_tenant_ids(session)
         now = min(clock.now(), queries.database_now(session))
     since = horizons(now, captured_days=captured_days)
     looked_at = 0
