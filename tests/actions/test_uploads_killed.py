@@ -8,16 +8,12 @@ from uuid import UUID
 
 import psycopg
 
-from modori.background.relay import relay_once
-from modori.connectors.csv import actions
 from modori.connectors.csv.model import UploadKind, UploadState
-from modori.entrypoints import wiring
-from modori.kernel import clock
 from modori.outcomes.actions import hear_feed
 from modori.storage.db import tenant_transaction
 from modori.storage.roles import DatabaseUrls
 from tests.questions import ask_one, change
-from tests.uploadworld import LATER, manager, orders, outcomes, state_of, upload
+from tests.uploadworld import LATER, approve_only, orders, outcomes, state_of, stop, upload, work_off
 from tests.world import KEY_SETTINGS, NOW, TenantWorld, World
 
 ROWS = 240
@@ -35,14 +31,9 @@ db.connect(app_url=os.environ["APP_URL"], scan_url=os.environ["SCAN_URL"])
 with clock.moved_to(datetime.datetime.fromisoformat(sys.argv[3])):
     apply_upload_now(sys.argv[1], sys.argv[2])
 """
-APPLY = "connectors.csv.apply_upload_now"
-
-
-def works_of(tenant: TenantWorld) -> list[str]:
-    """Relay the promises of uploads alone; return the work that waits to be done."""
-    told: list[tuple[str, str, str]] = []
-    relay_once({"upload.approved": [APPLY]}, tell=lambda *ref: told.append(ref))
-    return [work_id for _, tenant_id, work_id in told if tenant_id == str(tenant.tenant_id)]
+TOTAL = f"{ROWS} {ROWS * (ROWS + 1) // 2}"
+"""How many orders the file has, and their sum."""
+RECORDED = "select count(*) || ' ' || sum(value_minor) from purchase_order"
 
 
 def kill_in_the_middle(tenant: TenantWorld, work_id: str, urls: DatabaseUrls) -> None:
@@ -68,30 +59,44 @@ def kill_in_the_middle(tenant: TenantWorld, work_id: str, urls: DatabaseUrls) ->
             time.sleep(0.02)
 
 
-def test_g6_killed_in_the_middle_it_goes_on_and_counts_nothing_twice(world: World, database_urls: DatabaseUrls) -> None:
+def killed_in_the_middle(world: World, urls: DatabaseUrls) -> tuple[UUID, str, str]:
+    """Approve a file and kill its worker after some rows. Returns the upload, its work, and the file."""
     tenant = world.acme
     days = ["2026/11/17" if number == BEFORE + 1 else "2026/11/17 10:00" for number in range(1, ROWS + 1)]
     content = orders(*(f"A-{number},{number},{day},p{number}@example.jp,," for number, day in enumerate(days, 1)))
     upload_id = upload(world, UploadKind.ORDERS, content)
+    [work_id] = approve_only(world, upload_id)
     with tenant_transaction(tenant.tenant_id) as session:
-        actions.approve_upload(
-            session, tenant_id=tenant.tenant_id, upload_id=upload_id, user_id=manager(world), now=LATER
-        )
         hear_feed(session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, until=NOW, now=LATER)
-    [work_id] = works_of(tenant)
-    kill_in_the_middle(tenant, work_id, database_urls)
+    kill_in_the_middle(tenant, work_id, urls)
     both = "select array[(select count(*) from upload_row where applied_at is not null), count(*)] from purchase_order"
     assert ask_one(tenant.tenant_id, both) == [BEFORE, BEFORE]  # a row's effect and its line are one commit
     its_lease_ends = "update work set claimed_at = null where work_id = :id"
     change(tenant.tenant_id, its_lease_ends, id=UUID(work_id))
-    works = [work_id]
-    until = time.monotonic() + 240
-    while works and time.monotonic() < until:
-        for one in works:
-            with clock.moved_to(LATER):
-                wiring.jobs()[APPLY](str(tenant.tenant_id), one)
-        works = works_of(tenant)
+    return upload_id, work_id, content
+
+
+def test_g6_killed_in_the_middle_it_goes_on_and_counts_nothing_twice(world: World, database_urls: DatabaseUrls) -> None:
+    tenant = world.acme
+    upload_id, work_id, _ = killed_in_the_middle(world, database_urls)
+    work_off(tenant, [work_id])
     assert state_of(tenant, upload_id).state is UploadState.APPLIED
     assert outcomes(tenant, upload_id) == ["new"] * BEFORE + ["kept"] + ["new"] * (ROWS - BEFORE - 1)
-    total = ask_one(tenant.tenant_id, "select count(*) || ' ' || sum(value_minor) from purchase_order")
-    assert total == f"{ROWS} {ROWS * (ROWS + 1) // 2}"
+    assert ask_one(tenant.tenant_id, RECORDED) == TOTAL
+
+
+def test_g6_stopped_after_its_worker_was_killed_it_stays_so_and_the_same_file_brings_the_rest(
+    world: World, database_urls: DatabaseUrls
+) -> None:
+    tenant = world.acme
+    upload_id, work_id, content = killed_in_the_middle(world, database_urls)
+    stop(world, upload_id)
+    work_off(tenant, [work_id])  # the work that nobody had finished is taken up, and comes to nothing
+    assert state_of(tenant, upload_id).state is UploadState.STOPPED
+    assert outcomes(tenant, upload_id) == ["new"] * BEFORE + ["unapplied"] * (ROWS - BEFORE)
+    assert ask_one(tenant.tenant_id, "select count(*) from purchase_order") == BEFORE
+    again = upload(world, UploadKind.ORDERS, content)
+    assert outcomes(tenant, again)[:BEFORE] == ["known"] * BEFORE
+    work_off(tenant, approve_only(world, again))
+    assert state_of(tenant, again).state is UploadState.APPLIED
+    assert ask_one(tenant.tenant_id, RECORDED) == TOTAL

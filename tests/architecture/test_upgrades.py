@@ -153,6 +153,24 @@ def test_events_are_taken_while_an_upgrade_builds_an_index_on_them(engines: Clus
         assert set(unfinished(other)) <= {"mark", "episodestate"}, "0004 looks at the rows that are there"
 
 
+def test_a_file_that_was_being_recorded_before_an_upgrade_may_be_stopped_after_it(engines: Cluster) -> None:
+    owner_url = old_database(engines, "0017")
+    mine = {"tenant_id": TENANT, "upload_id": UUID(int=30)}
+    with psycopg.connect(owner_url) as owner:
+        fill_all(owner)
+        fill(owner, "upload", **mine, site_id=SITE, kind="orders", state="applying")
+        fill(owner, "upload_row", **mine, row_number=2, outcome="new")
+        owner.execute("alter table upload_row add constraint rowoutcome_wider check (true) not valid")  # cut off
+    migrate.upgrade(owner_url)
+    with psycopg.connect(owner_url) as owner:
+        assert unfinished(owner) == []
+        owner.execute("update upload set state = 'stopped'")
+        owner.execute("update upload_row set outcome = 'unapplied'")
+    for change in ("update upload set state = 'nonsense'", "update upload_row set outcome = 'nonsense'"):
+        with psycopg.connect(owner_url) as owner, pytest.raises(psycopg.errors.CheckViolation):
+            owner.execute(change)
+
+
 def write_event(connection: Connection, table: str = "event") -> None:
     fill(connection, table, tenant_id=TENANT, event_id=uuid4(), site_id=SITE, type="cart", visitor="v")
 

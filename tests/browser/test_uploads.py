@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import ViewportSize, expect
@@ -12,6 +13,7 @@ from modori.tenants.model import Role
 from tests.browser.console_pages import DESK, PHONE, OpenPage, violations
 from tests.drain import drain
 from tests.questions import ask_one, change
+from tests.uploadworld import apply_first_part
 from tests.world import NOW, World
 
 ORDERS = "注文番号,金額,注文日時,メールアドレス\n" + "".join(
@@ -95,6 +97,60 @@ def test_a_file_is_uploaded_by_keyboard_and_its_page_follows_by_itself(
         page.locator("tbody a").first.click()
         page.locator("a[download]").click()
     assert loading.value.path().read_bytes().startswith(b"\xef\xbb\xbf")
+
+
+@pytest.mark.parametrize(
+    ("lang", "size", "words"),
+    [
+        ("ja", DESK, ("中止済み", "86行を登録し、43行は登録していません。")),
+        ("en", PHONE, ("Stopped while being recorded", "Rows recorded before that: 86. Rows not recorded: 43.")),
+    ],
+    ids=["ja-desk", "en-phone"],
+)
+def test_a_file_is_stopped_by_keyboard_and_nothing_moves_under_the_hand(
+    world: World,
+    open_page: OpenPage,
+    axe: Path,
+    tmp_path: Path,
+    lang: str,
+    size: ViewportSize,
+    words: tuple[str, str],
+) -> None:
+    state, said = words
+    file = tmp_path / "orders.csv"
+    file.write_bytes(ORDERS.encode("cp932"))
+    page = open_page(Role.ACCOUNT_MANAGER, lang=lang, size=size)
+    page.goto(f"/console/uploads/new?site={world.acme.site_id}")
+    page.set_input_files("#f-file", file)
+    page.locator("form button.button--main").click()
+    settle(world)
+    page.locator("form[action$='/apply'] button").click()
+    other = open_page(Role.AGENCY_ADMIN, lang=lang, size=size)
+    other.goto(page.url.partition("?")[0])
+    page.locator("#stop summary").focus()
+    page.keyboard.press("Enter")
+    button, tick = page.locator("#stop button"), page.locator("#stop input[name=confirmed]")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert ask_one(world.acme.tenant_id, "select state from upload") == "applying", "the browser wants a tick first"
+    tick.focus()
+    page.keyboard.press("Space")
+    before = button.bounding_box()
+    apply_first_part(world.acme, UUID(other.url.rpartition("/")[2]))
+    for one in (page, other):
+        expect(one.locator("progress")).to_have_attribute("value", "1")  # what is around it was read again
+    assert button.bounding_box() == before
+    assert tick.is_checked()
+    assert violations(page, axe, "stopping") == {}
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("done=file_stopped"))
+    for one in (page, other):
+        expect(one.locator("#state-title")).to_have_text(state)
+        expect(one.locator(".notice--warn")).to_contain_text(said)
+        expect(one.locator("#stop")).to_have_count(0)
+        assert one.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert violations(page, axe, "stopped") == {}
 
 
 def test_a_file_that_is_too_large_is_not_even_sent(world: World, open_page: OpenPage, tmp_path: Path) -> None:

@@ -153,6 +153,7 @@ ROUTES: Final[Mapping[str, str]] = {
     "GET /console/uploads/{tenant_id}/{upload_id}/progress": "AM",
     "GET /console/uploads/{tenant_id}/{upload_id}/report.csv": "AM",
     "POST /console/uploads/{tenant_id}/{upload_id}/apply": "AM",
+    "POST /console/uploads/{tenant_id}/{upload_id}/stop": "AM",
     "POST /console/uploads/{tenant_id}/{upload_id}/drop": "AM",
     "GET /console/agency": "A",
     "POST /console/agency/stop": "A",

@@ -384,6 +384,7 @@ FORMS: Final[dict[str, dict[str, str]]] = {
     ON_DESK + "openings/{m}": {},
     "uploads/{t}/{s}": {"kind": "orders", "file": "x"},
     "uploads/{t}/{m}/apply": {},
+    "uploads/{t}/{f}/stop": {"confirmed": "yes"},
     "uploads/{t}/{f}/drop": {},
     "agency/stop": {"reason": "x"},
     "agency/resume": {},

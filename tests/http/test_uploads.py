@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from tests.consoleworld import Console, log_in
 from tests.drain import drain
 from tests.leaks import without_ids
 from tests.questions import ask_one, change
+from tests.uploadworld import apply_first_part
 from tests.world import NOW, World
 
 ORDERS = (
@@ -229,6 +231,95 @@ def test_an_upload_is_approved_only_once_it_is_checked(console: Console, world: 
     assert console.act(f"{place}/drop").status_code == 303
     assert console.act(f"{place}/apply").status_code == 409
     assert ask_one(world.acme.tenant_id, "select count(*) from upload_part") == 0
+
+
+MANY = "注文番号,金額,注文日時,メールアドレス\n" + "".join(
+    f"A-{number},{number if number % 50 else '?'},2026/11/18 10:30,p{number}@example.jp\n" for number in range(1, 151)
+)
+"""Two parts; rows 51, 101 and 151 are refused."""
+
+
+def applied_partly(console: Console, world: World) -> str:
+    """Approve a file of which a worker has recorded the first part. Returns its page's address."""
+    place = send(console, world, MANY.encode()).headers["location"]
+    settle(world)
+    assert console.act(f"{place}/apply").status_code == 303
+    apply_first_part(world.acme, UUID(place.rpartition("/")[2]))
+    return place
+
+
+@pytest.mark.parametrize(
+    ("lang", "said", "row", "done"),
+    [
+        (
+            "en",
+            "Rows recorded before that: 98. Rows not recorded: 49.",
+            "Not recorded: stopped",
+            "Stopped: the remaining rows are not recorded.",
+        ),
+        (
+            "ja",
+            "98行を登録し、49行は登録していません。",
+            "中止により未登録",
+            "中止しました。残りの行は登録されません。",
+        ),
+    ],
+    ids=["en", "ja"],
+)
+def test_a_file_is_stopped_while_it_is_recorded_and_its_report_names_the_rest(
+    world: World, lang: str, said: str, row: str, done: str
+) -> None:
+    console = log_in(world, Role.ACCOUNT_MANAGER, lang=lang)
+    place = applied_partly(console, world)
+    assert f'action="{place}/stop"' in console.get(place).text
+    stopped = console.act(f"{place}/stop", confirmed="yes")
+    assert stopped.status_code == 303
+    assert done in console.get(stopped.headers["location"]).text
+    settle(world)
+    page = console.get(place).text
+    assert said in page
+    assert f'action="{place}/stop"' not in page
+    assert said in console.get(f"{place}/progress").text
+    assert ask_one(world.acme.tenant_id, "select count(*) from purchase_order") == 98
+    filtered = console.get(f"{place}?outcome=unapplied").text
+    assert re.findall(r'<tr id="row-(\d+)">', filtered) == [str(number) for number in range(102, 151)]
+    assert ">A-149<" in filtered
+    rows = list(csv.reader(io.StringIO(console.get(f"{place}/report.csv").content.decode("utf-8-sig"))))
+    assert [line[0] for line in rows if line[2] == row] == [str(number) for number in range(102, 151)]
+    assert ["150", "A-149", row, "", ""] in rows
+
+
+def test_a_file_is_not_stopped_before_somebody_ticks_that_they_mean_it(console: Console, world: World) -> None:
+    place = applied_partly(console, world)
+    answer = console.act(f"{place}/stop")
+    assert answer.status_code == 422
+    assert "Nothing was changed: tick that you mean it." in answer.text
+    assert "Being recorded" in console.get(place).text
+
+
+def test_a_stop_that_comes_after_the_end_says_so(console: Console, world: World) -> None:
+    place = send(console, world, ORDERS.encode()).headers["location"]
+    settle(world)
+    console.act(f"{place}/apply")
+    settle(world)
+    answer = console.act(f"{place}/stop", confirmed="yes")
+    assert answer.status_code == 409
+    assert "Nothing was stopped: this file is not being recorded." in answer.text
+    assert "Every row has been looked at." in answer.text
+    assert ask_one(world.acme.tenant_id, "select count(*) from audit_entry where action = 'upload.stopped'") == 0
+
+
+def test_only_a_file_that_was_stopped_has_rows_that_were_not_recorded(console: Console, world: World) -> None:
+    place = send(console, world, ORDERS.encode()).headers["location"]
+    settle(world)
+    assert "Not recorded: stopped" not in console.get(place).text
+    console.act(f"{place}/apply")
+    console.act(f"{place}/stop", confirmed="yes")
+    page = console.get(place).text
+    assert "<dt>Not recorded: stopped</dt><dd>1</dd>" in page
+    assert "Only a part of it was recorded, since the file was stopped." in page
+    assert "Recording stopped</dt><dd>" in page
+    assert "Stopped the recording of an uploaded file" in console.get("/console/audit").text
 
 
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.CLIENT_REVIEWER])

@@ -145,6 +145,7 @@ ACCESS: Final[Mapping[str, Rule]] = {
     "uploads.progress": _tenant(MANAGERS),
     "uploads.report": _tenant(MANAGERS),
     "uploads.apply": _tenant(MANAGERS),
+    "uploads.stop": _tenant(MANAGERS),
     "uploads.drop": _tenant(MANAGERS),
     "agency.show": _agency(ADMIN),
     "agency.stop": _agency(ADMIN),

@@ -139,6 +139,7 @@ LABELS: Final[Mapping[type[StrEnum], Mapping[str, str]]] = {
         "checked": say("Checked: waits for approval"),
         "applying": say("Being recorded"),
         "applied": say("Recorded"),
+        "stopped": say("Stopped while being recorded"),
         "dropped": say("Dropped"),
     },
     RowOutcome: {
@@ -146,6 +147,7 @@ LABELS: Final[Mapping[type[StrEnum], Mapping[str, str]]] = {
         "known": say("Already known"),
         "kept": say("Kept, with a reservation"),
         "refused": say("Not taken"),
+        "unapplied": say("Not recorded: stopped"),
     },
     KeyKind: {"publishable": say("In the page"), "secret": say("On the server")},
 }
@@ -181,6 +183,7 @@ AUDIT: Final[Mapping[str, str]] = {
     "agency.channel_resumed": say("Let a channel go on for every client"),
     "upload.made": say("Uploaded a file"),
     "upload.approved": say("Approved an uploaded file"),
+    "upload.stopped": say("Stopped the recording of an uploaded file"),
     "upload.dropped": say("Dropped an uploaded file"),
     "user.invited": say("Invited a user"),
     "user.role_given": say("Gave a role"),
@@ -206,8 +209,8 @@ TONES: Final[Mapping[type[StrEnum], Mapping[str, str]]] = {
     CallState: {"dialling": "warn", "talking": "live", "refused": "bad"},
     Disposition: {"will_buy": "good", "refused": "bad", "call_back": "live"},
     ResultState: {"held": "warn", "pending": "live", "approved": "good", "refused": "bad", "reversed": "bad"},
-    UploadState: {"checking": "live", "checked": "warn", "applying": "live", "applied": "good"},
-    RowOutcome: {"new": "good", "kept": "warn", "refused": "bad"},
+    UploadState: {"checking": "live", "checked": "warn", "applying": "live", "applied": "good", "stopped": "warn"},
+    RowOutcome: {"new": "good", "kept": "warn", "refused": "bad", "unapplied": "warn"},
     CaptureMode: {"off": "warn", "notice": "good", "after-consent": "good"},
 }
 

@@ -29,6 +29,7 @@ DONE: Final = {
     "saved": say("Saved."),
     "made": say("Made."),
     "invited": say("Invited: the link is on its way by mail."),
+    "file_stopped": say("Stopped: the remaining rows are not recorded."),
     "dropped": say("Dropped: nothing of the file was stored."),
     "stopped": say("Sending is stopped."),
     "resumed": say("Sending goes on."),

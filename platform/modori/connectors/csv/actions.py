@@ -1,4 +1,4 @@
-"""What people and the calendar do with an uploaded file: keep it, approve it, drop it, remove its rows."""
+"""What people and the calendar do with an uploaded file: keep it, approve it, stop it, drop it, remove its rows."""
 
 import hashlib
 from dataclasses import dataclass
@@ -96,6 +96,24 @@ def approve_upload(session: Session, *, tenant_id: TenantId, upload_id: UUID, us
     return upload
 
 
+def stop_upload(session: Session, *, tenant_id: TenantId, upload_id: UUID, user_id: UserId, now: datetime) -> Upload:
+    """Stop a file that is being recorded: no row follows this commit. What is on record stays. Twice, it is once.
+
+    raises  UploadNotReady for one that is not being recorded, NotFound
+    """
+    upload = queries.lock_upload(session, tenant_id=tenant_id, upload_id=upload_id)
+    if upload.state is UploadState.STOPPED:
+        return upload
+    if upload.state is not UploadState.APPLYING:
+        raise UploadNotReady()
+    upload.state, upload.stopped_at, upload.stopped_by = UploadState.STOPPED, now, user_id
+    left = queries.leave_unapplied(session, tenant_id=tenant_id, upload_id=upload_id)
+    forget_parts(session, upload, now=now)
+    _audit(session, upload, user_id, "upload.stopped", now, unapplied=left)
+    announce(session, tenant_id=tenant_id, topic="upload", subject=str(upload_id))
+    return upload
+
+
 def drop_upload(session: Session, *, tenant_id: TenantId, upload_id: UUID, user_id: UserId, now: datetime) -> Upload:
     """Drop a file that nobody has approved: its rows go at once. raises UploadNotReady, NotFound"""
     upload = queries.lock_upload(session, tenant_id=tenant_id, upload_id=upload_id)
@@ -146,7 +164,7 @@ def _promise(session: Session, upload: Upload, topic: str, *, now: datetime) -> 
     )
 
 
-def _audit(session: Session, upload: Upload, user_id: UserId, action: str, now: datetime) -> None:
+def _audit(session: Session, upload: Upload, user_id: UserId, action: str, now: datetime, **further: int) -> None:
     record_audit(
         session,
         tenant_id=TenantId(upload.tenant_id),
@@ -159,6 +177,7 @@ def _audit(session: Session, upload: Upload, user_id: UserId, action: str, now: 
             "rows": upload.rows_count,
             "sha256": upload.file_sha256.hex(),
             "sums": upload.sums or [],
+            **further,
         },
         now=now,
     )

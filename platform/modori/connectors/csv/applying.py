@@ -25,15 +25,20 @@ from modori.people.model import EvidenceSource
 
 
 def apply_row(
-    session: Session, *, upload: Upload, row_number: int, cells: Mapping[str, str], context: RowContext
-) -> RowOutcome:
+    session: Session, *, upload_id: UUID, row_number: int, cells: Mapping[str, str], context: RowContext
+) -> UploadState:
     """Record one approved row by the same actions as the API's, and what it came to. Again: no change.
 
-    raises  whatever those actions refuse; the caller rolls back and writes it down by `refuse_row`
+    The file is locked before anything else: no row follows the commit of a stop.
+    returns  the file's state; where that is not `applying`, nothing was recorded
+    raises   whatever those actions refuse; the caller rolls back and writes it down by `refuse_row`
     """
+    upload = queries.lock_upload(session, tenant_id=context.tenant_id, upload_id=upload_id)
+    if upload.state is not UploadState.APPLYING:
+        return upload.state
     row = _lock_row(session, upload, row_number)
     if row.applied_at is not None:
-        return row.outcome
+        return upload.state
     read = read_row(upload.kind, cells, context)
     match read:
         case Wrong():
@@ -49,14 +54,20 @@ def apply_row(
     if came_to.outcome is RowOutcome.KNOWN and row.reason == CellFault.REPEATED:
         came_to = replace(came_to, wrong=Wrong(CellFault.REPEATED, row.field))
     _write_down(session, row, came_to, now=context.now)
-    return came_to.outcome
+    return upload.state
 
 
-def refuse_row(session: Session, *, upload: Upload, row_number: int, wrong: Wrong, now: datetime) -> None:
-    """Write down that a row was refused when it was applied."""
+def refuse_row(
+    session: Session, *, tenant_id: TenantId, upload_id: UUID, row_number: int, wrong: Wrong, now: datetime
+) -> UploadState:
+    """Write down that a row was refused when it was applied. Returns the file's state, as `apply_row` does."""
+    upload = queries.lock_upload(session, tenant_id=tenant_id, upload_id=upload_id)
+    if upload.state is not UploadState.APPLYING:
+        return upload.state
     row = _lock_row(session, upload, row_number)
     if row.applied_at is None:
         _write_down(session, row, _Came(RowOutcome.REFUSED, wrong=wrong), now=now)
+    return upload.state
 
 
 def finish_applying_part(

@@ -124,7 +124,9 @@ def _apply_part(upload: Upload, context: RowContext) -> UploadState:
     wanted = {row.row_number for row in open_rows if row.outcome is not RowOutcome.REFUSED}
     for row_number, cells in rows:
         if row_number in wanted:
-            _apply_row(upload, row_number, cells, context)
+            state = _apply_row(upload.upload_id, row_number, cells, context)
+            if state is not UploadState.APPLYING:
+                return state
     with tenant_transaction(tenant_id) as session:
         return finish_applying_part(
             session,
@@ -137,11 +139,12 @@ def _apply_part(upload: Upload, context: RowContext) -> UploadState:
 
 
 @retry_deadlocks
-def _apply_row(upload: Upload, row_number: int, cells: Mapping[str, str], context: RowContext) -> None:
-    """Record one row; a refusal undoes whatever it had begun, and is written down."""
+def _apply_row(upload_id: UUID, row_number: int, cells: Mapping[str, str], context: RowContext) -> UploadState:
+    """Record one row; a refusal undoes whatever it had begun, and is written down. Returns the file's state."""
+    tenant_id = context.tenant_id
     try:
-        with tenant_transaction(context.tenant_id) as session:
-            apply_row(session, upload=upload, row_number=row_number, cells=cells, context=context)
+        with tenant_transaction(tenant_id) as session:
+            return apply_row(session, upload_id=upload_id, row_number=row_number, cells=cells, context=context)
     except ModoriError as error:
         refused = error
     except DATABASE_FAILURES as error:
@@ -149,7 +152,12 @@ def _apply_row(upload: Upload, row_number: int, cells: Mapping[str, str], contex
         if found is None or found.status >= 500:
             raise
         refused = found
-    else:
-        return
-    with tenant_transaction(context.tenant_id) as session:
-        refuse_row(session, upload=upload, row_number=row_number, wrong=wrong_of(refused), now=clock.now())
+    with tenant_transaction(tenant_id) as session:
+        return refuse_row(
+            session,
+            tenant_id=tenant_id,
+            upload_id=upload_id,
+            row_number=row_number,
+            wrong=wrong_of(refused),
+            now=clock.now(),
+        )

@@ -23,6 +23,7 @@ class UploadState(StrEnum):
     """What becomes of an uploaded file.
 
         checking → checked → applying → applied
+        applying → stopped                (by a person: what is on record stays, the rest is not recorded)
         checking | checked → dropped      (by a person, or 30 days old; applying too, if nobody mends its work)
 
     checking reads each row and stores nothing but what it would come to; applying records them, in the file's order.
@@ -32,23 +33,26 @@ class UploadState(StrEnum):
     CHECKED = "checked"
     APPLYING = "applying"
     APPLIED = "applied"
+    STOPPED = "stopped"
     DROPPED = "dropped"
 
 
 class RowOutcome(StrEnum):
     """What a row comes to.
 
-    new      it is recorded
-    known    it is on record already: nothing changes
-    kept     it is recorded and has no effect on bills yet: an order with an unreadable address, which only stops
-             messages; a return whose order is not known yet
-    refused  it cannot be, for a reason
+    new        it is recorded
+    known      it is on record already: nothing changes
+    kept       it is recorded and has no effect on bills yet: an order with an unreadable address, which only stops
+               messages; a return whose order is not known yet
+    refused    it cannot be, for a reason
+    unapplied  somebody stopped the file before this row: nothing of it was recorded
     """
 
     NEW = "new"
     KNOWN = "known"
     KEPT = "kept"
     REFUSED = "refused"
+    UNAPPLIED = "unapplied"
 
 
 class Upload(TenantRow, table=True):
@@ -90,6 +94,8 @@ class Upload(TenantRow, table=True):
     approved_at: datetime | None = Field(default=None, sa_type=Instant)
     approved_by: UUID | None = None
     applied_at: datetime | None = Field(default=None, sa_type=Instant)
+    stopped_at: datetime | None = Field(default=None, sa_type=Instant)
+    stopped_by: UUID | None = None
     rows_removed_at: datetime | None = Field(default=None, sa_type=Instant)
     """When the sealed rows went."""
 

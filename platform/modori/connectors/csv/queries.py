@@ -242,6 +242,18 @@ def settle_refused(
     )
 
 
+def leave_unapplied(session: Session, *, tenant_id: TenantId, upload_id: UUID) -> int:
+    """Say of rows that would have been recorded, and were not, that they never will be. Returns how many they are."""
+    left = session.connection().execute(
+        text(
+            "update upload_row set outcome = 'unapplied', reason = null, field = null where tenant_id = :tenant_id"
+            " and upload_id = :upload_id and applied_at is null and outcome <> 'refused'"
+        ),
+        {"tenant_id": tenant_id, "upload_id": upload_id},
+    )
+    return int(left.rowcount)
+
+
 def list_rows_by_identity(
     session: Session, *, tenant_id: TenantId, upload_id: UUID, identities: Sequence[bytes]
 ) -> list[KnownRow]:

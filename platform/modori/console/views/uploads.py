@@ -1,4 +1,4 @@
-"""Files of orders, returns and consents: upload, dry run, approval, progress, report."""
+"""Files of orders, returns and consents: upload, dry run, approval, progress, stop, report."""
 
 import csv
 import io
@@ -8,16 +8,18 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 from starlette.datastructures import UploadFile
 
 from modori.connectors.csv import actions
 from modori.connectors.csv.columns import COLUMNS, CONTACT_FIELDS
+from modori.connectors.csv.errors import UploadNotReady
 from modori.connectors.csv.model import RowOutcome, UploadKind, UploadState
 from modori.connectors.csv.report import queries
 from modori.connectors.csv.sample import find_sample
 from modori.connectors.csv.tables import MOST_BYTES, Fault, FileFault, guard_cell, read_table
+from modori.connectors.csv.tallies import COUNTED
 from modori.console.door import ConsoleRoute
 from modori.console.labels import label
 from modori.console.upload_sample import sample_lines
@@ -36,6 +38,8 @@ router = APIRouter(route_class=ConsoleRoute)
 PAGE: Final = 50
 ROWS_SHOWN: Final = 100
 ROW: Final = say("Row")
+NOT_MEANT: Final = say("Nothing was changed: tick that you mean it.")
+NOTHING_TO_STOP: Final = say("Nothing was stopped: this file is not being recorded. Its state below is as it is now.")
 REPORT_HEADER: Final = (say("Comes to"), say("Column"), say("Why"))
 
 
@@ -116,7 +120,7 @@ After = Annotated[int, Query(ge=0, le=10_000_000)]
 
 @router.get("/uploads/{tenant_id}/{upload_id}", name="uploads.show")
 def show(visit: Visiting, tenant_id: UUID, upload_id: UUID, outcome: Outcome = "", after: After = 0) -> Response:
-    return visit.page("uploads/show.html", section="uploads", **_facts(visit, tenant_id, upload_id, outcome, after))
+    return _page(visit, tenant_id, upload_id, outcome=outcome, after=after)
 
 
 @router.get("/uploads/{tenant_id}/{upload_id}/progress", name="uploads.progress")
@@ -158,12 +162,49 @@ def apply(visit: Visiting, tenant_id: UUID, upload_id: UUID) -> Response:
     return visit.go(f"/console/uploads/{tenant}/{upload_id}", done="approved")
 
 
+@router.post("/uploads/{tenant_id}/{upload_id}/stop", name="uploads.stop")
+def stop(
+    visit: Visiting, tenant_id: UUID, upload_id: UUID, confirmed: Annotated[str, Form(max_length=10)] = ""
+) -> Response:
+    """Stop a file that is being recorded: no row follows this commit."""
+    tenant = TenantId(tenant_id)
+    if confirmed != "yes":
+        return _page(visit, tenant_id, upload_id, status=422, problem=NOT_MEANT)
+    try:
+        with tenant_transaction(tenant) as session:
+            actions.stop_upload(
+                session, tenant_id=tenant, upload_id=upload_id, user_id=visit.viewer.user_id, now=visit.now
+            )
+    except UploadNotReady as refused:
+        return _page(visit, tenant_id, upload_id, status=refused.status, problem=NOTHING_TO_STOP)
+    return visit.go(f"/console/uploads/{tenant}/{upload_id}", done="file_stopped")
+
+
 @router.post("/uploads/{tenant_id}/{upload_id}/drop", name="uploads.drop")
 def drop(visit: Visiting, tenant_id: UUID, upload_id: UUID) -> Response:
     tenant = TenantId(tenant_id)
     with tenant_transaction(tenant) as session:
         actions.drop_upload(session, tenant_id=tenant, upload_id=upload_id, user_id=visit.viewer.user_id, now=visit.now)
     return visit.go(f"/console/uploads/{tenant}/{upload_id}", done="dropped")
+
+
+def _page(
+    visit: Visit,
+    tenant_id: UUID,
+    upload_id: UUID,
+    *,
+    outcome: str = "",
+    after: int = 0,
+    status: int = 200,
+    problem: str | None = None,
+) -> Response:
+    return visit.page(
+        "uploads/show.html",
+        section="uploads",
+        status=status,
+        problem=None if problem is None else visit.word(problem),
+        **_facts(visit, tenant_id, upload_id, outcome, after),
+    )
 
 
 def _facts(visit: Visit, tenant_id: UUID, upload_id: UUID, outcome: str, after: int) -> dict[str, Any]:
@@ -186,7 +227,11 @@ def _facts(visit: Visit, tenant_id: UUID, upload_id: UUID, outcome: str, after: 
     return {
         "upload": upload,
         "rows": rows[:ROWS_SHOWN],
-        "outcomes": list(RowOutcome),
+        "outcomes": [
+            one for one in RowOutcome if one is not RowOutcome.UNAPPLIED or upload.state is UploadState.STOPPED
+        ],
+        "recorded": sum(upload.counts.get(one, 0) for one in COUNTED),
+        "unapplied": upload.counts.get(RowOutcome.UNAPPLIED, 0),
         "wanted": wanted,
         "place": here,
         "query": urlencode(asked | ({"after": str(after)} if after else {})),

@@ -49,6 +49,8 @@ class UploadListed:
     approved_at: datetime | None
     approved_by: str | None
     applied_at: datetime | None
+    stopped_at: datetime | None
+    stopped_by: str | None
     rows_removed_at: datetime | None
     counts: Mapping[RowOutcome, int]
     tally: Tally
@@ -70,6 +72,7 @@ class RowListed:
 
 _LISTED = """
     select u.*, t.name as client, s.name as site_name, m.name as made_by_name, a.name as approved_by_name,
+      p.name as stopped_by_name,
       coalesce((select jsonb_object_agg(counted.outcome, counted.rows) from (
         select r.outcome, count(*) as rows from upload_row r
         where r.tenant_id = u.tenant_id and r.upload_id = u.upload_id group by 1) counted), '{}'::jsonb) as counts
@@ -78,6 +81,7 @@ _LISTED = """
     join site s on s.tenant_id = u.tenant_id and s.site_id = u.site_id
     left join user_account m on m.user_id = u.made_by
     left join user_account a on a.user_id = u.approved_by
+    left join user_account p on p.user_id = u.stopped_by
     order by u.made_at desc, u.upload_id desc
     """
 
@@ -226,6 +230,8 @@ def _listed(row: Any) -> UploadListed:
         approved_at=row.approved_at,
         approved_by=row.approved_by_name,
         applied_at=row.applied_at,
+        stopped_at=row.stopped_at,
+        stopped_by=row.stopped_by_name,
         rows_removed_at=row.rows_removed_at,
         counts={RowOutcome(name): count for name, count in row.counts.items()},
         tally=from_json(row.sums, row.first_at, row.last_at),
