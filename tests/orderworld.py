@@ -170,13 +170,20 @@ def place(
     now: datetime,
     source: OrderSource = OrderSource.SERVER,
     settled: bool = True,
+    has_unknown_names: bool = False,
     **said: Any,
 ) -> RecordedOrder:
     """Report an order and, unless told otherwise, let everything follow that follows."""
     order = OrderIn.model_validate({"id": f"A-{new_id().hex[-8:]}", "currency": "JPY", "value": 4980} | said)
     with tenant_transaction(tenant.tenant_id) as session:
         recorded = outcomes.record_order(
-            session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, order=order, source=source, now=now
+            session,
+            tenant_id=tenant.tenant_id,
+            site_id=tenant.site_id,
+            order=order,
+            source=source,
+            has_unknown_names=has_unknown_names,
+            now=now,
         )
     if settled:
         settle([tenant], now=now)

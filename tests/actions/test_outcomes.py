@@ -21,7 +21,20 @@ from modori.sending import actions as sending
 from modori.sending.rules import Reason
 from modori.storage.db import tenant_transaction
 from tests.leadworld import LeadWorld, make_lead
-from tests.orderworld import CONTENT, DAY, attribution_of, lead_of, place, reverse, settle
+from tests.orderworld import (
+    CONTENT,
+    DAY,
+    attribution_of,
+    click,
+    clicked_lead,
+    lead_of,
+    make_contract,
+    place,
+    result_of,
+    reverse,
+    send,
+    settle,
+)
 from tests.world import NOW, TenantWorld, World
 
 LATER = NOW + timedelta(hours=1)
@@ -254,6 +267,74 @@ def test_an_address_that_is_none_is_kept_as_a_stop_until_it_is_sent_right(world:
     right = place(world.acme, now=LATER, **said | {"tel": "03-1234-5678"})
     assert right.proven
     assert right.order.order_id == kept.order.order_id
+
+
+def test_an_order_that_is_on_record_may_name_more_of_who_ordered(world: World) -> None:
+    lead = make_lead(world.acme)
+    said: dict[str, Any] = {"id": "A-1", "at": NOW.isoformat(), "items": [{"id": "p1", "price": 4980}]}
+    first = place(world.acme, now=NOW, **said, visitor="v-unseen")
+    assert (lead_of(lead).state, first.order.matched) == (LeadState.ACTIVE, [])
+    named = said | {"visitor": "v-unseen", "email": lead.value}
+    more = place(world.acme, now=LATER, settled=False, **named)
+    assert (more.is_new, more.leads_ended, more.order.order_id) == (False, 1, first.order.order_id)
+    assert (more.order.placed_at, more.order.recorded_at) == (NOW, NOW)
+    assert place(world.acme, now=LATER, settled=False, **named).leads_ended == 0
+    contradictions: list[dict[str, Any]] = [
+        {"tel": "03-1234-5678", "value": 4981},
+        {"tel": "03-1234-5678", "items": []},
+        {"tel": "03-1234-5678", "at": LATER.isoformat()},
+        {"tel": "03-1234-5678", "visitor": "v-other"},
+        {"tel": "03-1234-5678", "visitor": None},
+        {"email": "b@person.example"},
+        {"email": None},
+    ]
+    for change in contradictions:
+        with pytest.raises(OrderDiffers):
+            place(world.acme, now=LATER, settled=False, **named | change)
+    assert count(world.acme, "purchase_order") == 1
+
+
+def test_an_order_whose_buyer_is_named_later_bills_once(world: World) -> None:
+    make_contract(world.acme)
+    lead = clicked_lead(world.acme)
+    order = place(world.acme, now=LATER, id="A-1")
+    assert (attribution_of(world.acme, order), result_of(world.acme, order)) == ("no_lead", None)
+    place(world.acme, now=LATER + DAY, id="A-1", email=lead.value)
+    result = result_of(world.acme, order)
+    assert result is not None
+    assert attribution_of(world.acme, order) == "result"
+    for named in ({"email": lead.value}, {"email": lead.value, "visitor": episode_of(lead).visitor}):
+        place(world.acme, now=LATER + DAY, id="A-1", **named)
+        again = result_of(world.acme, order)
+        assert again is not None
+        assert (again.result_id, again.made_at) == (result.result_id, result.made_at)
+    assert count(world.acme, "result") == 1
+
+
+def test_an_order_with_unknown_names_that_names_nobody_is_kept_and_proves_nothing(world: World) -> None:
+    lead = make_lead(world.acme)
+    kept = place(world.acme, now=NOW, has_unknown_names=True, id="A-1")
+    assert (kept.names_nobody, kept.proven, kept.is_new) == (True, False, True)
+    assert attribution_of(world.acme, kept) == "unproven"
+    assert count(world.acme, "order_feed") == 0
+    right = place(world.acme, now=LATER, has_unknown_names=True, id="A-1", email=lead.value)
+    assert (right.names_nobody, right.proven, right.leads_ended) == (False, True, 1)
+    assert right.order.order_id == kept.order.order_id
+    assert attribution_of(world.acme, kept) == "no_contract"
+    assert place(world.acme, now=LATER, id="A-2", settled=False).proven  # nothing unknown: nobody is known
+
+
+def test_an_order_that_is_sent_right_later_is_of_when_it_was_first_reported(world: World) -> None:
+    """Sent again without an instant of its own, it is not younger than the click that came after it."""
+    make_contract(world.acme)
+    lead = make_lead(world.acme)
+    token = send(lead, now=NOW)
+    order = place(world.acme, now=NOW + timedelta(minutes=1), has_unknown_names=True, id="A-1")
+    click(lead, token, now=NOW + timedelta(minutes=10))
+    right = place(world.acme, now=LATER, id="A-1", email=lead.value)
+    assert right.order.placed_at == NOW + timedelta(minutes=1)
+    assert lead_of(lead).state == LeadState.CONVERTED
+    assert (attribution_of(world.acme, order), result_of(world.acme, order)) == ("no_contact", None)
 
 
 def test_g7_an_order_of_another_tenants_site_is_not_found(world: World) -> None:

@@ -141,10 +141,15 @@ def test_the_orders_of_one_site_do_not_vouch_for_another(app: Asking, world: Wor
 
 def test_the_newest_word_counts(app: Asking, world: World) -> None:
     later = NOW - timedelta(minutes=5)
-    assert say(app, world, {"until": later.isoformat()}).json() == {"heard_at": later.isoformat()}
+    assert say(app, world, {"until": later.isoformat()}).json()["heard_at"] == later.isoformat()
     older = say(app, world, {"until": (NOW - timedelta(hours=5)).isoformat()})
-    assert older.json() == {"heard_at": later.isoformat()}
+    assert older.json()["heard_at"] == later.isoformat()
     assert heard(world) == later
+
+
+def test_names_that_are_not_known_are_told(app: Asking, world: World) -> None:
+    assert say(app, world, {"untill": NOW.isoformat()}).json()["ignored"] == ["untill"]
+    assert say(app, world, {"until": NOW.isoformat()}).json()["ignored"] == []
 
 
 @pytest.mark.parametrize(

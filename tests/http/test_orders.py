@@ -196,6 +196,113 @@ def test_an_address_that_is_none_is_named_and_the_order_still_stops(
     assert say(client, world.acme, visitor="v-1", idempotency_key="k-2").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("sent", "ignored"),
+    [
+        ({}, []),
+        ({"phone": "090-1234-5678"}, ["phone"]),
+        ({"items": [{"id": "p", "price": 1, "sku": "S-1"}], "mail": "a@b.example"}, ["items.0.sku", "mail"]),
+        ({"mail": "a@b.example", "items": [{"sku": "S-1", "id": "p", "price": 1}]}, ["mail", "items.0.sku"]),
+        (  # each name once, where it stands first
+            {"items": [{"id": "p", "price": 1, "sku": 1}, {"id": "q", "price": 1, "sku": 2, "tax": 3}]},
+            ["items.0.sku", "items.1.tax"],
+        ),
+        ({"customer": {"email": "a@b.example", "tel": "090"}}, ["customer"]),
+        ({"Email": "a@b.example", "電話番号": "090", "": 1}, ["Email", "電話番号", ""]),
+        ({"n" * 300: 1}, ["n" * 200]),
+        ({f"n{number}": number for number in range(21)}, [f"n{number}" for number in range(20)]),
+        ({"a\ud800b": 1, "c\x00d": 2}, ["a?b", "c\x00d"]),
+    ],
+)
+def test_names_that_are_not_known_are_told_and_refuse_nothing(
+    client: Asker, world: World, sent: dict[str, Any], ignored: list[str]
+) -> None:
+    body = {"id": "A-1", "currency": "JPY", "value": 1, "visitor": "v-1"} | sent
+    answers = [send_raw(client, world.acme, json.dumps(body).encode()) for _ in range(2)]
+    assert [(one.status_code, one.json()["ignored"]) for one in answers] == [(201, ignored), (200, ignored)]
+    assert "a@b.example" not in answers[0].text
+
+
+def test_a_repeat_by_its_key_is_told_the_same_names_and_none_are_kept(client: Asker, world: World) -> None:
+    answers = [say(client, world.acme, visitor="v", phone="090", idempotency_key="k-1") for _ in range(2)]
+    assert [(one.status_code, one.json()["ignored"]) for one in answers] == [(201, ["phone"])] * 2
+    assert answers[0].json() == answers[1].json()
+    with tenant_transaction(world.acme.tenant_id) as session:
+        kept = session.connection().execute(text("select answer::text from idempotent_answer")).scalar_one()
+    assert "phone" not in kept
+
+
+def test_a_name_that_is_missing_is_refused_with_the_names_that_are_not_known(client: Asker, world: World) -> None:
+    answer = send_raw(client, world.acme, b'{"order_id": "A-1", "currency": "JPY", "value": 1}')
+    assert problem(answer) == (400, "bad_input")
+    assert answer.json()["detail"] == "id: Field required; not known: order_id"
+    assert answer.json()["ignored"] == ["order_id"]
+    assert "ignored" not in send_raw(client, world.acme, b'{"currency": "JPY", "value": 1}').json()
+
+
+@pytest.mark.parametrize(
+    "misnamed",
+    [
+        {"phone": "{}"},
+        {"mail": "{}", "email": ""},
+        {"customer": {"email": "{}"}, "email": None, "tel": None},
+        {"customer_email": "{}", "visitor": "  "},
+    ],
+    ids=["phone", "mail", "nested", "blank"],
+)
+def test_an_order_that_names_nobody_by_a_known_name_is_kept_until_it_does(
+    client: Asker, world: World, misnamed: dict[str, Any]
+) -> None:
+    lead = make_lead(world.acme)
+    sent = json.loads(json.dumps(misnamed).replace("{}", lead.value))
+    answer = say(client, world.acme, idempotency_key="k-1", **sent)
+    assert problem(answer) == (400, "nobody_named")
+    told = answer.json()
+    name = next(iter(sent))
+    assert (told["kept"], told["ignored"]) == (True, [name])
+    assert f"Not known: {name}." in told["detail"]
+    assert "email, tel, visitor, cart or member_id" in told["detail"]
+    assert lead.value not in answer.text
+    assert (count(world.acme, "purchase_order"), count(world.acme, "order_feed")) == (1, 0)
+    assert lead_of(lead).state is LeadState.ACTIVE
+
+    right = say(client, world.acme, idempotency_key="k-1", email=lead.value, phone="090")
+    assert (right.status_code, right.json()["ignored"]) == (200, ["phone"])
+    assert lead_of(lead).state is LeadState.CONVERTED
+    assert (count(world.acme, "purchase_order"), count(world.acme, "order_feed")) == (1, 1)
+    assert problem(say(client, world.acme, **sent)) == (409, "order_differs")  # it is on record with its buyer
+
+
+def test_an_order_without_a_buyer_and_without_unknown_names_is_taken(client: Asker, world: World) -> None:
+    answer = say(client, world.acme)
+    assert (answer.status_code, answer.json()["ignored"]) == (201, [])
+    assert count(world.acme, "order_feed") == 1
+
+
+def test_an_order_on_record_that_names_nobody_takes_its_buyer_later(client: Asker, world: World) -> None:
+    lead = make_lead(world.acme)
+    assert say(client, world.acme).status_code == 201
+    assert problem(say(client, world.acme, phone="090")) == (400, "nobody_named")
+    assert say(client, world.acme, email=lead.value).status_code == 200
+    assert lead_of(lead).state is LeadState.CONVERTED
+
+
+def test_an_address_that_is_none_is_named_beside_names_that_are_not_known(client: Asker, world: World) -> None:
+    answer = say(client, world.acme, tel="なし", mail="a@b.example")
+    assert problem(answer) == (400, "bad_phone")
+    assert (answer.json()["kept"], answer.json()["ignored"]) == (True, ["mail"])
+
+
+def test_names_of_a_reversal_that_are_not_known_are_told(client: Asker, world: World) -> None:
+    path = "/v1/orders/A-1/reversals"
+    sent: dict[str, Any] = {"reason": "return", "amount": 980, "items": [{"id": "p", "sku": 1}]}
+    early = say(client, world.acme, path, id="R-1", **sent)
+    assert problem(early) == (409, "reversal_before_order")
+    assert early.json()["ignored"] == ["amount", "items.0.sku"]
+    say(client, world.acme)
+    assert say(client, world.acme, path, id="R-1", **sent).json()["ignored"] == ["amount", "items.0.sku"]
+
+
 @pytest.mark.parametrize("authorization", [None, "Bearer sk_unknown", "Bearer pk", "Basic YTpi", "Bearer "])
 def test_orders_want_a_secret_key(client: Asker, world: World, authorization: str | None) -> None:
     value = f"Bearer {world.acme.site_key}" if authorization == "Bearer pk" else authorization

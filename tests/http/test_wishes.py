@@ -122,6 +122,21 @@ def test_bad_consents_have_a_name(client: Asker, world: World, sent: dict[str, A
         ("/v1/consents", {"channel": "email", "granted": False}, None, "name exactly one of email, tel and line"),
         ("/v1/stops", {"email": "a@b.jp", "tel": "090"}, None, "name exactly one of email, tel and line"),
         ("/v1/erasures", {}, None, "name exactly one of email, tel and line"),
+        ("/v1/stops", {"phone": "090"}, None, "name exactly one of email, tel and line; not known: phone"),
+        (
+            "/v1/erasures",
+            {"mail": "a@b.jp", "tel": "", "user_id": 7},
+            None,
+            "name exactly one of email, tel and line; not known: mail, user_id",
+        ),
+        (
+            "/v1/consents",
+            {"channel": "sms", "granted": False, "phone": "090"},
+            None,
+            "name exactly one of email, tel and line; not known: phone",
+        ),
+        ("/v1/consents", {"chanel": "sms", "granted": False}, "channel", "channel: Field required; not known: chanel"),
+        ("/v1/stops", {"email": 7, "phone": "090"}, "email", "email: Input should be a valid string"),
     ],
 )
 def test_what_is_wrong_is_said_in_words_of_ours(
@@ -129,6 +144,22 @@ def test_what_is_wrong_is_said_in_words_of_ours(
 ) -> None:
     said = post(client, path, world.acme, sent).json()
     assert (said.get("field"), said["detail"]) == (field, detail)
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/v1/consents", {"channel": "email", "granted": True, "text": "はい", "url": "https://x.example/"}),
+        ("/v1/stops", {"url": "x"}),
+        ("/v1/erasures", {"url": "x"}),
+    ],
+)
+def test_names_that_are_not_known_are_told(client: Asker, world: World, path: str, sent: dict[str, Any]) -> None:
+    email, key = somebody(), new_id().hex
+    answers = [post(client, path, world.acme, sent | {"email": email}, **{"Idempotency-Key": key}) for _ in range(2)]
+    assert [(one.status_code, one.json()["ignored"]) for one in answers] == [(201, ["url"])] * 2
+    known = {name: said for name, said in sent.items() if name != "url"}
+    assert post(client, path, world.acme, known | {"email": email}).json()["ignored"] == []
 
 
 def test_g5_a_stop_works_for_people_we_have_not_met_and_answers_alike(client: Asker, world: World) -> None:

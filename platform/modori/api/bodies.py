@@ -1,11 +1,12 @@
 """JSON bodies of the server API: bounded, strict, and named where they are wrong."""
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
-from typing import Any, Final, Generic, TypeVar
+from itertools import islice
+from typing import Any, Final, Generic, TypeVar, get_args
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -13,6 +14,10 @@ from pydantic import BaseModel, ValidationError
 from modori.kernel.errors import BadAmount, BadInput
 
 MAX_BODY_BYTES = 64 * 1024
+
+MOST_NAMES: Final = 20
+LONGEST_NAME: Final = 200
+"""Of the names that are not known: so many are told, each up to so many characters of its path."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -44,10 +49,15 @@ class WrongMediaType(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class Said(Generic[M]):
-    """A body as its shape, and the SHA-256 of its bytes, by which a repeat is told from a change."""
+    """A body as its shape.
+
+    digest   SHA-256 of its bytes, by which a repeat is told from a change
+    ignored  paths of the names that the shape does not have, as they stood; never a value (decision 0056)
+    """
 
     value: M
     digest: bytes
+    ignored: list[str]
 
 
 def body_of(model: type[M]) -> Callable[[Request], Coroutine[Any, Any, Said[M]]]:
@@ -62,12 +72,12 @@ def body_of(model: type[M]) -> Callable[[Request], Coroutine[Any, Any, Said[M]]]
             raw += chunk
             if len(raw) > MAX_BODY_BYTES:
                 raise BodyTooLarge()
-        return Said(parse(model, bytes(raw)), sha256(raw).digest())
+        return parse(model, bytes(raw))
 
     return read
 
 
-def parse(model: type[M], raw: bytes) -> M:
+def parse(model: type[M], raw: bytes) -> Said[M]:
     """Read a body. raises MalformedBody, DuplicateKey, BadAmount, BadInput"""
     try:
         sent = json.loads(raw.decode(), parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_once)
@@ -75,14 +85,49 @@ def parse(model: type[M], raw: bytes) -> M:
         raise MalformedBody() from error
     if not isinstance(sent, dict):
         raise MalformedBody()
+    ignored = _ignored(model, sent)
     try:
-        return model.model_validate(sent)
+        return Said(model.model_validate(sent), sha256(raw).digest(), ignored)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        path = ".".join(str(part) for part in first["loc"])
-        said = _SAID.get(first["type"]) or first["msg"].removeprefix("Value error, ")
-        problem = BadAmount if first["type"] == BadAmount.code else BadInput
-        raise (problem(f"{path}: {said}", field=path) if path else problem(said)) from error
+        raise _refusal(error, ignored) from error
+
+
+def _refusal(error: ValidationError, ignored: list[str]) -> BadInput:
+    """Name what is wrong first. What is missing may stand under a name that is not known: those are told with it."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    path = ".".join(str(part) for part in first["loc"])
+    said = _SAID.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    extra: dict[str, object] = {"field": path} if path else {}
+    if ignored and (not path or first["type"] == "missing"):
+        said, extra["ignored"] = f"{said}; not known: {', '.join(ignored)}", ignored
+    problem = BadAmount if first["type"] == BadAmount.code else BadInput
+    return problem(f"{path}: {said}" if path else said, **extra)
+
+
+def _ignored(model: type[BaseModel], sent: dict[str, Any]) -> list[str]:
+    """Name by its path what a shape does not have, as it stood; of a list's items each name once, where it is first."""
+    first: dict[tuple[str, ...], tuple[str | int, ...]] = {}
+    for path in _unknown_paths(model, sent):
+        first.setdefault(tuple(part for part in path if isinstance(part, str)), path)
+    return [
+        ".".join(map(str, path)).encode(errors="replace").decode()[:LONGEST_NAME]  # half a character cannot be answered
+        for path in islice(first.values(), MOST_NAMES)
+    ]
+
+
+def _unknown_paths(
+    model: type[BaseModel], sent: dict[str, Any], at: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
+    """Walk a body by its shape. What stands within a name that is not known is not looked at."""
+    for name, value in sent.items():
+        field = model.model_fields.get(name)
+        if field is None:
+            yield (*at, name)
+            continue
+        within = [one for one in get_args(field.annotation) if isinstance(one, type) and issubclass(one, BaseModel)]
+        for place, item in enumerate(value if within and isinstance(value, list) else ()):
+            if isinstance(item, dict):
+                yield from _unknown_paths(within[0], item, (*at, name, place))
 
 
 def shape(model: type[BaseModel]) -> dict[str, Any]:

@@ -3,14 +3,13 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from modori.api import problems
 from modori.api.auth import SecretKeySite
 from modori.api.bodies import Said, body_of, shape
 from modori.api.described import ConsentTaken, ErasureTaken, StopTaken, answers
-from modori.api.idempotency import IdempotencyKey, Reply, answer_once
+from modori.api.idempotency import IdempotencyKey, Reply, answer_once, respond
 from modori.capture import episodes
 from modori.capture.pages import scrub_page_url
 from modori.capture.wire import At
@@ -142,7 +141,7 @@ def post_consent(
     with tenant_transaction(site.tenant_id) as session:
         request = b"POST /v1/consents\n" + said.digest
         reply = answer_once(session, site=site, key=idempotency_key, request=request, do=record, now=now)
-    return JSONResponse(reply.body, status_code=reply.status)
+    return respond(reply, said)
 
 
 @retry_deadlocks
@@ -172,7 +171,7 @@ def post_stop(
     with tenant_transaction(site.tenant_id) as session:
         request = b"POST /v1/stops\n" + said.digest
         reply = answer_once(session, site=site, key=idempotency_key, request=request, do=record, now=now)
-    return JSONResponse(reply.body, status_code=reply.status)
+    return respond(reply, said)
 
 
 @retry_deadlocks
@@ -203,7 +202,7 @@ def post_erasure(
     with tenant_transaction(site.tenant_id) as session:
         request = b"POST /v1/erasures\n" + said.digest
         reply = answer_once(session, site=site, key=idempotency_key, request=request, do=record, now=now)
-    return JSONResponse(reply.body, status_code=reply.status)
+    return respond(reply, said)
 
 
 def _page(said: str | None) -> str | None:

@@ -1,8 +1,10 @@
 """What the OpenAPI document says of answers: a shape for each that succeeds, a problem document for each other."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from modori.api.bodies import LONGEST_NAME, MOST_NAMES
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -15,6 +17,11 @@ PROBLEM: dict[str, Any] = {
         "code": {"type": "string", "description": "Stable; docs/problems.md lists them all."},
         "field": {"type": "string", "description": "The path of what is wrong."},
         "kept": {"type": "boolean", "description": "Whether what was sent is on record all the same."},
+        "ignored": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Paths of names in the body that are not known; one may be meant for what is missing.",
+        },
     },
 }
 """A problem document (RFC 9457); some carry more."""
@@ -50,7 +57,13 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class OrderTaken(Answer):
+class Taken(Answer):
+    """An answer to a body. `ignored`: paths of names in it that are not known, as they stood; of items each once."""
+
+    ignored: Annotated[list[Annotated[str, Field(max_length=LONGEST_NAME)]], Field(max_length=MOST_NAMES)]
+
+
+class OrderTaken(Taken):
     """An order on record. Amounts in major units."""
 
     id: str
@@ -62,7 +75,7 @@ class OrderTaken(Answer):
     recorded_at: AwareDatetime
 
 
-class ReversalTaken(Answer):
+class ReversalTaken(Taken):
     """A reversal that has been applied."""
 
     id: str
@@ -74,28 +87,28 @@ class ReversalTaken(Answer):
     at: AwareDatetime
 
 
-class ConsentTaken(Answer):
+class ConsentTaken(Taken):
     """A consent, or its withdrawal, as evidence."""
 
     consent_id: str
     at: AwareDatetime
 
 
-class StopTaken(Answer):
+class StopTaken(Taken):
     """A stop. Said twice, it is the first one."""
 
     stop_id: str
     recorded_at: AwareDatetime
 
 
-class ErasureTaken(Answer):
+class ErasureTaken(Taken):
     """An erasure."""
 
     erasure_id: str
     erased_at: AwareDatetime
 
 
-class FeedHeard(Answer):
+class FeedHeard(Taken):
     """Up to when the client's orders count as known."""
 
     heard_at: AwareDatetime

@@ -1,16 +1,15 @@
 """`POST /v1/feed`: a shop's server says that it has reported every order up to an instant, though there may be none."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict
 
 from modori.api import problems
 from modori.api.auth import SecretKeySite
 from modori.api.bodies import Said, body_of, shape
 from modori.api.described import FeedHeard, answers
-from modori.api.idempotency import IdempotencyKey, Reply, answer_once
+from modori.api.idempotency import IdempotencyKey, Reply, answer_once, respond
 from modori.kernel import clock
 from modori.outcomes import actions as outcomes
 from modori.outcomes.wire import At
@@ -42,7 +41,7 @@ def post_feed(
     site: SecretKeySite,
     said: Annotated[Said[FeedIn], Depends(body_of(FeedIn))],
     idempotency_key: IdempotencyKey = None,
-) -> Any:
+) -> Response:
     """Say that every order of the key's site up to an instant has been reported: a quiet hour is no broken feed.
 
     An order reported within five minutes of its `at` (or without one) is word up to now by itself; a later report of
@@ -51,7 +50,8 @@ def post_feed(
     this call counts at once.
     Where a limit is set and the word is older, the site's messages and calls are held: other sites have a word of
     their own. The newest word counts; an older one
-    changes nothing. After an outage send the orders first and this last.
+    changes nothing. After an outage send the orders first and this last. Without `until` it is word up to now;
+    `ignored` tells if the instant stands under a name that is not known.
     """
     now = clock.now()
 
@@ -64,4 +64,4 @@ def post_feed(
     with tenant_transaction(site.tenant_id) as session:
         request = b"POST /v1/feed\n" + said.digest
         reply = answer_once(session, site=site, key=idempotency_key, request=request, do=record, now=now)
-    return JSONResponse(reply.body, status_code=reply.status)
+    return respond(reply, said)

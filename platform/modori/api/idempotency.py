@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import Header
+from fastapi import Header, Response
+from fastapi.responses import JSONResponse
 from sqlmodel import Session
 
 from modori.api import queries
+from modori.api.bodies import Said
 from modori.api.model import IdempotentAnswer
 from modori.capture.context import SiteContext
 from modori.kernel import clock
@@ -38,6 +40,11 @@ class Reply:
 
     status: int
     body: dict[str, Any]
+
+
+def respond(reply: Reply, said: Said[Any]) -> Response:
+    """Answer, and tell what of the body is not known: read from the body each time, so that no answer keeps a name."""
+    return JSONResponse(reply.body | {"ignored": said.ignored}, status_code=reply.status)
 
 
 IdempotencyKey = Annotated[

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from fastapi.responses import JSONResponse
 from sqlmodel import Session
 
 from modori.api import problems, queries
@@ -16,7 +15,7 @@ from modori.api.auth import SecretKeySite
 from modori.api.bodies import Said, body_of, shape
 from modori.api.described import LeadPage, Month, Months, OrderTaken, ResultPage, ReversalTaken, answers
 from modori.api.edge import ApiConfig
-from modori.api.idempotency import IdempotencyKey, Reply, answer_once
+from modori.api.idempotency import IdempotencyKey, Reply, answer_once, respond
 from modori.billing import actions as billing
 from modori.billing import queries as ledger
 from modori.billing.rules import month_of, read_month
@@ -25,7 +24,7 @@ from modori.kernel import clock
 from modori.kernel.errors import BadEmail, BadInput, BadPhone
 from modori.kernel.money import Money
 from modori.outcomes import actions as outcomes
-from modori.outcomes.errors import ReversalBeforeOrder
+from modori.outcomes.errors import NobodyNamed, ReversalBeforeOrder
 from modori.outcomes.model import OrderSource
 from modori.outcomes.wire import OrderIn, ReversalIn
 from modori.storage.db import read_transaction, tenant_transaction
@@ -84,24 +83,28 @@ def post_order(
 ) -> Response:
     """Report an order: it stops every message to this person at once. 201; the same order again, 200.
 
+    `ignored` tells which names of the body are not known: `phone` in the place of `tel` finds nobody. Where such names
+    are all that could say who ordered, the order is kept and answered 400 `nobody_named`. The same order may be sent
+    again with more of `email`, `tel`, `visitor`, `cart` and `member_id`.
+
     It is word of the order feed, too: up to now if it was placed within the last five minutes (or has no `at`, the
     first time), else up to its `at`. Send `at` with every order that comes late; see `POST /v1/feed`.
     """
     now = clock.now()
-    unreadable: list[tuple[str, str]] = []
+    only_kept: list[BadInput] = []
 
     def record(session: Session) -> Reply:
-        unreadable.clear()
         done = outcomes.record_order(
             session,
             tenant_id=site.tenant_id,
             site_id=site.site_id,
             order=said.value,
             source=OrderSource.SERVER,
+            has_unknown_names=bool(said.ignored),
             now=now,
         )
-        unreadable.extend(done.unreadable)
-        if done.unreadable:
+        if (why := _why_only_kept(done, said.ignored)) is not None:
+            only_kept.append(why)
             return Reply(400, {})
         order = done.order
         return Reply(
@@ -119,16 +122,9 @@ def post_order(
 
     request = b"POST /v1/orders\n" + said.digest
     reply = _answer(site, record, key=idempotency_key, request=request, now=now)
-    if unreadable:
-        field, code = unreadable[0]
-        return problems.response(
-            _UNREADABLE[code](
-                f"{field} is none. The order was kept, and stops messages; it does not bill until it is sent right.",
-                field=field,
-                kept=True,
-            )
-        )
-    return JSONResponse(reply.body, status_code=reply.status)
+    if only_kept:
+        return problems.response(only_kept[0])
+    return respond(reply, said)
 
 
 @retry_deadlocks
@@ -140,7 +136,8 @@ def post_reversal(
 ) -> Response:
     """Report that an order was cancelled, refused, returned or not paid, in part or as a whole. 201; again, 200.
 
-    One that comes before its order is kept and applied when the order comes: 409 with `"kept": true` says so.
+    One that comes before its order is kept and applied when the order comes: 409 with `"kept": true` says so. Without
+    `value` it takes all that is left of the order; `ignored` tells if the sum stands under a name that is not known.
     """
     now = clock.now()
 
@@ -172,8 +169,8 @@ def post_reversal(
     request = f"POST /v1/orders/{order}/reversals\n".encode() + said.digest
     reply = _answer(site, record, key=idempotency_key, request=request, now=now)
     if reply.status == 409:
-        return problems.response(ReversalBeforeOrder(kept=True))
-    return JSONResponse(reply.body, status_code=reply.status)
+        return problems.response(ReversalBeforeOrder(kept=True, ignored=said.ignored))
+    return respond(reply, said)
 
 
 def get_leads(site: SecretKeySite, before: Before = None, limit: Limit = 50) -> dict[str, Any]:
@@ -264,6 +261,26 @@ def _answer(
     """Record in one transaction."""
     with tenant_transaction(site.tenant_id) as session:
         return answer_once(session, site=site, key=key, request=request, do=partial(record, session), now=now)
+
+
+def _why_only_kept(done: outcomes.RecordedOrder, ignored: list[str]) -> BadInput | None:
+    """Say what keeps an order that is on record from proving anything; None: nothing does."""
+    if done.unreadable:
+        field, code = done.unreadable[0]
+        return _UNREADABLE[code](
+            f"{field} is none. The order was kept, and stops messages; it does not bill until it is sent right.",
+            field=field,
+            kept=True,
+            ignored=ignored,
+        )
+    if done.names_nobody:
+        return NobodyNamed(
+            f"Not known: {', '.join(ignored)}. The order names nobody by email, tel, visitor, cart or member_id. It was"
+            " kept, and stops nobody and does not bill until it is sent again with one of these.",
+            kept=True,
+            ignored=ignored,
+        )
+    return None
 
 
 def _statement(statement: billing.MonthStatement) -> dict[str, Any]:

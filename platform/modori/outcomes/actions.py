@@ -42,12 +42,14 @@ class RecordedOrder:
     leads_ended  by this call
     unreadable   (field, code) of addresses that are none: the order was kept as an unproven word, which stops and
                  does not bill; the edge answers with the first after the commit
+    names_nobody by any known name, and has others: it was kept as an unproven word, too (decision 0056)
     """
 
     order: Order
     is_new: bool
     leads_ended: int
     unreadable: tuple[tuple[str, str], ...] = ()
+    names_nobody: bool = False
 
     @property
     def proven(self) -> bool:
@@ -79,19 +81,23 @@ def record_order(
     source: OrderSource,
     now: datetime,
     is_exact: bool = True,
+    has_unknown_names: bool = False,
     vouched_by: Sequence[UserId] = (),
 ) -> RecordedOrder:
     """Record one order and, in the same transaction, end everything pending for the person who placed it (G2).
 
     is_exact    the source knows the minute; else the order stops and does not bill (decision 0032)
+    has_unknown_names  whoever ordered may stand under one of them; nobody named by another, the order proves nothing
     vouched_by  who brought the order by hand; they may not approve its result (decision 0036)
-    A repeated id answers the same; what a browser claimed becomes proven when a source that bills says the same id.
+    A repeated id answers the same, and may name more of who ordered; what a browser claimed becomes proven when a
+    source that bills says the same id.
     raises  NotFound for a site that is not the tenant's; OrderDiffers where a source that bills contradicts itself;
             AtInFuture, AtTooOld, BadAmount, UnknownCurrency
     """
     country = sites.get_site(session, tenant_id=tenant_id, site_id=site_id).country
     read = read_order(order, tenant_id=tenant_id, site_id=site_id, country=country, now=now)
-    proves = source is not OrderSource.BROWSER and is_exact and not read.unreadable
+    names_nobody = has_unknown_names and not read.unreadable and read.keys.names_nobody()
+    proves = source is not OrderSource.BROWSER and is_exact and not read.unreadable and not names_nobody
     found = _lock_everything(
         session, tenant_id=tenant_id, keys=read.keys, values=read.values, at=read.placed_at, now=now
     )
@@ -100,8 +106,8 @@ def record_order(
     is_new = queries.insert_order(session, row)
     known = queries.lock_order_by_external_id(session, tenant_id=tenant_id, site_id=site_id, external_id=order.id)
     assert known is not None
-    if not is_new and proves:
-        _confirm(session, known, row, now=now)
+    if not is_new and (proves or (names_nobody and known.proven_at is not None)):
+        _confirm(session, known, row, read, now=now)
     ended = _stop(session, tenant_id=tenant_id, order=known, found=found, said_by=_said_by(source, proves), now=now)
     if is_new or known.proven_at == now:
         _apply_waiting_reversals(session, order=known, now=now)
@@ -117,7 +123,7 @@ def record_order(
         placed_at = known.placed_at if order.at is None else read.placed_at
         heard_at = heard_until(placed_at, is_live_source=source is not OrderSource.CSV, now=now)
         _note_feed(session, tenant_id=tenant_id, site_id=site_id, heard_at=heard_at, now=now)
-    return RecordedOrder(known, is_new, ended, read.unreadable)
+    return RecordedOrder(known, is_new, ended, read.unreadable, names_nobody)
 
 
 def _note_feed(session: Session, *, tenant_id: TenantId, site_id: SiteId, heard_at: datetime, now: datetime) -> None:
@@ -147,14 +153,7 @@ def settle_order(session: Session, *, tenant_id: TenantId, order_id: OrderId, no
     A second call changes nothing.
     """
     order = queries.get_order(session, tenant_id=tenant_id, order_id=order_id)
-    keys = queries.MatchKeys(
-        site_id=order.site_id,
-        visitor=order.visitor,
-        cart_id=order.cart_id,
-        email_index=order.email_index,
-        phone_index=order.phone_index,
-        member_index=order.member_index,
-    )
+    keys = queries.MatchKeys.of(order)
     found = _lock_everything(session, tenant_id=tenant_id, keys=keys, values=[], at=order.placed_at, now=now)
     locked = queries.lock_order(session, tenant_id=tenant_id, order_id=order_id)
     said_by = locked.source if locked.proven_at is not None else OrderSource.BROWSER
@@ -230,24 +229,28 @@ def _new_row(
         recorded_at=now,
         proven_at=now if proves else None,
         matched=[],
-        said_hash=read.said_hash if proves else None,
+        said_hash=read.said_hash() if proves else None,
     )
 
 
-def _confirm(session: Session, known: Order, said: Order, *, now: datetime) -> None:
+def _confirm(session: Session, known: Order, said: Order, read: ReadOrder, *, now: datetime) -> None:
     """Take a billing source's word about an order that is on record: it overrules a browser, and may not change.
 
     The browser's keys go: what they matched stays on record as a browser's match, which stops and never bills (G11).
+    A source that said the order before and says it right now, without an instant, means the instant on record: else
+    whatever was clicked in between would have come before the order.
+    raises  OrderDiffers
     """
     if known.said_hash is not None:
-        if known.said_hash != said.said_hash:
-            raise OrderDiffers(order=known.external_id)
+        if known.said_hash != read.said_hash():
+            _name_more(session, known, read, now=now)
         return
+    if read.said_at is not None or known.source is not said.source:
+        known.placed_at = said.placed_at
     known.source, known.proven_at, known.said_hash = said.source, now, said.said_hash
     known.currency, known.value_minor, known.items = said.currency, said.value_minor, said.items
-    known.placed_at, known.vouched_by = said.placed_at, said.vouched_by
-    known.email_index, known.phone_index, known.member_index = said.email_index, said.phone_index, said.member_index
-    known.visitor, known.cart_id = said.visitor, said.cart_id
+    known.vouched_by = said.vouched_by
+    _take_keys(known, read.keys)
     session.add(known)
     session.flush()
     outbox.promise(
@@ -258,6 +261,33 @@ def _confirm(session: Session, known: Order, said: Order, *, now: datetime) -> N
         tenant_id=TenantId(known.tenant_id),
         order_id=str(known.order_id),
     )
+
+
+def _name_more(session: Session, known: Order, read: ReadOrder, *, now: datetime) -> None:
+    """Let a repeat name more of who ordered, where it says all else as it was said. An order has one result at most.
+
+    raises  OrderDiffers
+    """
+    before = queries.MatchKeys.of(known)
+    if not before.is_part_of(read.keys) or read.said_hash(keys=before) != known.said_hash:
+        raise OrderDiffers(order=known.external_id)
+    known.said_hash = read.said_hash()
+    _take_keys(known, read.keys)
+    session.add(known)
+    session.flush()
+    outbox.promise(
+        session,
+        "order.recorded",
+        key=f"named:{known.order_id}:{known.said_hash.hex()}",
+        at=now,
+        tenant_id=TenantId(known.tenant_id),
+        order_id=str(known.order_id),
+    )
+
+
+def _take_keys(order: Order, keys: queries.MatchKeys) -> None:
+    order.email_index, order.phone_index, order.member_index = keys.email_index, keys.phone_index, keys.member_index
+    order.visitor, order.cart_id = keys.visitor, keys.cart_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,13 @@ class AtTooOld(BadInput):
     title = "The instant lies too far in the past"
 
 
+class NobodyNamed(BadInput):
+    """For edges to answer with after the commit: the order itself is kept."""
+
+    code = "nobody_named"
+    title = "The order names nobody by a name that is known"
+
+
 class OrderDiffers(Conflict):
     code = "order_differs"
     title = "This order id is on record with other contents"

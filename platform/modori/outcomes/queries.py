@@ -26,6 +26,28 @@ class MatchKeys:
     phone_index: bytes | None = None
     member_index: bytes | None = None
 
+    @classmethod
+    def of(cls, order: Order) -> "MatchKeys":
+        """Return the keys of an order on record."""
+        return cls(
+            site_id=order.site_id,
+            visitor=order.visitor,
+            cart_id=order.cart_id,
+            email_index=order.email_index,
+            phone_index=order.phone_index,
+            member_index=order.member_index,
+        )
+
+    def names_nobody(self) -> bool:
+        return not any(self._each())
+
+    def is_part_of(self, more: "MatchKeys") -> bool:
+        """Say whether `more` has all of these keys, and perhaps others."""
+        return all(mine is None or mine == other for mine, other in zip(self._each(), more._each(), strict=True))
+
+    def _each(self) -> tuple[str | bytes | None, ...]:
+        return (self.visitor, self.cart_id, self.email_index, self.phone_index, self.member_index)
+
 
 @dataclass(frozen=True, slots=True)
 class Matched:

@@ -23,18 +23,28 @@ from modori.people.values import read_value, value_index
 class ReadOrder:
     """An order as we understand it.
 
+    said_at     the instant as it was said, seconds since 1970; None: none was
     values      its normalised addresses, plain: for marking contact points, never stored here
-    said_hash   SHA-256 of everything that was said, addresses by their blind index
     unreadable  (field, code) of addresses that are none
     """
 
     value: Money
     items: list[dict[str, Any]]
     placed_at: datetime
+    said_at: float | None
     values: list[tuple[ContactKind, str]]
     keys: MatchKeys
-    said_hash: bytes
     unreadable: tuple[tuple[str, str], ...]
+
+    def said_hash(self, *, keys: MatchKeys | None = None) -> bytes:
+        """Return the SHA-256 of everything that was said, addresses by their blind index.
+
+        keys  others than were said: what the same order would come to with them
+        """
+        keys = keys or self.keys
+        said = [self.value.minor, self.value.currency, self.items, self.said_at, keys.visitor, keys.cart_id]
+        said += [(one or b"").hex() for one in (keys.email_index, keys.phone_index, keys.member_index)]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()
 
 
 def read_order(order: OrderIn, *, tenant_id: TenantId, site_id: SiteId, country: str, now: datetime) -> ReadOrder:
@@ -68,10 +78,7 @@ def read_order(order: OrderIn, *, tenant_id: TenantId, site_id: SiteId, country:
     )
     placed_at = possible_instant(order.at or now, now=now)
     said_at = None if order.at is None else order.at.timestamp()
-    said = [value.minor, value.currency, items, said_at, keys.visitor, keys.cart_id]
-    said += [(one or b"").hex() for one in (keys.email_index, keys.phone_index, keys.member_index)]
-    said_hash = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()
-    return ReadOrder(value, items, placed_at, values, keys, said_hash, tuple(unreadable))
+    return ReadOrder(value, items, placed_at, said_at, values, keys, tuple(unreadable))
 
 
 def possible_instant(at: datetime, *, now: datetime) -> datetime:

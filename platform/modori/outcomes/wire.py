@@ -46,7 +46,7 @@ At = Annotated[AwareDatetime, BeforeValidator(_instant, json_schema_input_type=s
 
 
 class OrderItem(BaseModel):
-    """One line of an order. Unknown keys are dropped."""
+    """One line of an order. Names that are not known are dropped, and told by `ignored`."""
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
@@ -81,7 +81,7 @@ class OrderIn(BaseModel):
 
 
 class ReversalItem(BaseModel):
-    """Which line of the order is reversed. Unknown keys are dropped."""
+    """Which line of the order is reversed. Names that are not known are dropped, and told by `ignored`."""
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
