@@ -4,13 +4,14 @@ Locks: the order, its result, then the ledger's chain.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlmodel import Session
 
 from modori.background import live
 from modori.billing import ledger, queries, rules
+from modori.billing.attribution import ask_rule, new_result
 from modori.billing.errors import (
     BadTerms,
     MixedCurrencies,
@@ -21,23 +22,14 @@ from modori.billing.errors import (
     ResultHeld,
 )
 from modori.billing.model import ContractVersion, EntryKind, LedgerEntry, Statement
-from modori.billing.proof import copy_chain, copy_reversal
+from modori.billing.proof import copy_reversal
 from modori.billing.wire import ContractTerms
 from modori.kernel.ids import LeadId, OrderId, ResultId, TenantId, UserId, new_id
 from modori.leads import queries as leads
 from modori.outcomes import actions as outcomes
 from modori.outcomes import queries as orders
-from modori.outcomes.model import Order, OrderSource, Result, ResultState
-from modori.outcomes.rules import (
-    AttributionRule,
-    Basis,
-    ContactFacts,
-    ContactKind,
-    LeadFacts,
-    NoResult,
-    OrderFacts,
-    attribute,
-)
+from modori.outcomes.model import Order, Result, ResultState
+from modori.outcomes.rules import NoResult
 
 
 def make_contract_version(
@@ -74,7 +66,7 @@ def attribute_order(session: Session, *, tenant_id: TenantId, order_id: OrderId,
     if known is not None:
         return known
     contract = queries.find_contract(session, tenant_id=tenant_id, at=order.placed_at)
-    answer = _ask_rule(session, tenant_id=tenant_id, order=order, contract=contract)
+    answer = ask_rule(session, tenant_id=tenant_id, order=order, contract=contract)
     order.attributed_at = now
     session.add(order)
     if isinstance(answer, NoResult):
@@ -83,7 +75,7 @@ def attribute_order(session: Session, *, tenant_id: TenantId, order_id: OrderId,
         return answer
     assert contract is not None  # the rule finds no basis without one
     order.attribution = "result"
-    result = _new_result(session, tenant_id=tenant_id, order=order, basis=answer, contract=contract, now=now)
+    result = new_result(session, tenant_id=tenant_id, order=order, basis=answer, contract=contract, now=now)
     orders.insert_result(session, result)
     session.flush()
     live.announce(session, tenant_id=tenant_id, topic="result", subject=str(result.result_id))
@@ -132,30 +124,16 @@ def approve_result(
     raises   ResultHeld, ResultDecided; OwnWord for who brought the order by a file
     """
     order, result = _lock(session, tenant_id=tenant_id, result_id=result_id)
-    match result.state:
-        case ResultState.APPROVED:
-            return queries.find_fee_entry(session, tenant_id=tenant_id, result_id=result_id)
-        case ResultState.HELD:
-            raise ResultHeld(hold_until=result.hold_until.isoformat())
-        case ResultState.REFUSED | ResultState.REVERSED:
-            raise ResultDecided(state=result.state.value)
-        case ResultState.PENDING:
-            pass
+    if result.state is ResultState.APPROVED:
+        return queries.find_fee_entry(session, tenant_id=tenant_id, result_id=result_id)
+    _assert_pending(result)
     if not rules.may_approve(None if user_id is None else str(user_id), vouched_by=order.vouched_by or ()):
         raise OwnWord()
     if _take_reversals(session, order, result):
         return None
     counted = orders.list_applied_reversals(session, tenant_id=tenant_id, order_id=order.order_id)
     terms = queries.get_terms_of_tenant(session, tenant_id=tenant_id)
-    result.state, result.decided_at, result.decided_by, result.decision_note = (
-        ResultState.APPROVED,
-        now,
-        user_id,
-        note,
-    )
-    session.add(result)
-    session.flush()
-    live.announce(session, tenant_id=tenant_id, topic="result", subject=str(result_id))
+    _decide(session, result, ResultState.APPROVED, user_id=user_id, note=note, now=now)
     return ledger.append(
         session,
         tenant_id=tenant_id,
@@ -185,26 +163,12 @@ def refuse_result(
     raises  NoteMissing, ResultHeld, ResultDecided
     """
     _, result = _lock(session, tenant_id=tenant_id, result_id=result_id)
-    match result.state:
-        case ResultState.REFUSED:
-            return result
-        case ResultState.HELD:
-            raise ResultHeld(hold_until=result.hold_until.isoformat())
-        case ResultState.APPROVED | ResultState.REVERSED:
-            raise ResultDecided(state=result.state.value)
-        case ResultState.PENDING:
-            pass
+    if result.state is ResultState.REFUSED:
+        return result
+    _assert_pending(result)
     if not note.strip():
         raise NoteMissing(field="note")
-    result.state, result.decided_at, result.decided_by, result.decision_note = (
-        ResultState.REFUSED,
-        now,
-        user_id,
-        note.strip(),
-    )
-    session.add(result)
-    session.flush()
-    live.announce(session, tenant_id=tenant_id, topic="result", subject=str(result_id))
+    _decide(session, result, ResultState.REFUSED, user_id=user_id, note=note.strip(), now=now)
     return result
 
 
@@ -322,83 +286,6 @@ def _add_up(session: Session, *, tenant_id: TenantId, month_on: date) -> MonthSt
     return MonthStatement(month_on, currencies.pop(), totals, None, last_hash)
 
 
-def _ask_rule(
-    session: Session, *, tenant_id: TenantId, order: Order, contract: ContractVersion | None
-) -> Basis | NoResult:
-    """Gather what attribution must know, and ask it. Only matches by a billing source's word count (G11)."""
-    proven = [UUID(one["episode_id"]) for one in order.matched if one["said_by"] != OrderSource.BROWSER]
-    leads = orders.list_candidate_leads(
-        session, tenant_id=tenant_id, site_id=order.site_id, order_id=order.order_id, episode_ids=proven
-    )
-    contacts = orders.list_contacts(
-        session, tenant_id=tenant_id, lead_ids=[row.lead_id for row in leads], until_at=order.placed_at
-    )
-    rule = None
-    if contract is not None:
-        terms = queries.get_terms_of_tenant(session, tenant_id=tenant_id)
-        rule = AttributionRule(timedelta(seconds=contract.window_s), terms.currency)
-    return attribute(
-        OrderFacts(
-            placed_at=order.placed_at,
-            proven=order.proven_at is not None,
-            wholly_reversed=order.value_minor > 0 and order.reversed_minor >= order.value_minor,
-            currency=order.currency,
-        ),
-        leads=[LeadFacts(row.lead_id, row.arm == "holdout", row.converted_before) for row in leads],
-        contacts=[
-            ContactFacts(
-                kind=ContactKind(row.kind),
-                contact_id=row.contact_id,
-                lead_id=row.lead_id,
-                touch_id=row.touch_id,
-                at=row.at,
-                accepted=row.accepted,
-                confirmed=row.confirmed,
-                suspect=row.suspect,
-                talked=bool(row.talked),
-            )
-            for row in contacts
-        ],
-        rule=rule,
-    )
-
-
-def _new_result(
-    session: Session,
-    *,
-    tenant_id: TenantId,
-    order: Order,
-    basis: Basis,
-    contract: ContractVersion,
-    now: datetime,
-) -> Result:
-    proof = copy_chain(session, tenant_id=tenant_id, order=order, basis=basis, contract=contract)
-    value = order.value_minor - order.reversed_minor
-    return Result(
-        tenant_id=tenant_id,
-        result_id=new_id(),
-        order_id=order.order_id,
-        lead_id=basis.contact.lead_id,
-        episode_id=UUID(proof["episode"]["id"]),
-        site_id=order.site_id,
-        touch_id=basis.contact.touch_id,
-        basis=basis.contact.kind.value,
-        basis_at=basis.contact.at,
-        contract_version_id=contract.contract_version_id,
-        currency=order.currency,
-        value_minor=value,
-        fee_minor=rules.fee_of(value, contract.fee_bp),
-        hold_until=rules.hold_until(
-            order.placed_at,
-            solicited_by_call=basis.solicited_by_call,
-            hold_s=contract.hold_s,
-            call_hold_s=contract.call_hold_s,
-        ),
-        proof=proof,
-        made_at=now,
-    )
-
-
 def _lock(session: Session, *, tenant_id: TenantId, result_id: ResultId) -> tuple[Order, Result]:
     """Lock a result after its order. raises NotFound"""
     order_id = orders.get_result(session, tenant_id=tenant_id, result_id=result_id).order_id
@@ -406,6 +293,26 @@ def _lock(session: Session, *, tenant_id: TenantId, result_id: ResultId) -> tupl
     result = orders.lock_result_of_order(session, tenant_id=tenant_id, order_id=order_id)
     assert result is not None
     return order, result
+
+
+def _assert_pending(result: Result) -> None:
+    """Refuse to decide what waits out its hold, or was decided the other way."""
+    match result.state:
+        case ResultState.PENDING:
+            pass
+        case ResultState.HELD:
+            raise ResultHeld(hold_until=result.hold_until.isoformat())
+        case ResultState.APPROVED | ResultState.REFUSED | ResultState.REVERSED:
+            raise ResultDecided(state=result.state.value)
+
+
+def _decide(
+    session: Session, result: Result, state: ResultState, *, user_id: UserId | None, note: str | None, now: datetime
+) -> None:
+    result.state, result.decided_at, result.decided_by, result.decision_note = state, now, user_id, note
+    session.add(result)
+    session.flush()
+    live.announce(session, tenant_id=TenantId(result.tenant_id), topic="result", subject=str(result.result_id))
 
 
 def _take_reversals(session: Session, order: Order, result: Result) -> bool:
