@@ -43,8 +43,8 @@ from modori.outcomes.model import OrderSource
 from modori.outcomes.wire import OrderIn
 from modori.outreach import actions as outreach
 from modori.outreach.standard import standard_steps
-from modori.people import actions as people
 from modori.people.model import Channel
+from modori.people.naming import name_person
 from modori.sending import actions as sending
 from modori.sending.ports import Accepted, Answer, Permit
 from modori.storage import db
@@ -186,7 +186,7 @@ def name_lead(lead: LeadWorld, name: str) -> None:
     tenant_id = lead.tenant.tenant_id
     person_id = ask_one(tenant_id, "select person_id from lead where lead_id = :id", id=lead.lead_id)
     with tenant_transaction(tenant_id) as session:
-        people.name_person(session, tenant_id=tenant_id, person_id=person_id, name=name, overwrite=True)
+        name_person(session, tenant_id=tenant_id, person_id=person_id, name=name, overwrite=True)
 
 
 def _result(tenant: TenantWorld, number: int, *, now: datetime) -> ResultId:

@@ -16,6 +16,7 @@ from modori.outreach.model import Purpose
 from modori.outreach.queries import list_steps
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind, EvidenceSource
+from modori.people.points import meet_contact_point
 from modori.sending.model import Touch, TouchState
 from modori.storage.db import tenant_transaction
 from tests.world import NOW, TenantWorld
@@ -69,7 +70,7 @@ def make_lead(
         value = f"p{number}@person.example" if kind is ContactKind.EMAIL else f"+8190{number:08d}"
     episode_id, lead_id, touch_id = EpisodeId(new_id()), LeadId(new_id()), TouchId(new_id())
     with tenant_transaction(tenant.tenant_id) as session:
-        point = people.meet_contact_point(session, tenant_id=tenant.tenant_id, kind=kind, value=value, now=now)
+        point = meet_contact_point(session, tenant_id=tenant.tenant_id, kind=kind, value=value, now=now)
         facts: dict[str, Any] = {
             "state": EpisodeState.ABANDONED,
             "currency": "JPY",

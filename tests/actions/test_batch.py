@@ -18,8 +18,9 @@ from modori.capture.episodes import mark_episode_ordered, mark_visitor_ordered
 from modori.capture.queries import list_attached
 from modori.capture.reading import Reading, read_event
 from modori.capture.rules import ReadEvent
-from modori.people import actions as people
 from modori.people.model import ContactKind
+from modori.people.naming import name_person
+from modori.people.points import mark_ordered, meet_contact_point
 from modori.storage.db import Plain, agency_transaction, plain_transaction, tenant_transaction
 from tests.captureworld import (
     cart,
@@ -53,7 +54,7 @@ def together(*requests: Posted, is_patient: bool = False) -> None:
     """Keep requests in one transaction. Each tenant's data key is at hand, as after its first form."""
     for tenant_id in {one.site.tenant_id for one in requests}:
         with tenant_transaction(tenant_id) as session:
-            people.name_person(session, tenant_id=tenant_id, person_id=tenant_id, name="x", overwrite=False)
+            name_person(session, tenant_id=tenant_id, person_id=tenant_id, name="x", overwrite=False)
     assert all(may_share(one) for one in requests)
     take_together(requests, is_patient=is_patient)
 
@@ -219,10 +220,10 @@ def test_g2_a_contact_point_that_ordered_since_sends_its_request_apart(world: Wo
     visitor, neighbour, email = new_visitor(), new_visitor(), somebody()
     take(world.acme, [cart(world.acme, visitor=visitor, at=NOW - 600 * S)])
     with tenant_transaction(world.acme.tenant_id) as session:
-        people.mark_ordered(
+        mark_ordered(
             session, tenant_id=world.acme.tenant_id, kind=ContactKind.EMAIL, value=email, at=NOW - 300 * S, now=NOW
         )
-        people.meet_contact_point(session, tenant_id=world.acme.tenant_id, kind=ContactKind.EMAIL, value=email, now=NOW)
+        meet_contact_point(session, tenant_id=world.acme.tenant_id, kind=ContactKind.EMAIL, value=email, now=NOW)
     bought = posted(world.acme, [form(world.acme, visitor=visitor, email=email)])
     other = posted(world.acme, [form(world.acme, visitor=neighbour, email=somebody())])
     with pytest.raises(Apart) as apart:
@@ -234,7 +235,7 @@ def test_g2_a_contact_point_that_ordered_since_sends_its_request_apart(world: Wo
 def test_g2_a_contact_point_known_by_an_order_alone_sends_its_request_apart(world: World) -> None:
     email = somebody()
     with tenant_transaction(world.acme.tenant_id) as session:
-        people.mark_ordered(
+        mark_ordered(
             session, tenant_id=world.acme.tenant_id, kind=ContactKind.EMAIL, value=email, at=NOW - 9000 * S, now=NOW
         )
     with pytest.raises(Apart):

@@ -20,7 +20,7 @@ from modori.capture.rules import Mark, ReadEvent
 from modori.kernel.ids import new_id
 from modori.outreach.forgetting import heed_choice
 from modori.outreach.jobs import forget_visitor_now
-from modori.people import actions as people
+from modori.people.naming import name_person
 from modori.storage.db import tenant_transaction
 from tests.captureworld import (
     cart,
@@ -49,7 +49,7 @@ def posted(tenant: TenantWorld, events: Sequence[dict[str, Any]], *, mark: Mark 
 def together(*requests: Posted) -> None:
     for tenant_id in {one.site.tenant_id for one in requests}:
         with tenant_transaction(tenant_id) as session:
-            people.name_person(session, tenant_id=tenant_id, person_id=new_id(), name="x", overwrite=False)
+            name_person(session, tenant_id=tenant_id, person_id=new_id(), name="x", overwrite=False)
     assert all(may_share(one) for one in requests)
     take_together(requests)
 
@@ -130,7 +130,7 @@ def test_rules_15_events_and_refusals_of_the_same_visitors_at_once(world: World)
     acme = world.acme
     visitors = [new_visitor() for _ in range(4)]
     with tenant_transaction(acme.tenant_id) as session:
-        people.name_person(session, tenant_id=acme.tenant_id, person_id=new_id(), name="x", overwrite=False)
+        name_person(session, tenant_id=acme.tenant_id, person_id=new_id(), name="x", overwrite=False)
     failures: list[BaseException] = []
 
     def browse(seed: int) -> None:

@@ -12,6 +12,8 @@ from modori.capture.queries import get_episode, list_attached
 from modori.kernel.ids import TenantId
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind
+from modori.people.naming import reveal_name
+from modori.people.points import mark_ordered
 from modori.people.queries import find_consent, find_contact_point, reveal
 from modori.people.values import value_index
 from modori.storage.db import tenant_transaction
@@ -69,7 +71,7 @@ def test_a_cart_and_a_form_become_one_episode(world: World) -> None:
         assert found is not None
         assert (found.granted, found.text, found.control) == (True, "お知らせを受け取ります", "#optin")
         assert episode.person_id is not None
-        name = people.reveal_name(session, tenant_id=world.acme.tenant_id, person_id=episode.person_id)
+        name = reveal_name(session, tenant_id=world.acme.tenant_id, person_id=episode.person_id)
         assert name == "山田 花子"
         typed = episodes.form_fields(session, tenant_id=world.acme.tenant_id, episode=episode)
         assert typed["email"] == email
@@ -207,7 +209,7 @@ def test_g2_a_contact_point_that_ordered_since_ends_the_episode_that_it_joins(wo
     take(world.acme, [cart(world.acme, visitor=visitor, at=NOW - 600 * S)])
     episode = the_episode(world.acme, visitor)
     with tenant_transaction(world.acme.tenant_id) as session:
-        people.mark_ordered(
+        mark_ordered(
             session, tenant_id=world.acme.tenant_id, kind=ContactKind.EMAIL, value=email, at=NOW - 300 * S, now=NOW
         )
     taken = take(world.acme, [form(world.acme, visitor=visitor, email=email)])
@@ -218,7 +220,7 @@ def test_g2_a_contact_point_that_ordered_since_ends_the_episode_that_it_joins(wo
 def test_an_order_before_the_episode_began_does_not_end_it(world: World) -> None:
     visitor, email = new_visitor(), somebody()
     with tenant_transaction(world.acme.tenant_id) as session:
-        people.mark_ordered(
+        mark_ordered(
             session,
             tenant_id=world.acme.tenant_id,
             kind=ContactKind.EMAIL,
@@ -321,7 +323,7 @@ def test_rules_18_erasure_empties_what_was_typed(world: World) -> None:
         )
     with tenant_transaction(tenant_id) as session:
         assert episode.person_id is not None
-        assert people.reveal_name(session, tenant_id=tenant_id, person_id=episode.person_id) is None
+        assert reveal_name(session, tenant_id=tenant_id, person_id=episode.person_id) is None
     assert episode_of(world.acme, episode).form_fields is None
 
 

@@ -11,9 +11,9 @@ from modori.kernel.errors import NotFound
 from modori.kernel.ids import LeadId, ResultId, TenantId
 from modori.leads.model import LeadState
 from modori.outreach.erasing import erase_person
-from modori.people import actions as people
 from modori.people import queries as people_queries
 from modori.people.model import Channel, ContactKind
+from modori.people.naming import reveal_name
 from modori.people.rules import standing_stop
 from modori.people.values import value_index
 from modori.sending import actions as sending
@@ -97,7 +97,7 @@ def test_all_that_belongs_to_the_person_goes_and_every_lead_of_theirs_ends(world
     assert lead_of(lead).state in (LeadState.ERASED, LeadState.STOPPED)
     assert one(lead, "select state from touch where lead_id = :lead") == "cancelled"
     with tenant_transaction(tenant_id) as session:
-        assert people.reveal_name(session, tenant_id=tenant_id, person_id=ended.person_id) is None
+        assert reveal_name(session, tenant_id=tenant_id, person_id=ended.person_id) is None
 
 
 def test_g2_nothing_begins_once_the_erasure_is_committed(world: World) -> None:

@@ -22,6 +22,8 @@ from modori.outreach.forgetting import forget_visitor, heed_choice
 from modori.outreach.jobs import forget_visitor_now
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind, ContactPoint, EvidenceSource, StopReason
+from modori.people.naming import name_person
+from modori.people.points import mark_ordered
 from modori.people.values import value_index
 from modori.sending import actions as sending
 from modori.sending.ports import Permit
@@ -98,7 +100,7 @@ def test_rules_15_no_thanks_deletes_what_was_sent(world: World) -> None:
     lead = make_lead(world.acme, form="checkout", form_fields=b"sealed", last_field="tel", form_progress=0.5)
     person_id = point_of(lead).person_id
     with tenant_transaction(world.acme.tenant_id) as session:
-        people.name_person(session, tenant_id=world.acme.tenant_id, person_id=person_id, name="花子", overwrite=True)
+        name_person(session, tenant_id=world.acme.tenant_id, person_id=person_id, name="花子", overwrite=True)
     no_thanks(world.acme, visitor_of(lead))
 
     episode = episode_of(lead)
@@ -141,7 +143,7 @@ def test_a_contact_point_that_something_else_holds_on_to_stays(world: World, why
     with tenant_transaction(acme.tenant_id) as session:
         match why:
             case "ordered":
-                people.mark_ordered(
+                mark_ordered(
                     session,
                     tenant_id=acme.tenant_id,
                     kind=ContactKind.EMAIL,

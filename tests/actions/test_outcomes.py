@@ -15,8 +15,8 @@ from modori.outcomes import actions, queries
 from modori.outcomes.errors import AtInFuture, AtTooOld, OrderDiffers, ReversalDiffers, ReversalExceedsOrder
 from modori.outcomes.model import OrderSource
 from modori.outcomes.wire import OrderIn
-from modori.people import actions as people
 from modori.people.model import Channel, ContactKind
+from modori.people.points import meet_contact_point
 from modori.sending import actions as sending
 from modori.sending.rules import Reason
 from modori.storage.db import tenant_transaction
@@ -138,12 +138,10 @@ def test_g2_an_order_marks_a_contact_point_that_nobody_has_met_yet(world: World)
     place(world.acme, now=NOW, email="Later@Person.Example", tel="０９０－１２３４－５６７８")
     for kind, value in ((ContactKind.EMAIL, "later@person.example"), (ContactKind.PHONE, "+819012345678")):
         with tenant_transaction(world.acme.tenant_id) as session:
-            met = people.meet_contact_point(session, tenant_id=world.acme.tenant_id, kind=kind, value=value, now=LATER)
+            met = meet_contact_point(session, tenant_id=world.acme.tenant_id, kind=kind, value=value, now=LATER)
             assert met.last_ordered_at == NOW
         with tenant_transaction(world.stranger.tenant_id) as session:
-            met = people.meet_contact_point(
-                session, tenant_id=world.stranger.tenant_id, kind=kind, value=value, now=LATER
-            )
+            met = meet_contact_point(session, tenant_id=world.stranger.tenant_id, kind=kind, value=value, now=LATER)
             assert met.last_ordered_at is None
 
 

@@ -13,6 +13,7 @@ from modori.leads.model import LeadContact, LeadState
 from modori.outreach.dispatch import Dispatcher
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind, EvidenceSource, StopReason
+from modori.people.points import meet_contact_point
 from modori.people.values import value_index
 from modori.sending import actions, scans
 from modori.sending.deliveries import actions as deliveries
@@ -50,7 +51,7 @@ def test_g5_a_stop_of_another_address_of_the_lead_is_seen_by_the_gate_at_once(wo
     lead = make_lead(world.acme)
     acme = lead.tenant.tenant_id
     with tenant_transaction(acme) as session:
-        phone = people.meet_contact_point(session, tenant_id=acme, kind=ContactKind.PHONE, value=OTHER_PHONE, now=NOW)
+        phone = meet_contact_point(session, tenant_id=acme, kind=ContactKind.PHONE, value=OTHER_PHONE, now=NOW)
         session.add(
             LeadContact(
                 tenant_id=acme, lead_id=lead.lead_id, contact_point_id=phone.contact_point_id, kind=ContactKind.PHONE

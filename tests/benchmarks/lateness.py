@@ -19,6 +19,7 @@ from modori.outreach.queries import list_steps
 from modori.outreach.standard import standard_steps
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind, EvidenceSource
+from modori.people.points import meet_contact_point
 from modori.sending.model import Touch
 from modori.storage.db import tenant_transaction
 from tests.benchmarks.figures import percentile, say, say_row
@@ -104,7 +105,7 @@ def _plan(site: TenantWorld, count: int, first: int) -> None:
 def _one(session: Any, site: TenantWorld, number: int, version_id: UUID, step_id: UUID) -> list[Any]:
     tenant_id, site_id, now = site.tenant_id, site.site_id, clock.now()
     email = f"p{number}@person.example"
-    point = people.meet_contact_point(session, tenant_id=tenant_id, kind=ContactKind.EMAIL, value=email, now=now)
+    point = meet_contact_point(session, tenant_id=tenant_id, kind=ContactKind.EMAIL, value=email, now=now)
     point_id, episode_id, lead_id = point.contact_point_id, new_id(), new_id()
     people.record_consent(
         session,

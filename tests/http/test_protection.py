@@ -21,7 +21,7 @@ from modori.kernel.ids import EpisodeId, new_id
 from modori.kernel.masking import DOTS
 from modori.leads.model import Lead
 from modori.leads.rules import NoLead
-from modori.people import actions as people
+from modori.people.naming import name_person
 from modori.storage.db import tenant_transaction
 from modori.tenants.keys import end_rotation, rotate_signing_secret
 from tests.asgi import Asker
@@ -79,7 +79,7 @@ def ask(tenant: TenantWorld, question: str, **values: Any) -> list[Any]:
 def share(tenant: TenantWorld) -> None:
     """Have the tenant's data key at hand, so that forms go into shared batches, as after its first form."""
     with tenant_transaction(tenant.tenant_id) as session:
-        people.name_person(session, tenant_id=tenant.tenant_id, person_id=new_id(), name="x", overwrite=False)
+        name_person(session, tenant_id=tenant.tenant_id, person_id=new_id(), name="x", overwrite=False)
 
 
 @pytest.mark.parametrize(

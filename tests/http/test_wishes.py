@@ -14,9 +14,9 @@ from modori.api import consents
 from modori.capture.sightings.counts import Counts
 from modori.kernel import clock
 from modori.kernel.ids import new_id
-from modori.people import actions as people
 from modori.people import queries
 from modori.people.model import Channel, ContactKind
+from modori.people.points import meet_contact_point
 from modori.people.rules import standing_stop
 from modori.people.values import value_index
 from modori.reports.sites.queries import list_refusals
@@ -55,7 +55,7 @@ def is_stopped(tenant: TenantWorld, email: str) -> bool:
 
 def granted(tenant: TenantWorld, email: str, channel: Channel = Channel.EMAIL) -> bool | None:
     with tenant_transaction(tenant.tenant_id) as session:
-        point = people.meet_contact_point(session, tenant_id=tenant.tenant_id, kind=EMAIL, value=email, now=NOW)
+        point = meet_contact_point(session, tenant_id=tenant.tenant_id, kind=EMAIL, value=email, now=NOW)
         found = queries.find_consent(
             session,
             tenant_id=tenant.tenant_id,

@@ -8,6 +8,8 @@ from modori.kernel.errors import NotFound
 from modori.kernel.ids import new_id
 from modori.people import actions, queries
 from modori.people.model import Channel, ContactKind, ContactPoint, EvidenceSource, Stop, StopReason
+from modori.people.naming import name_person, reveal_name
+from modori.people.points import mark_dead, mark_ordered, meet_contact_point
 from modori.people.rules import standing_stop
 from modori.people.values import value_index
 from modori.storage.db import tenant_transaction
@@ -19,7 +21,7 @@ EMAIL, PHONE = ContactKind.EMAIL, ContactKind.PHONE
 
 def meet(tenant: TenantWorld, value: str, kind: ContactKind = EMAIL) -> ContactPoint:
     with tenant_transaction(tenant.tenant_id) as session:
-        return actions.meet_contact_point(session, tenant_id=tenant.tenant_id, kind=kind, value=value, now=NOW)
+        return meet_contact_point(session, tenant_id=tenant.tenant_id, kind=kind, value=value, now=NOW)
 
 
 def stop(tenant: TenantWorld, value: str, kind: ContactKind, via: Channel | None, reason: StopReason) -> Stop:
@@ -194,14 +196,14 @@ def test_g5_rules_18_a_stop_survives_the_erasure_of_its_value(world: World) -> N
 def test_an_order_marks_a_value_before_we_have_met_it(world: World) -> None:
     email, tenant_id = somebody(), world.acme.tenant_id
     with tenant_transaction(tenant_id) as session:
-        marked = actions.mark_ordered(session, tenant_id=tenant_id, kind=EMAIL, value=email, at=NOW, now=NOW)
+        marked = mark_ordered(session, tenant_id=tenant_id, kind=EMAIL, value=email, at=NOW, now=NOW)
     assert (marked.value, marked.masked) == (None, "•••")  # kept by its hash alone
     met = meet(world.acme, email)
     assert (met.contact_point_id, met.last_ordered_at) == (marked.contact_point_id, NOW)
     assert met.value is not None
     with tenant_transaction(tenant_id) as session:
         earlier = NOW - timedelta(days=1)
-        again = actions.mark_ordered(session, tenant_id=tenant_id, kind=EMAIL, value=email, at=earlier, now=NOW)
+        again = mark_ordered(session, tenant_id=tenant_id, kind=EMAIL, value=email, at=earlier, now=NOW)
         person = queries.get_person(session, tenant_id=tenant_id, person_id=again.person_id)
         session.refresh(person)
         assert (again.last_ordered_at, person.last_ordered_at) == (NOW, NOW)
@@ -211,9 +213,7 @@ def test_a_dead_contact_point_keeps_its_first_reason(world: World) -> None:
     point, tenant_id = meet(world.acme, somebody()), world.acme.tenant_id
     for reason in ("550", "wrong_number"):
         with tenant_transaction(tenant_id) as session:
-            actions.mark_dead(
-                session, tenant_id=tenant_id, contact_point_id=point.contact_point_id, reason=reason, now=NOW
-            )
+            mark_dead(session, tenant_id=tenant_id, contact_point_id=point.contact_point_id, reason=reason, now=NOW)
     with tenant_transaction(tenant_id) as session:
         kept = queries.get_contact_point(session, tenant_id=tenant_id, contact_point_id=point.contact_point_id)
         assert (kept.dead_at, kept.dead_reason) == (NOW, "550")
@@ -224,7 +224,7 @@ def test_a_browser_s_word_overwrites_no_name(world: World) -> None:
     names = []
     for name, overwrite in (("花子", False), ("太郎", False), ("次郎", True)):
         with tenant_transaction(tenant_id) as session:
-            actions.name_person(session, tenant_id=tenant_id, person_id=point.person_id, name=name, overwrite=overwrite)
+            name_person(session, tenant_id=tenant_id, person_id=point.person_id, name=name, overwrite=overwrite)
         with tenant_transaction(tenant_id) as session:
-            names.append(actions.reveal_name(session, tenant_id=tenant_id, person_id=point.person_id))
+            names.append(reveal_name(session, tenant_id=tenant_id, person_id=point.person_id))
     assert names == ["花子", "花子", "次郎"]

@@ -21,6 +21,7 @@ from modori.outcomes.rules import CLOCK_TOLERANCE
 from modori.people import actions as people
 from modori.people import queries as people_queries
 from modori.people.model import Channel, ContactKind, EvidenceSource, StopReason
+from modori.people.points import meet_contact_point
 from modori.people.values import ContactValue, read_value, value_index
 from modori.storage.db import tenant_transaction
 from modori.storage.retrying import retry_deadlocks
@@ -121,7 +122,7 @@ def post_consent(
     given_at = min(sent.at or now, now)
 
     def record() -> Reply:
-        point = people.meet_contact_point(session, tenant_id=site.tenant_id, kind=value.kind, value=value.text, now=now)
+        point = meet_contact_point(session, tenant_id=site.tenant_id, kind=value.kind, value=value.text, now=now)
         consent = people.record_consent(
             session,
             tenant_id=site.tenant_id,

@@ -17,6 +17,7 @@ from modori.leads import actions as leads
 from modori.leads.model import LeadState
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind, EvidenceSource, StopReason
+from modori.people.points import mark_dead
 from modori.sending import actions as sending
 from modori.sending import queries as touches
 from modori.sending.model import TouchState
@@ -112,7 +113,7 @@ def _reach_person(
             sending.cancel_touches(session, tenant_id=tenant_id, lead_id=lead_id, because=because, now=now)
             return ended
         case Disposition.WRONG_NUMBER:
-            people.mark_dead(
+            mark_dead(
                 session, tenant_id=tenant_id, contact_point_id=task.contact_point_id, reason="wrong_number", now=now
             )
         case Disposition.WILL_BUY | Disposition.NO_ANSWER | Disposition.CALL_BACK:

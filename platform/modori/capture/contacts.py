@@ -18,9 +18,10 @@ from modori.capture.queries import Attached
 from modori.capture.rules import IdentifySeen, ProofVerdict
 from modori.kernel.errors import ModoriError
 from modori.kernel.ids import TenantId
-from modori.people import actions as people
+from modori.people import naming
 from modori.people import queries as people_queries
 from modori.people.model import ContactKind
+from modori.people.points import meet_all
 from modori.people.values import ContactValue, read_value, value_index
 from modori.storage import crypto
 
@@ -107,7 +108,7 @@ def attach_typed(
     vouched = _vouched_since(wanted, attached)
     if vouched:
         queries.mark_signed(session, tenant_id=site.tenant_id, episode_id=episode.episode_id, contact_point_ids=vouched)
-    points = people.meet_all(
+    points = meet_all(
         session,
         tenant_id=site.tenant_id,
         values=[(one.value.kind, one.value.text) for one in missing],
@@ -147,9 +148,9 @@ def name_person(
         return
     tenant_id, person_id = site.tenant_id, episode.person_id
     if name is not None:
-        people.name_person(session, tenant_id=tenant_id, person_id=person_id, name=name, overwrite=site.is_secret)
+        naming.name_person(session, tenant_id=tenant_id, person_id=person_id, name=name, overwrite=site.is_secret)
     if member_id is not None:
-        people.set_member_index(
+        naming.set_member_index(
             session,
             tenant_id=tenant_id,
             person_id=person_id,

@@ -26,8 +26,8 @@ from modori.outcomes.reading import ReadOrder, possible_instant, read_order
 from modori.outcomes.rules import MATCH_BACK, START_TOLERANCE, FeedWord, hear_order, heard_until
 from modori.outcomes.wire import OrderIn, ReversalIn
 from modori.outreach import actions as outreach
-from modori.people import actions as people
 from modori.people.model import ContactKind
+from modori.people.points import mark_all_ordered
 from modori.storage import outbox
 from modori.tenants.feeds import queries as feeds
 from modori.tenants.sites import queries as sites
@@ -324,7 +324,7 @@ def _lock_everything(
     for episode_id in sorted({*episode_ids, *(lead.episode_id for lead in leads)}):
         capture_queries.lock_episode(session, tenant_id=tenant_id, episode_id=episode_id)
     queries.lock_leads(session, tenant_id=tenant_id, lead_ids=[lead.lead_id for lead in leads])
-    people.mark_all_ordered(session, tenant_id=tenant_id, values=values, known_ids=points, at=at, now=now)
+    mark_all_ordered(session, tenant_id=tenant_id, values=values, known_ids=points, at=at, now=now)
     if keys.visitor is not None:
         episodes.mark_visitor_ordered(
             session, tenant_id=tenant_id, site_id=keys.site_id, visitor=keys.visitor, at=at, now=now

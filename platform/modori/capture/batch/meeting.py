@@ -21,7 +21,8 @@ from modori.capture.contacts import (
 )
 from modori.capture.queries import Attached
 from modori.capture.rules import FormSeen, is_settled_by_order
-from modori.people.actions import new_name_row, new_point_row
+from modori.people.naming import new_name_row
+from modori.people.points import new_point_row
 
 PointKey = tuple[UUID, str, bytes]
 """tenant_id, kind, value_index."""

@@ -22,6 +22,7 @@ from modori.outcomes.model import OrderSource
 from modori.people import actions as people
 from modori.people import queries as people_queries
 from modori.people.model import EvidenceSource
+from modori.people.points import meet_contact_point
 
 
 def apply_row(
@@ -175,7 +176,7 @@ def _apply_return(session: Session, row: ReturnRow, context: RowContext) -> _Cam
 
 def _apply_consent(session: Session, row: ConsentRow, context: RowContext) -> _Came:
     """Keep a consent's evidence, once: the same words about the same channel at the same instant are the same one."""
-    point = people.meet_contact_point(
+    point = meet_contact_point(
         session, tenant_id=context.tenant_id, kind=row.contact.kind, value=row.contact.text, now=context.now
     )
     people_queries.lock_contact_points(session, tenant_id=context.tenant_id, ids=[point.contact_point_id])

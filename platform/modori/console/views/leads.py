@@ -19,9 +19,9 @@ from modori.kernel.ids import LeadId, TenantId
 from modori.kernel.money import minor_digits
 from modori.leads import actions
 from modori.leads.model import Arm, LeadState
-from modori.people import actions as people_actions
 from modori.people import queries as people
 from modori.people.model import Channel
+from modori.people.naming import reveal_name
 from modori.reports.leads import queries as leads
 from modori.reports.paging import Cursor, read_cursor
 from modori.reports.timeline import queries as timeline
@@ -133,7 +133,7 @@ def reveal(visit: Visiting, tenant_id: UUID, lead_id: UUID) -> Response:
             _audit(session, visit, tenant, lead, "contact.revealed", {"contact_points": [str(one) for one in ids]})
         values = {one: people.reveal(session, tenant_id=tenant, contact_point_id=one) for one in ids}
         person_id = leads.get_person_id(session, tenant_id=tenant, lead_id=lead)
-        name = people_actions.reveal_name(session, tenant_id=tenant, person_id=person_id)
+        name = reveal_name(session, tenant_id=tenant, person_id=person_id)
     return _page(visit, tenant, lead, revealed=values, revealed_name=name)
 
 
@@ -205,7 +205,7 @@ def _entries(
 ) -> list[story.Entry]:
     """Tell what happened to a lead. raises NotFound"""
     person_id = leads.get_person_id(session, tenant_id=tenant_id, lead_id=lead_id)
-    name = people_actions.reveal_name(session, tenant_id=tenant_id, person_id=person_id)
+    name = reveal_name(session, tenant_id=tenant_id, person_id=person_id)
     veil = story.Veil(None if is_revealed else name, shows_words=visit.may("leads.reveal", tenant_id))
     return [
         story.tell(one, visit.speaker, veil)
