@@ -11,7 +11,7 @@ from modori.kernel import clock
 from modori.kernel.ids import TenantId
 from modori.tenants.model import Role
 from tests.consoleworld import Console, furnish, log_in
-from tests.http.test_console_setup import CLIENT
+from tests.formworld import CLIENT
 from tests.questions import ask_one, change
 from tests.world import NOW, World
 
