@@ -20,7 +20,7 @@ from modori.capture.reading import Reading, read_event
 from modori.capture.rules import ReadEvent
 from modori.people.model import ContactKind
 from modori.people.naming import name_person
-from modori.people.points import mark_ordered, meet_contact_point
+from modori.people.points import mark_all_ordered, meet_contact_point
 from modori.storage.db import Plain, agency_transaction, plain_transaction, tenant_transaction
 from tests.captureworld import (
     cart,
@@ -220,8 +220,8 @@ def test_g2_a_contact_point_that_ordered_since_sends_its_request_apart(world: Wo
     visitor, neighbour, email = new_visitor(), new_visitor(), somebody()
     take(world.acme, [cart(world.acme, visitor=visitor, at=NOW - 600 * S)])
     with tenant_transaction(world.acme.tenant_id) as session:
-        mark_ordered(
-            session, tenant_id=world.acme.tenant_id, kind=ContactKind.EMAIL, value=email, at=NOW - 300 * S, now=NOW
+        mark_all_ordered(
+            session, tenant_id=world.acme.tenant_id, values=[(ContactKind.EMAIL, email)], at=NOW - 300 * S, now=NOW
         )
         meet_contact_point(session, tenant_id=world.acme.tenant_id, kind=ContactKind.EMAIL, value=email, now=NOW)
     bought = posted(world.acme, [form(world.acme, visitor=visitor, email=email)])
@@ -235,8 +235,8 @@ def test_g2_a_contact_point_that_ordered_since_sends_its_request_apart(world: Wo
 def test_g2_a_contact_point_known_by_an_order_alone_sends_its_request_apart(world: World) -> None:
     email = somebody()
     with tenant_transaction(world.acme.tenant_id) as session:
-        mark_ordered(
-            session, tenant_id=world.acme.tenant_id, kind=ContactKind.EMAIL, value=email, at=NOW - 9000 * S, now=NOW
+        mark_all_ordered(
+            session, tenant_id=world.acme.tenant_id, values=[(ContactKind.EMAIL, email)], at=NOW - 9000 * S, now=NOW
         )
     with pytest.raises(Apart):
         together(posted(world.acme, [form(world.acme, visitor=new_visitor(), email=email)]))

@@ -13,7 +13,7 @@ from modori.kernel.ids import TenantId
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind
 from modori.people.naming import reveal_name
-from modori.people.points import mark_ordered
+from modori.people.points import mark_all_ordered
 from modori.people.queries import find_consent, find_contact_point, reveal
 from modori.people.values import value_index
 from modori.storage.db import tenant_transaction
@@ -209,8 +209,8 @@ def test_g2_a_contact_point_that_ordered_since_ends_the_episode_that_it_joins(wo
     take(world.acme, [cart(world.acme, visitor=visitor, at=NOW - 600 * S)])
     episode = the_episode(world.acme, visitor)
     with tenant_transaction(world.acme.tenant_id) as session:
-        mark_ordered(
-            session, tenant_id=world.acme.tenant_id, kind=ContactKind.EMAIL, value=email, at=NOW - 300 * S, now=NOW
+        mark_all_ordered(
+            session, tenant_id=world.acme.tenant_id, values=[(ContactKind.EMAIL, email)], at=NOW - 300 * S, now=NOW
         )
     taken = take(world.acme, [form(world.acme, visitor=visitor, email=email)])
     assert taken.ordered_episode_ids == [episode.episode_id]
@@ -220,11 +220,10 @@ def test_g2_a_contact_point_that_ordered_since_ends_the_episode_that_it_joins(wo
 def test_an_order_before_the_episode_began_does_not_end_it(world: World) -> None:
     visitor, email = new_visitor(), somebody()
     with tenant_transaction(world.acme.tenant_id) as session:
-        mark_ordered(
+        mark_all_ordered(
             session,
             tenant_id=world.acme.tenant_id,
-            kind=ContactKind.EMAIL,
-            value=email,
+            values=[(ContactKind.EMAIL, email)],
             at=NOW - timedelta(days=1),
             now=NOW,
         )

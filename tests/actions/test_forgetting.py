@@ -23,7 +23,7 @@ from modori.outreach.jobs import forget_visitor_now
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind, ContactPoint, EvidenceSource, StopReason
 from modori.people.naming import name_person
-from modori.people.points import mark_ordered
+from modori.people.points import mark_all_ordered
 from modori.people.values import value_index
 from modori.sending import actions as sending
 from modori.sending.ports import Permit
@@ -143,11 +143,10 @@ def test_a_contact_point_that_something_else_holds_on_to_stays(world: World, why
     with tenant_transaction(acme.tenant_id) as session:
         match why:
             case "ordered":
-                mark_ordered(
+                mark_all_ordered(
                     session,
                     tenant_id=acme.tenant_id,
-                    kind=ContactKind.EMAIL,
-                    value=lead.value,
+                    values=[(ContactKind.EMAIL, lead.value)],
                     at=NOW - timedelta(days=9),
                     now=NOW,
                 )

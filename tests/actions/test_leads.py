@@ -20,7 +20,7 @@ from modori.leads.model import Arm, Lead, LeadState
 from modori.leads.rules import NoLead
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind, EvidenceSource, StopReason
-from modori.people.points import mark_ordered
+from modori.people.points import mark_all_ordered
 from modori.people.values import value_index
 from modori.storage.db import tenant_transaction
 from tests.captureworld import (
@@ -134,7 +134,7 @@ def refuse(kind: str) -> Callable[[World, str, str], None]:
                     now=NOW,
                 )
             elif kind == "order":
-                mark_ordered(session, tenant_id=tenant_id, kind=ContactKind.EMAIL, value=email, at=NOW, now=NOW)
+                mark_all_ordered(session, tenant_id=tenant_id, values=[(ContactKind.EMAIL, email)], at=NOW, now=NOW)
             elif kind == "erase":
                 people.erase_contact(
                     session, tenant_id=tenant_id, kind=ContactKind.EMAIL, value_index=index, requested_by="x", now=NOW
@@ -365,9 +365,11 @@ def test_g2_an_order_beside_lead_making_leaves_no_live_lead(world: World, by: st
                 start.wait(60)
                 if by == "episode":
                     episodes.mark_episode_ordered(session, tenant_id=tenant_id, episode_id=episode_id, at=NOW)
-                point = mark_ordered(session, tenant_id=tenant_id, kind=ContactKind.EMAIL, value=email, at=NOW, now=NOW)
-                open_leads = queries.list_open_leads_of_contact(
-                    session, tenant_id=tenant_id, contact_point_id=point.contact_point_id
+                [point] = mark_all_ordered(
+                    session, tenant_id=tenant_id, values=[(ContactKind.EMAIL, email)], at=NOW, now=NOW
+                )
+                open_leads = queries.list_open_leads_of_contacts(
+                    session, tenant_id=tenant_id, contact_point_ids=[point.contact_point_id]
                 )
             for lead in open_leads:
                 with tenant_transaction(tenant_id) as session:

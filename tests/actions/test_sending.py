@@ -19,7 +19,7 @@ from modori.leads.model import LeadState
 from modori.outreach import actions as outreach
 from modori.people import actions as people
 from modori.people.model import Channel, ContactKind, EvidenceSource, StopReason
-from modori.people.points import mark_ordered
+from modori.people.points import mark_all_ordered
 from modori.people.values import value_index
 from modori.sending import actions, queries, scans
 from modori.sending.claims import queries as claims
@@ -170,11 +170,10 @@ def test_g2_no_delivery_begins_after_an_order_of_the_episode(world: World) -> No
 def test_g2_no_delivery_begins_after_an_order_that_named_the_address(world: World) -> None:
     lead = make_lead(world.acme)
     with tenant_transaction(lead.tenant.tenant_id) as session:
-        mark_ordered(
+        mark_all_ordered(
             session,
             tenant_id=lead.tenant.tenant_id,
-            kind=ContactKind.EMAIL,
-            value=lead.value,
+            values=[(ContactKind.EMAIL, lead.value)],
             at=NOW - timedelta(minutes=5),
             now=NOW,
         )

@@ -50,7 +50,7 @@ def test_g7_a_stranger_finds_nothing_of_an_episode_or_its_lead(world: World) -> 
                 assert find(session, tenant_id=tenant_id, site_id=site_id, visitor=visitor) is None
             assert leads.find_lead_of_episode(session, tenant_id=tenant_id, episode_id=episode.episode_id) is None
             assert leads.find_open_lead_of_person(session, tenant_id=tenant_id, person_id=lead.person_id) is None
-            assert leads.list_open_leads_of_contact(session, tenant_id=tenant_id, contact_point_id=point) == []
+            assert leads.list_open_leads_of_contacts(session, tenant_id=tenant_id, contact_point_ids=[point]) == []
             assert leads.list_routes(session, tenant_id=tenant_id, site_id=site_id) == []
             assert capture.list_attached(session, tenant_id=tenant_id, episode_id=episode.episode_id) == []
             assert capture.list_episodes_of_contacts(session, tenant_id=tenant_id, contact_point_ids=[point]) == []

@@ -9,7 +9,7 @@ from modori.kernel.ids import new_id
 from modori.people import actions, queries
 from modori.people.model import Channel, ContactKind, ContactPoint, EvidenceSource, Stop, StopReason
 from modori.people.naming import name_person, reveal_name
-from modori.people.points import mark_dead, mark_ordered, meet_contact_point
+from modori.people.points import mark_all_ordered, mark_dead, meet_contact_point
 from modori.people.rules import standing_stop
 from modori.people.values import value_index
 from modori.storage.db import tenant_transaction
@@ -71,7 +71,6 @@ def test_g7_a_stranger_meets_somebody_else(world: World) -> None:
                 queries.get_person(session, tenant_id=wrong, person_id=ours.person_id)
             ids = [ours.contact_point_id]
             assert queries.lock_contact_points(session, tenant_id=wrong, ids=ids) == []
-            assert queries.list_contact_points(session, tenant_id=wrong, ids=ids) == []
             found = queries.find_contact_point(session, tenant_id=wrong, kind=EMAIL, value_index=ours.value_index)
             assert found is None
 
@@ -196,14 +195,14 @@ def test_g5_rules_18_a_stop_survives_the_erasure_of_its_value(world: World) -> N
 def test_an_order_marks_a_value_before_we_have_met_it(world: World) -> None:
     email, tenant_id = somebody(), world.acme.tenant_id
     with tenant_transaction(tenant_id) as session:
-        marked = mark_ordered(session, tenant_id=tenant_id, kind=EMAIL, value=email, at=NOW, now=NOW)
+        [marked] = mark_all_ordered(session, tenant_id=tenant_id, values=[(EMAIL, email)], at=NOW, now=NOW)
     assert (marked.value, marked.masked) == (None, "•••")  # kept by its hash alone
     met = meet(world.acme, email)
     assert (met.contact_point_id, met.last_ordered_at) == (marked.contact_point_id, NOW)
     assert met.value is not None
     with tenant_transaction(tenant_id) as session:
         earlier = NOW - timedelta(days=1)
-        again = mark_ordered(session, tenant_id=tenant_id, kind=EMAIL, value=email, at=earlier, now=NOW)
+        [again] = mark_all_ordered(session, tenant_id=tenant_id, values=[(EMAIL, email)], at=earlier, now=NOW)
         person = queries.get_person(session, tenant_id=tenant_id, person_id=again.person_id)
         session.refresh(person)
         assert (again.last_ordered_at, person.last_ordered_at) == (NOW, NOW)

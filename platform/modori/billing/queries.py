@@ -23,14 +23,6 @@ def find_contract(session: Session, *, tenant_id: TenantId, at: datetime) -> Con
     ).one_or_none()
 
 
-def get_contract_version(session: Session, *, tenant_id: TenantId, contract_version_id: UUID) -> ContractVersion:
-    """Read one version. raises NotFound"""
-    found = session.get(ContractVersion, (tenant_id, contract_version_id))
-    if found is None:
-        raise NotFound("There is no such contract version.")
-    return found
-
-
 def list_contract_versions(session: Session, *, tenant_id: TenantId) -> list[ContractVersion]:
     """List a client's contract versions, newest first, at most 200."""
     return list(

@@ -68,11 +68,6 @@ _BRANDS: Final = (
 )
 
 
-def is_forbidden_field(token: str) -> bool:
-    """Say whether a field's name alone forbids its value: cards, passwords, one-time codes (RULES 34)."""
-    return forbidden_kind(token) is not None
-
-
 def forbidden_kind(token: str) -> LeakKind | None:
     """Say what a field of this name would hold that may never come, or None."""
     folded = unicodedata.normalize("NFKC", token).strip()

@@ -7,7 +7,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from modori.channels.model import LinkKind
 from modori.kernel.ids import new_token
 
-TOKEN_CHARACTERS = 22
 RESTORE_PARAMETER = "modori_t"
 """Carries the token into the site, so that an event there confirms the click (RULES 30)."""
 

@@ -61,11 +61,6 @@ def measure_sms(text: str) -> SmsSize:
     return SmsSize(encoding, units, parts)
 
 
-def sms_parts(text: str) -> int:
-    """Count the parts that are sent and paid for. raises ValueError on empty text"""
-    return measure_sms(text).parts
-
-
 def _width(character: str, encoding: SmsEncoding) -> int:
     if encoding is SmsEncoding.GSM7:
         return 2 if character in GSM7_EXTENDED else 1

@@ -67,13 +67,6 @@ def find_open_lead_of_person(session: Session, *, tenant_id: TenantId, person_id
     ).one_or_none()
 
 
-def list_open_leads_of_contact(
-    session: Session, *, tenant_id: TenantId, contact_point_id: UUID, limit: int = 100
-) -> list[Lead]:
-    """Return the open leads that may use a contact point, oldest first."""
-    return list_open_leads_of_contacts(session, tenant_id=tenant_id, contact_point_ids=[contact_point_id], limit=limit)
-
-
 def list_open_leads_of_contacts(
     session: Session, *, tenant_id: TenantId, contact_point_ids: Sequence[UUID], limit: int = 100
 ) -> list[Lead]:

@@ -70,17 +70,6 @@ def list_steps(session: Session, *, tenant_id: TenantId, version_id: UUID) -> Se
     ).all()
 
 
-def list_variants(session: Session, *, tenant_id: TenantId, version_id: UUID) -> Sequence[Variant]:
-    """List the wordings of all steps of a version."""
-    return session.exec(
-        select(Variant)
-        .join(Step, (col(Step.tenant_id) == Variant.tenant_id) & (col(Step.step_id) == Variant.step_id))
-        .where(Variant.tenant_id == tenant_id, Step.scenario_version_id == version_id)
-        .order_by(col(Step.number), col(Variant.locale))
-        .limit(400)
-    ).all()
-
-
 class PlanRow(NamedTuple):
     """What planning reads of a lead, under its lock."""
 

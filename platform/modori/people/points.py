@@ -62,14 +62,6 @@ def meet_all(
     return [points[value_index(tenant_id, kind, value)] for kind, value in values]
 
 
-def mark_ordered(
-    session: Session, *, tenant_id: TenantId, kind: ContactKind, value: str, at: datetime, now: datetime
-) -> ContactPoint:
-    """Mark the contact point of one normalised value as having ordered (`mark_all_ordered`); return it locked."""
-    [point] = mark_all_ordered(session, tenant_id=tenant_id, values=[(kind, value)], at=at, now=now)
-    return point
-
-
 def mark_all_ordered(
     session: Session,
     *,

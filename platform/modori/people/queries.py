@@ -71,17 +71,6 @@ def get_contact_point(session: Session, *, tenant_id: TenantId, contact_point_id
     return found
 
 
-def list_contact_points(session: Session, *, tenant_id: TenantId, ids: Sequence[UUID]) -> list[ContactPoint]:
-    """Read some, ordered by id, without a lock."""
-    return list(
-        session.exec(
-            select(ContactPoint)
-            .where(ContactPoint.tenant_id == tenant_id, col(ContactPoint.contact_point_id).in_(ids))
-            .order_by(col(ContactPoint.contact_point_id))
-        )
-    )
-
-
 def lock_contact_points(session: Session, *, tenant_id: TenantId, ids: Sequence[UUID]) -> list[ContactPoint]:
     """Lock contact points in the order of their ids (G2), and read them as they are under the lock."""
     return list(

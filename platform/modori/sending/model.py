@@ -34,15 +34,6 @@ class TouchState(StrEnum):
     CANCELLED = "cancelled"
 
 
-FINAL_TOUCH_STATES = (
-    TouchState.SENT,
-    TouchState.FAILED,
-    TouchState.UNKNOWN,
-    TouchState.DENIED,
-    TouchState.CANCELLED,
-)
-
-
 class Touch(TenantRow, table=True):
     """One step planned for one lead at one time on one channel."""
 

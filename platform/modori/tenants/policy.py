@@ -75,7 +75,6 @@ CAREFUL: Final = CountryRules(
 
 TABLES: Final = {rules.country: rules for rules in (JAPAN, UNITED_STATES)}
 CONSENT_CHANNELS: Final = ("email", "sms", "line", "call")
-DEFAULT_HOURS: Final = JAPAN.hours
 
 
 def rules_of(country: str) -> CountryRules:
