@@ -15,7 +15,7 @@ from modori.outreach.actions import StepDraft, add_version, approve_version, mak
 from modori.outreach.model import Purpose
 from modori.outreach.queries import list_steps
 from modori.people import actions as people
-from modori.people.model import Channel, ContactKind, EvidenceSource
+from modori.people.model import Channel, ContactKind, ContactPoint, EvidenceSource
 from modori.people.points import meet_contact_point
 from modori.sending.model import Touch, TouchState
 from modori.storage.db import tenant_transaction
@@ -68,39 +68,9 @@ def make_lead(
     if value is None:
         number = next(_numbers)
         value = f"p{number}@person.example" if kind is ContactKind.EMAIL else f"+8190{number:08d}"
-    episode_id, lead_id, touch_id = EpisodeId(new_id()), LeadId(new_id()), TouchId(new_id())
     with tenant_transaction(tenant.tenant_id) as session:
         point = meet_contact_point(session, tenant_id=tenant.tenant_id, kind=kind, value=value, now=now)
-        facts: dict[str, Any] = {
-            "state": EpisodeState.ABANDONED,
-            "currency": "JPY",
-            "cart_minor": 4980,
-            "items": ITEMS,
-            "cart_url": f"{tenant.origin}/cart",
-            "started_at": now - timedelta(hours=2),
-            "last_activity_at": now - timedelta(hours=1),
-            "abandoned_at": now - timedelta(minutes=30),
-            "visitor": new_id().hex,
-        } | episode
-        session.add(
-            Episode(
-                tenant_id=tenant.tenant_id,
-                episode_id=episode_id,
-                site_id=tenant.site_id,
-                person_id=point.person_id,
-                **facts,
-            )
-        )
-        session.flush()
-        session.add(
-            EpisodeContact(
-                tenant_id=tenant.tenant_id,
-                episode_id=episode_id,
-                contact_point_id=point.contact_point_id,
-                source="form",
-                captured_at=now,
-            )
-        )
+        episode_id = _add_episode(session, tenant, point, now, **episode)
         if consent is not None:
             people.record_consent(
                 session,
@@ -114,52 +84,95 @@ def make_lead(
                 given_at=now,
                 now=now,
             )
+        lead_id = _add_lead(session, tenant, point, episode_id, now)
         version_id, step_id = _scenario(session, tenant, channel, now)
-        session.add(
-            Lead(
-                tenant_id=tenant.tenant_id,
-                lead_id=lead_id,
-                episode_id=episode_id,
-                site_id=tenant.site_id,
-                person_id=point.person_id,
-                state=LeadState.ACTIVE,
-                arm=Arm.TREATED,
-                arm_draw=0.5,
-                holdout_pct=0,
-                value_minor=4980,
-                currency="JPY",
-                made_at=now,
-            )
+        touch = Touch(
+            tenant_id=tenant.tenant_id,
+            touch_id=new_id(),
+            lead_id=lead_id,
+            episode_id=episode_id,
+            site_id=tenant.site_id,
+            scenario_version_id=version_id,
+            step_id=step_id,
+            step_number=1,
+            channel=channel,
+            purpose="reminder",
+            contact_point_id=point.contact_point_id,
+            state=touch_state,
+            planned_at=now,
+            first_due_at=now,
+            due_at=now,
+            claimed_at=now if touch_state is TouchState.CLAIMED else None,
         )
+        session.add(touch)
         session.flush()
-        session.add(
-            LeadContact(
-                tenant_id=tenant.tenant_id, lead_id=lead_id, contact_point_id=point.contact_point_id, kind=kind.value
-            )
-        )
-        session.add(
-            Touch(
-                tenant_id=tenant.tenant_id,
-                touch_id=touch_id,
-                lead_id=lead_id,
-                episode_id=episode_id,
-                site_id=tenant.site_id,
-                scenario_version_id=version_id,
-                step_id=step_id,
-                step_number=1,
-                channel=channel,
-                purpose="reminder",
-                contact_point_id=point.contact_point_id,
-                state=touch_state,
-                planned_at=now,
-                first_due_at=now,
-                due_at=now,
-                claimed_at=now if touch_state is TouchState.CLAIMED else None,
-            )
-        )
-        session.flush()
-        contact_point_id = ContactPointId(point.contact_point_id)
+        touch_id, contact_point_id = TouchId(touch.touch_id), ContactPointId(point.contact_point_id)
     return LeadWorld(tenant, episode_id, lead_id, touch_id, contact_point_id, value, channel)
+
+
+def _add_episode(
+    session: Session, tenant: TenantWorld, point: ContactPoint, now: datetime, **episode: Any
+) -> EpisodeId:
+    """Add an abandoned cart of the contact point's person."""
+    facts: dict[str, Any] = {
+        "state": EpisodeState.ABANDONED,
+        "currency": "JPY",
+        "cart_minor": 4980,
+        "items": ITEMS,
+        "cart_url": f"{tenant.origin}/cart",
+        "started_at": now - timedelta(hours=2),
+        "last_activity_at": now - timedelta(hours=1),
+        "abandoned_at": now - timedelta(minutes=30),
+        "visitor": new_id().hex,
+    } | episode
+    tenant_id, episode_id = tenant.tenant_id, EpisodeId(new_id())
+    session.add(
+        Episode(tenant_id=tenant_id, episode_id=episode_id, site_id=tenant.site_id, person_id=point.person_id, **facts)
+    )
+    session.flush()
+    session.add(
+        EpisodeContact(
+            tenant_id=tenant_id,
+            episode_id=episode_id,
+            contact_point_id=point.contact_point_id,
+            source="form",
+            captured_at=now,
+        )
+    )
+    return episode_id
+
+
+def _add_lead(
+    session: Session, tenant: TenantWorld, point: ContactPoint, episode_id: EpisodeId, now: datetime
+) -> LeadId:
+    """Add the episode's lead, with the contact point that it may use."""
+    lead_id = LeadId(new_id())
+    session.add(
+        Lead(
+            tenant_id=tenant.tenant_id,
+            lead_id=lead_id,
+            episode_id=episode_id,
+            site_id=tenant.site_id,
+            person_id=point.person_id,
+            state=LeadState.ACTIVE,
+            arm=Arm.TREATED,
+            arm_draw=0.5,
+            holdout_pct=0,
+            value_minor=4980,
+            currency="JPY",
+            made_at=now,
+        )
+    )
+    session.flush()
+    session.add(
+        LeadContact(
+            tenant_id=tenant.tenant_id,
+            lead_id=lead_id,
+            contact_point_id=point.contact_point_id,
+            kind=point.kind.value,
+        )
+    )
+    return lead_id
 
 
 def _scenario(session: Session, tenant: TenantWorld, channel: Channel, now: datetime) -> tuple[UUID, UUID]:

@@ -69,7 +69,7 @@ _BRANDS: Final = (
 
 
 def forbidden_kind(token: str) -> LeakKind | None:
-    """Say what a field of this name would hold that may never come, or None."""
+    """Say what a field of this name would hold that may never come: a card, a password, a one-time code (RULES 34)."""
     folded = unicodedata.normalize("NFKC", token).strip()
     return next((kind for kind, pattern in _FORBIDDEN_TOKENS if pattern.search(folded)), None)
 
