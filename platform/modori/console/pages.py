@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -66,27 +66,9 @@ def environment(ui: Path, locale: str) -> Environment:
 
     def changed_numbers(detail: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         def amount(minor: int | None, currency: str) -> str:
-            return "—" if minor is None else money(minor, currency)
+            return "—" if minor is None else formats.money(minor, currency, locale=locale)
 
         return figures.changed_numbers(detail, lambda message: str(translations.gettext(message)), amount)
-
-    def money(minor: int, currency: str) -> str:
-        return formats.money(minor, currency, locale=locale)
-
-    def calendar_day(day: date) -> str:
-        return formats.calendar_day(day, locale=locale)
-
-    def calendar_month(day: date) -> str:
-        return formats.calendar_month(day, locale=locale)
-
-    def lasting(seconds: float) -> str:
-        return formats.lasting(seconds, locale=locale)
-
-    def number(value: float) -> str:
-        return formats.number(value, locale=locale)
-
-    def percent(basis_points: int) -> str:
-        return formats.percent(basis_points, locale=locale)
 
     @pass_context
     def moment(context: Context, instant: datetime) -> str:
@@ -96,22 +78,17 @@ def environment(ui: Path, locale: str) -> Environment:
     def exact(context: Context, instant: datetime) -> str:
         return formats.exact(instant, zone=context["zone"], locale=locale)
 
-    for name in (
-        label,
-        channel_name,
-        field_word,
-        audit_word,
-        changed_numbers,
-        money,
-        calendar_day,
-        calendar_month,
-        lasting,
-        number,
-        percent,
-        moment,
-        exact,
-    ):
+    for name in (label, channel_name, field_word, audit_word, changed_numbers, moment, exact):
         made.filters[name.__name__] = name
+    for written in (
+        formats.money,
+        formats.calendar_day,
+        formats.calendar_month,
+        formats.lasting,
+        formats.number,
+        formats.percent,
+    ):
+        made.filters[written.__name__] = partial(written, locale=locale)
     made.filters["tone"] = labels.tone
     made.filters["hex"] = lambda raw: raw.hex()
     return made
