@@ -27,6 +27,7 @@ from modori.outcomes import actions as outcomes
 from modori.outcomes.actions import RecordedOrder
 from modori.outcomes.model import OrderSource, Result
 from modori.outcomes.queries import find_result_of_order, get_order
+from modori.outcomes.reversals import record_reversal
 from modori.outcomes.wire import OrderIn, ReversalIn
 from modori.people.model import Channel
 from modori.sending import actions as sending
@@ -194,7 +195,7 @@ def reverse(tenant: TenantWorld, order: str, *, now: datetime, settled: bool = T
     """Report a reversal and let it reach the ledger."""
     reversal = ReversalIn.model_validate({"id": f"R-{new_id().hex[-8:]}", "reason": "return"} | said)
     with tenant_transaction(tenant.tenant_id) as session:
-        recorded = outcomes.record_reversal(
+        recorded = record_reversal(
             session,
             tenant_id=tenant.tenant_id,
             site_id=tenant.site_id,

@@ -26,6 +26,7 @@ from modori.kernel.money import Money
 from modori.outcomes import actions as outcomes
 from modori.outcomes.errors import NobodyNamed, ReversalBeforeOrder
 from modori.outcomes.model import OrderSource
+from modori.outcomes.reversals import record_reversal
 from modori.outcomes.wire import OrderIn, ReversalIn
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.storage.retrying import retry_deadlocks
@@ -142,7 +143,7 @@ def post_reversal(
     now = clock.now()
 
     def record(session: Session) -> Reply:
-        done = outcomes.record_reversal(
+        done = record_reversal(
             session,
             tenant_id=site.tenant_id,
             site_id=site.site_id,

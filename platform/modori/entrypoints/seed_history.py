@@ -41,6 +41,7 @@ from modori.leads.queries import find_lead_of_episode
 from modori.outcomes import actions as outcomes
 from modori.outcomes.model import OrderSource, ReversalReason
 from modori.outcomes.queries import find_result_of_order
+from modori.outcomes.reversals import record_reversal
 from modori.outcomes.wire import OrderIn, OrderItem, ReversalIn
 from modori.outreach import actions as outreach
 from modori.outreach.dispatch import Dispatcher
@@ -340,7 +341,7 @@ class History:
     def _return_goods(self) -> None:
         self._at += timedelta(hours=20)
         with tenant_transaction(self.site.tenant_id) as session:
-            outcomes.record_reversal(
+            record_reversal(
                 session,
                 tenant_id=self.site.tenant_id,
                 site_id=self.site.site_id,

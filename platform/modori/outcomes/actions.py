@@ -1,4 +1,4 @@
-"""Record an order or a reversal, once, and stop everything that an order makes pointless, in the same transaction.
+"""Record an order, once, and stop everything that it makes pointless, in the same transaction.
 
 Locks: episodes by id, leads by id, contact points by id (G2), and only then the order, so that a browser's claim
 whose ingest holds its episode cannot deadlock with the server's word about the same order.
@@ -7,7 +7,6 @@ whose ingest holds its episode cannot deadlock with the server's word about the 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,16 +14,15 @@ from sqlmodel import Session
 
 from modori.capture import episodes
 from modori.capture import queries as capture_queries
-from modori.kernel.errors import BadAmount
 from modori.kernel.ids import LeadId, OrderId, SiteId, TenantId, UserId, new_id
-from modori.kernel.money import Money, from_major, minor_digits
 from modori.leads.model import LeadState
 from modori.outcomes import queries
-from modori.outcomes.errors import OrderDiffers, ReversalDiffers, ReversalExceedsOrder
-from modori.outcomes.model import Order, OrderSource, Reversal
+from modori.outcomes.errors import OrderDiffers
+from modori.outcomes.model import Order, OrderSource
 from modori.outcomes.reading import ReadOrder, possible_instant, read_order
+from modori.outcomes.reversals import apply_waiting
 from modori.outcomes.rules import MATCH_BACK, START_TOLERANCE, FeedWord, hear_order, heard_until
-from modori.outcomes.wire import OrderIn, ReversalIn
+from modori.outcomes.wire import OrderIn
 from modori.outreach import actions as outreach
 from modori.people.model import ContactKind
 from modori.people.points import mark_all_ordered
@@ -54,22 +52,6 @@ class RecordedOrder:
     @property
     def proven(self) -> bool:
         return self.order.proven_at is not None
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedReversal:
-    """What recording a reversal came to. `applied` False: its order is not proven yet; it waits for it.
-
-    currency  of its order; None while there is none
-    """
-
-    reversal: Reversal
-    is_new: bool
-    currency: str | None = None
-
-    @property
-    def applied(self) -> bool:
-        return self.reversal.applied_at is not None
 
 
 def record_order(
@@ -110,7 +92,7 @@ def record_order(
         _confirm(session, known, row, read, now=now)
     ended = _stop(session, tenant_id=tenant_id, order=known, found=found, said_by=_said_by(source, proves), now=now)
     if is_new or known.proven_at == now:
-        _apply_waiting_reversals(session, order=known, now=now)
+        apply_waiting(session, order=known, now=now)
     outbox.promise(
         session,
         "order.recorded",
@@ -158,54 +140,6 @@ def settle_order(session: Session, *, tenant_id: TenantId, order_id: OrderId, no
     locked = queries.lock_order(session, tenant_id=tenant_id, order_id=order_id)
     said_by = locked.source if locked.proven_at is not None else OrderSource.BROWSER
     return _stop(session, tenant_id=tenant_id, order=locked, found=found, said_by=said_by, now=now)
-
-
-def record_reversal(
-    session: Session,
-    *,
-    tenant_id: TenantId,
-    site_id: SiteId,
-    order_external_id: str,
-    reversal: ReversalIn,
-    now: datetime,
-) -> RecordedReversal:
-    """Record that an order was reversed, in part or as a whole. Whole is what `value` None says: all that is left.
-
-    One that comes before a source that bills has said its order is kept, and applied when it does.
-    raises  ReversalExceedsOrder, ReversalDiffers; AtInFuture, AtTooOld, BadAmount
-    """
-    if reversal.value is not None and reversal.value == 0:
-        raise BadAmount("A reversal is of more than zero.", field="value")
-    reversed_at = possible_instant(reversal.at or now, now=now)
-    row = Reversal(
-        tenant_id=tenant_id,
-        reversal_id=new_id(),
-        site_id=site_id,
-        order_external_id=order_external_id,
-        external_id=reversal.id,
-        value_major=None if reversal.value is None else str(reversal.value.normalize()),
-        items=[item.model_dump() for item in reversal.items],
-        reason=reversal.reason,
-        reversed_at=reversed_at,
-        recorded_at=now,
-    )
-    order = queries.lock_order_by_external_id(
-        session, tenant_id=tenant_id, site_id=site_id, external_id=order_external_id
-    )
-    is_new = queries.insert_reversal(session, row)
-    known = queries.lock_reversal_by_external_id(
-        session,
-        tenant_id=tenant_id,
-        site_id=site_id,
-        order_external_id=order_external_id,
-        external_id=reversal.id,
-    )
-    assert known is not None
-    if not is_new and _differs(known, row, at_was_said=reversal.at is not None):
-        raise ReversalDiffers(reversal=reversal.id)
-    if known.applied_at is None and order is not None and order.proven_at is not None:
-        _apply(session, order=order, reversal=known, cap=False, now=now)
-    return RecordedReversal(known, is_new, None if order is None else order.currency)
 
 
 def _new_row(
@@ -374,54 +308,3 @@ def _merged(
 def _said_by(source: OrderSource, proves: bool) -> OrderSource:
     """An order that is kept only as a stop counts as little as a browser's."""
     return source if proves else OrderSource.BROWSER
-
-
-def _apply_waiting_reversals(session: Session, *, order: Order, now: datetime) -> None:
-    if order.proven_at is None:
-        return
-    for reversal in queries.lock_waiting_reversals(
-        session,
-        tenant_id=TenantId(order.tenant_id),
-        site_id=order.site_id,
-        order_external_id=order.external_id,
-    ):
-        _apply(session, order=order, reversal=reversal, cap=True, now=now)
-
-
-def _apply(session: Session, *, order: Order, reversal: Reversal, cap: bool, now: datetime) -> None:
-    """Take a reversal off its order, both locked.
-
-    cap     take at most what is left, as of one that came before its order and cannot be answered any more
-    raises  ReversalExceedsOrder, BadAmount unless `cap`
-    """
-    left = order.value_minor - order.reversed_minor
-    value = _taken(reversal, currency=order.currency, left=left, cap=cap)
-    if not cap and (value > left or (value == 0 and order.value_minor > 0)):
-        raise ReversalExceedsOrder(left=str(Money(left, order.currency).major()), currency=order.currency)
-    reversal.order_id, reversal.value_minor, reversal.applied_at = order.order_id, min(value, left), now
-    order.reversed_minor += min(value, left)
-    session.add_all([reversal, order])
-    session.flush()
-    outbox.promise(
-        session,
-        "reversal.applied",
-        key=f"reversed:{reversal.reversal_id}",
-        at=now,
-        tenant_id=TenantId(order.tenant_id),
-        reversal_id=str(reversal.reversal_id),
-    )
-
-
-def _taken(reversal: Reversal, *, currency: str, left: int, cap: bool) -> int:
-    """Say how much a reversal takes, minor units, rounded down where nobody can be told. raises BadAmount"""
-    if reversal.value_major is None:
-        return left
-    if cap:
-        return int(min(Decimal(reversal.value_major).scaleb(minor_digits(currency)), Decimal(left)))
-    return from_major(reversal.value_major, currency).minor
-
-
-def _differs(known: Reversal, said: Reversal, *, at_was_said: bool) -> bool:
-    if known.value_major != said.value_major or known.reason != said.reason or known.items != said.items:
-        return True
-    return at_was_said and known.reversed_at != said.reversed_at

@@ -19,6 +19,7 @@ from modori.kernel.money import from_major
 from modori.outcomes import actions as outcomes
 from modori.outcomes.errors import OrderDiffers, ReversalBeforeOrder
 from modori.outcomes.model import OrderSource
+from modori.outcomes.reversals import record_reversal
 from modori.people import actions as people
 from modori.people import queries as people_queries
 from modori.people.model import EvidenceSource
@@ -159,7 +160,7 @@ def _apply_return(session: Session, row: ReturnRow, context: RowContext) -> _Cam
     wrong = None if order is None else amount_fault(row, order.currency)
     if wrong is not None:
         return _Came(RowOutcome.REFUSED, wrong=wrong)
-    done = outcomes.record_reversal(
+    done = record_reversal(
         session,
         tenant_id=context.tenant_id,
         site_id=context.site_id,
