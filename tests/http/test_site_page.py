@@ -12,7 +12,10 @@ from modori.capture.protection.proofs import proof_mac
 from modori.capture.sightings.counts import POLICY_ASKED, Counts
 from modori.entrypoints.seed_history import History
 from modori.kernel import clock
+from modori.storage.db import tenant_transaction
 from modori.tenants.model import Role
+from modori.tenants.sites.actions import change_site
+from modori.tenants.wire import SiteChange
 from tests.captureworld import cart, consent, event, form, new_visitor, site_context, somebody, take
 from tests.consoleworld import Console, log_in
 from tests.leaks import without_ids
@@ -84,6 +87,94 @@ def test_a_secret_key_that_stands_in_a_page_is_the_first_thing_said_until_it_is_
     assert acme.secret_key not in console.get(path(acme)).text
     change(acme.tenant_id, "update site_key set revoked_at = :now where kind = 'secret'", now=NOW)
     assert "A secret key of this site" not in console.get(path(acme, "/live")).text
+
+
+LATER = NOW + timedelta(days=5)
+
+
+@pytest.fixture
+def later(world: World) -> Iterator[Console]:
+    """Some days after the site was made."""
+    with clock.moved_to(LATER):
+        yield log_in(world, Role.ACCOUNT_MANAGER, lang="en")
+
+
+def capture(tenant: TenantWorld, mode: str, *, at: datetime) -> None:
+    with tenant_transaction(tenant.tenant_id) as session:
+        change_site(
+            session,
+            tenant_id=tenant.tenant_id,
+            site_id=tenant.site_id,
+            change=SiteChange(capture_mode=mode),
+            now=at,
+        )
+
+
+def asks(tenant: TenantWorld, *, at: datetime) -> None:
+    """Let a page with the tag ask for the site's policy, as it does whether capture is on or off."""
+    counts = Counts(write_every_s=0)
+    counts.note(tenant.tenant_id, tenant.site_id, POLICY_ASKED, now=at)
+    counts.write_if_due()
+
+
+def told_of_drops(tenant: TenantWorld, dropped: int, *, at: datetime, visitor: str) -> None:
+    sent = {"health": {"errors": 0, "queued": 0, "dropped": dropped}}
+    take(tenant, [event(tenant, "page", sent, visitor=visitor, at=at)], now=at)
+
+
+SILENT = "The tag is loaded and sends nothing: the notice is not in the page."
+GAVE_UP = "Some pages had to give events up."
+TROUBLE = '<span class="pill pill--warn">Has trouble</span>'
+
+
+def test_while_capture_is_off_the_page_says_so_and_blames_no_tag(world: World, later: Console) -> None:
+    acme, day, hour = world.acme, timedelta(days=1), timedelta(hours=1)
+    told_of_drops(acme, 2, at=LATER - 2 * day, visitor=new_visitor())
+    capture(acme, "off", at=LATER - day)
+    asks(acme, at=LATER - hour)
+    live = later.get(path(acme, "/live")).text
+    assert "Capture is off: the tag does nothing until you turn it on" in live
+    assert '<dt>Health</dt><dd><span class="pill">Off</span></dd>' in live
+    for blame in (SILENT, GAVE_UP, TROUBLE, "No cart was seen", "No form was seen"):
+        assert blame not in live
+    assert "Switched on</dt>" not in live
+    assert "No order was ever reported" in live, "a server may report them"
+
+
+def test_a_site_that_was_switched_off_and_on_starts_anew(world: World, later: Console) -> None:
+    acme, day, minute, visitor = world.acme, timedelta(days=1), timedelta(minutes=1), new_visitor()
+    told_of_drops(acme, 0, at=LATER - 3 * day, visitor=visitor)
+    capture(acme, "off", at=LATER - 2 * day)
+    asks(acme, at=LATER - 31 * minute)
+    capture(acme, "notice", at=LATER - 30 * minute)
+    live = later.get(path(acme, "/live")).text
+    for blame in (SILENT, GAVE_UP, TROUBLE, "No cart was seen"):
+        assert blame not in live
+    assert "<dt>Health</dt><dd>—</dd>" in live
+    assert live.count("Nothing was heard since capture was switched on") == 3
+    assert "Switched on</dt><dd><time" in live
+    told_of_drops(acme, 3, at=LATER - 29 * minute, visitor=visitor)  # open all the time: what it sent was refused
+    told_of_drops(acme, 3, at=LATER - 28 * minute, visitor=visitor)
+    live = later.get(path(acme, "/live")).text
+    for blame in (SILENT, GAVE_UP, TROUBLE):
+        assert blame not in live
+    assert '<dt>Health</dt><dd><span class="pill pill--good">Good</span></dd>' in live
+    assert "No cart was seen" in live
+    told_of_drops(acme, 4, at=LATER - 27 * minute, visitor=visitor)
+    live = later.get(path(acme, "/live")).text
+    assert GAVE_UP in live
+    assert TROUBLE in live
+
+
+def test_a_site_that_stays_silent_after_it_was_switched_on_is_said_to_be(world: World, later: Console) -> None:
+    acme, day, minute = world.acme, timedelta(days=1), timedelta(minutes=1)
+    take(acme, [event(acme, "page", visitor=new_visitor(), at=LATER - 2 * day)], now=LATER - 2 * day)
+    capture(acme, "off", at=LATER - day)
+    capture(acme, "notice", at=LATER - 30 * minute)
+    asks(acme, at=LATER - 20 * minute)
+    assert SILENT not in later.get(path(acme, "/live")).text
+    asks(acme, at=LATER - 14 * minute)
+    assert SILENT in later.get(path(acme, "/live")).text
 
 
 def test_the_tag_stands_evergreen_fixed_and_with_its_policy(world: World, console: Console) -> None:

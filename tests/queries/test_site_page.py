@@ -1,6 +1,6 @@
 """What the page of a site asks: its own events alone, newest first, bounded, of people."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from modori.capture.notices import IDENTITIES
@@ -16,6 +16,7 @@ from modori.reports.sites import queries
 from modori.reports.sites.rules import LeftField, SiteFacts
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants.sites import actions as sites
+from modori.tenants.sites.queries import find_capture_on_at
 from modori.tenants.wire import SiteChange
 from tests.captureworld import cart, consent, event, form, new_visitor, somebody, take, the_episode
 from tests.questions import ask_one, change
@@ -28,10 +29,10 @@ SURVEY = [
 ]
 
 
-def seen(tenant: TenantWorld, *, walked: int = queries.LOOKED_AT) -> queries.SeenSite:
+def seen(tenant: TenantWorld, **more: Any) -> queries.SeenSite:
     with read_transaction([tenant.tenant_id]) as session:
         return queries.look_at_site(
-            session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, since=WEEK_AGO, now=NOW, walked=walked
+            session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, since=WEEK_AGO, now=NOW, **more
         )
 
 
@@ -154,6 +155,72 @@ def test_the_tags_versions_and_health_come_from_its_pages(world: World) -> None:
     facts = seen(acme).facts
     assert facts.versions == ("1.0.0",)
     assert (facts.pages_with_errors, facts.pages_with_drops, facts.most_queued) == (1, 0, 2)
+
+
+ON_AT = NOW - timedelta(hours=1)
+
+
+def tell(tenant: TenantWorld, minute: int, visitor: str, dropped: int, *, path: str = "/checkout") -> None:
+    """Let a visitor's page say how many events it gave up since it was loaded, some minutes after ON_AT."""
+    at = ON_AT + timedelta(minutes=minute)
+    sent = {"health": {"errors": 0, "queued": 0, "dropped": dropped}}
+    on = {"url": f"{tenant.origin}{path}", "title": ""}
+    take(tenant, [event(tenant, "page", sent, visitor=visitor, at=at, page=on)], now=at)
+
+
+def counted(tenant: TenantWorld) -> int:
+    return seen(tenant, on_at=ON_AT).facts.pages_with_drops
+
+
+def test_what_a_page_gave_up_while_capture_was_off_counts_for_nothing(world: World) -> None:
+    acme, left_open, loaded_since = world.acme, new_visitor(), new_visitor()
+    tell(acme, 1, left_open, 3)
+    tell(acme, 2, left_open, 3)
+    tell(acme, 3, loaded_since, 0)
+    assert counted(acme) == 0
+    assert seen(acme).facts.pages_with_drops == 2, "of a site that was not off"
+    tell(acme, 4, left_open, 4)
+    assert counted(acme) == 1
+    tell(acme, 5, loaded_since, 2)
+    assert counted(acme) == 2
+    tell(acme, 6, loaded_since, 5, path="/cart")
+    assert counted(acme) == 2, "another tab of theirs, which was open before"
+    tell(world.stranger, 1, left_open, 9)
+    assert counted(acme) == 2
+
+
+def test_what_pages_told_before_capture_was_switched_on_counts_for_nothing(world: World) -> None:
+    acme, before = world.acme, ON_AT - timedelta(seconds=1)
+    health = {"health": {"errors": 2, "queued": 0, "dropped": 2}}
+    take(acme, [event(acme, "page", health, visitor=new_visitor(), at=before)], now=before)
+    facts = seen(acme, on_at=ON_AT).facts
+    assert (facts.heard_at, facts.pages_with_errors, facts.pages_with_drops) == (before, 0, 0)
+    take(acme, [event(acme, "page", health, visitor=new_visitor(), at=ON_AT)], now=ON_AT)
+    assert seen(acme, on_at=ON_AT).facts.pages_with_errors == 1
+
+
+def switch(tenant: TenantWorld, at: datetime, **policy: Any) -> datetime | None:
+    """Change a site's policy. Returns since when its capture is on, after it was off."""
+    with tenant_transaction(tenant.tenant_id) as session:
+        sites.change_site(
+            session, tenant_id=tenant.tenant_id, site_id=tenant.site_id, change=SiteChange(**policy), now=at
+        )
+    with read_transaction([tenant.tenant_id]) as session:
+        return find_capture_on_at(session, tenant_id=tenant.tenant_id, site_id=tenant.site_id)
+
+
+def test_since_when_capture_is_on_is_known_from_what_the_site_said_of_itself(world: World) -> None:
+    acme = world.acme
+    hours = [NOW + timedelta(hours=number) for number in range(7)]
+    assert switch(acme, hours[0], notice_text="another") is None, "it was never off"
+    assert switch(acme, hours[1], capture_mode="off") is None
+    assert switch(acme, hours[2], capture_mode="after-consent") == hours[2]
+    assert switch(acme, hours[3], capture_mode="notice", notice_text="a third") == hours[2]
+    assert switch(acme, hours[4], capture_mode="off") is None
+    assert switch(acme, hours[5], notice_text="written while it is off") is None
+    assert switch(acme, hours[5], capture_mode="notice") == hours[5], "in the same instant"
+    assert switch(world.stranger, hours[6], capture_mode="off") is None
+    assert switch(acme, hours[6], notice_text="a fourth") == hours[5]
 
 
 def test_pages_stand_by_how_often_they_were_seen_and_without_their_query(world: World) -> None:

@@ -10,6 +10,7 @@ from modori.reports.sites.rules import (
     MOST_BARS,
     SILENT_AFTER,
     Bar,
+    Health,
     LeftField,
     Missing,
     PageKind,
@@ -19,6 +20,7 @@ from modori.reports.sites.rules import (
     chart,
     check_pages,
     check_tag,
+    judge_health,
 )
 
 NOW = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
@@ -138,6 +140,74 @@ AFTER_CONSENT = SitePolicy(has_key=True, mode="after-consent", has_cart_url=True
 )
 def test_what_is_wrong_with_the_tag(facts: SiteFacts, policy: SitePolicy, expected: list[Trouble]) -> None:
     assert check_tag(facts, policy) == expected
+
+
+SECOND = timedelta(seconds=1)
+ON_AT = NOW - timedelta(hours=2)
+OFF = replace(POLICY, mode="off")
+ON_AGAIN = replace(POLICY, on_at=ON_AT)
+LONG_AGO = ON_AT - timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (without(asked_at=ON_AT - SECOND, heard_at=LONG_AGO), []),  # who asked was told "off"
+        (without(asked_at=ON_AT - SECOND, heard_at=None), []),  # off for longer than the page looks back
+        (SiteFacts(asked_at=ON_AT - SECOND), []),  # a new site, whose tag was there before its capture was on
+        (without(asked_at=ON_AT, heard_at=LONG_AGO), []),
+        (without(asked_at=ON_AT + SILENT_AFTER, heard_at=LONG_AGO), []),  # to the second it is not silent yet
+        (without(asked_at=ON_AT + SILENT_AFTER + SECOND, heard_at=LONG_AGO), [Trouble.NOTICE_NOT_IN_PAGE]),
+        (without(asked_at=ON_AT + SILENT_AFTER + SECOND, heard_at=ON_AT + SECOND), []),
+        (SiteFacts(asked_at=ON_AT), [Trouble.NOTICE_NOT_IN_PAGE]),  # never heard of: an engineer waits to be told
+        (without(heard_at=ON_AT + SECOND), [Trouble.NOTICE_NOT_IN_PAGE]),  # heard once, and silent again
+        (without(asked_at=ON_AT - SECOND, heard_at=LONG_AGO, foreign_at=ON_AT), []),
+    ],
+)
+def test_a_tag_is_silent_by_what_it_did_since_capture_is_on(facts: SiteFacts, expected: list[Trouble]) -> None:
+    assert check_tag(facts, ON_AGAIN) == expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "policy", "expected"),
+    [
+        (ALL_THERE, POLICY, Health.GOOD),
+        (without(pages_with_errors=1), POLICY, Health.TROUBLED),
+        (without(pages_with_drops=1), POLICY, Health.TROUBLED),
+        (SiteFacts(), POLICY, Health.UNKNOWN),
+        (ALL_THERE, OFF, Health.OFF),
+        (without(pages_with_errors=1, pages_with_drops=1), OFF, Health.OFF),
+        (without(heard_at=ON_AT - SECOND), ON_AGAIN, Health.UNKNOWN),
+        (without(heard_at=ON_AT), ON_AGAIN, Health.GOOD),
+        (without(heard_at=ON_AT, pages_with_drops=1), ON_AGAIN, Health.TROUBLED),
+    ],
+)
+def test_how_the_tag_fares_is_said_of_the_time_that_capture_is_on(
+    facts: SiteFacts, policy: SitePolicy, expected: Health
+) -> None:
+    assert judge_health(facts, policy) is expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "policy", "held"),
+    [
+        (SiteFacts(), OFF, Missing.WHILE_OFF),
+        (ALL_THERE, OFF, Missing.WHILE_OFF),
+        (SiteFacts(), ON_AGAIN, Missing.NOT_SINCE_ON),
+        (without(heard_at=ON_AT - SECOND), ON_AGAIN, Missing.NOT_SINCE_ON),
+    ],
+)
+def test_while_capture_is_off_and_until_something_is_heard_no_page_is_missing_anything(
+    facts: SiteFacts, policy: SitePolicy, held: Missing
+) -> None:
+    found = missing(facts, policy)
+    of_orders = found.pop(PageKind.THANKS)  # a server reports them all the same
+    assert of_orders == (() if facts.proven_order_at else (Missing.ORDER_NEVER,))
+    assert set(found.values()) == {(held,)}
+
+
+def test_once_something_was_heard_since_capture_is_on_what_is_missing_is_said_again() -> None:
+    assert missing(without(heard_at=ON_AT, cart_at=None), ON_AGAIN)[PageKind.CART] == (Missing.CART_NEVER,)
 
 
 def test_the_chart_has_the_longest_bar_on_top_and_shares_of_its_form() -> None:

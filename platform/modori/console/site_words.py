@@ -72,6 +72,10 @@ MISSING: Final[Mapping[Missing, Advice]] = {
         say("Orders come from browsers alone"),
         say("They stop messages and bill nothing. Report them from the server with POST /v1/orders, too."),
     ),
+    Missing.WHILE_OFF: Advice(say("Capture is off")),
+    Missing.NOT_SINCE_ON: Advice(
+        say("Nothing was heard since capture was switched on"), say("Open such a page of the site.")
+    ),
 }
 
 TROUBLES: Final[Mapping[Trouble, Advice]] = {
@@ -183,7 +187,7 @@ REFUSALS: Final[Mapping[str, Advice]] = {
     "origin_required": Advice(say("A page's key without a browser"), say("Servers use a secret key.")),
     "secret_key_in_browser": Advice(say("A secret key stands in a page"), say("Revoke it now, under Settings.")),
     "rate_limited": Advice(say("Too many events"), say("Nothing was kept; the tag sends again by itself.")),
-    "capture_off": Advice(say("Capture is off"), say("Turn it on under Edit, with a notice.")),
+    "capture_off": Advice(say("Capture was off"), say("To capture, turn it on under Edit, with a notice.")),
     "capture_refused": Advice(say("The visitor said “no thanks”"), say("Nothing to do: this is as it should be.")),
     "off_origin": Advice(
         say("An address outside the site's origins"), say("Links of carts and pages must lie on a registered origin.")

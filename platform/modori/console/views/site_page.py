@@ -205,9 +205,13 @@ def adopt_notice(visit: Visiting, tenant_id: UUID, site_id: UUID, locale: str = 
 def _state(visit: Visit, session: ReadSession, site: Site, keys: list[SiteKey]) -> dict[str, Any]:
     """Look at how the tag fares, what is missing, and what came in last."""
     tenant_id, site_id = TenantId(site.tenant_id), SiteId(site.site_id)
-    seen = queries.look_at_site(
-        session, tenant_id=tenant_id, site_id=site_id, since=visit.now - LOOKED_BACK, now=visit.now
+    since, on_at = (
+        visit.now - LOOKED_BACK,
+        site_queries.find_capture_on_at(session, tenant_id=tenant_id, site_id=site_id),
     )
+    if on_at is not None and on_at < since:
+        on_at = None
+    seen = queries.look_at_site(session, tenant_id=tenant_id, site_id=site_id, since=since, now=visit.now, on_at=on_at)
     newest = queries.list_events(
         session, tenant_id=tenant_id, site_id=site_id, kind=None, after=None, now=visit.now, limit=NEWEST_SHOWN
     )
@@ -220,6 +224,7 @@ def _state(visit: Visit, session: ReadSession, site: Site, keys: list[SiteKey]) 
         wants_consent=policy.rules_of(site.country).consent_before_message,
         version=release.version if release else None,
         secret_keys=secrets,
+        on_at=on_at,
     )
     named = {
         rules.Trouble.LEAKED_KEY: ", ".join(f"{one}…" for one in sorted(seen.facts.secret_keys & secrets)),
@@ -229,6 +234,8 @@ def _state(visit: Visit, session: ReadSession, site: Site, keys: list[SiteKey]) 
         "seen": seen,
         "facts": seen.facts,
         "troubles": [(words.TROUBLES[one], named.get(one, "")) for one in rules.check_tag(seen.facts, set_to)],
+        "on_at": on_at,
+        "health": rules.judge_health(seen.facts, set_to).value,
         "checks": rules.check_pages(seen.facts, set_to),
         "page_names": words.PAGES,
         "missing": words.MISSING,

@@ -94,9 +94,11 @@ class Sighting:
 
 
 # Bodies are opened once, for rows of this site alone, and only small columns go on.
+# A page counts what it had to give up since it was loaded. One that was open when capture was switched off lost what it
+# sent then, and goes on saying so: since capture is on again, what counts is what it tells more of than before.
 _SEEN = """
 with walked as materialized (
-  select w.received_at, w.type, w.site_id = :site_id and w.mark is null as is_mine,
+  select w.received_at, w.at, w.type, w.visitor, w.site_id = :site_id and w.mark is null as is_mine,
     case when w.site_id = :site_id and w.type = 'page' then split_part(w.page_url, '?', 1) end as page,
     case when w.site_id <> :site_id or w.mark is not null then null
       when w.type = 'page' then w.body
@@ -110,7 +112,17 @@ with walked as materialized (
     end as said
   from (select * from event e where e.tenant_id = :tenant_id and e.received_at >= :since and e.received_at <= :until
     order by e.received_at desc, e.event_id desc limit :walked) w
-), mine as (select * from walked where is_mine)
+), mine as (select * from walked where is_mine
+), told as (
+  select visitor, page, received_at, at, (said -> 'health' ->> 'errors')::bigint as errors,
+    coalesce((said -> 'health' ->> 'dropped')::bigint, 0) as dropped
+  from mine where type = 'page' and (cast(:on_at as timestamptz) is null or received_at >= :on_at)
+), dropping as (
+  select dropped > 0 as has_dropped from told where cast(:on_at as timestamptz) is null
+  union all
+  select dropped > min(dropped) over (partition by visitor, page order by received_at, at
+    rows between unbounded preceding and 1 preceding) from told where cast(:on_at as timestamptz) is not null
+)
 select
   (select count(*) from walked) as walked, (select min(received_at) from walked) as walked_back_to,
   count(*) as events, max(received_at) as heard_at,
@@ -128,8 +140,8 @@ select
   max(received_at) filter (where type in ('form', 'identify') and (said ->> 'tel')::boolean) as phone_at,
   max(received_at) filter (where type = 'consent' and said ->> 'channel' <> 'capture') as consent_at,
   max(received_at) filter (where type = 'order') as claimed_order_at,
-  count(*) filter (where type = 'page' and (said -> 'health' ->> 'errors')::bigint > 0) as pages_with_errors,
-  count(*) filter (where type = 'page' and (said -> 'health' ->> 'dropped')::bigint > 0) as pages_with_drops,
+  (select count(*) from told where errors > 0) as pages_with_errors,
+  (select count(*) from dropping where has_dropped) as pages_with_drops,
   coalesce(max((said -> 'health' ->> 'queued')::bigint) filter (where type = 'page'), 0) as most_queued,
   (select coalesce(jsonb_agg(v.sdk order by v.last_at desc), '[]') from (
     select said ->> 'sdk' as sdk, max(received_at) as last_at from mine where type = 'page' and said ->> 'sdk' <> ''
@@ -159,9 +171,13 @@ def look_at_site(
     site_id: SiteId,
     since: datetime,
     now: datetime,
+    on_at: datetime | None = None,
     walked: int = LOOKED_AT,
 ) -> SeenSite:
-    """Read what the newest events of a site say, those of people alone (no declared bot, no prefetch)."""
+    """Read what the newest events of a site say, those of people alone (no declared bot, no prefetch).
+
+    on_at  when capture was switched on within that time: how the tag fares is judged by what came since
+    """
     row = (
         session.connection()
         .execute(
@@ -172,6 +188,7 @@ def look_at_site(
                 "since": since,
                 "since_on": since.date(),
                 "until": now + CLOCKS_DIFFER,
+                "on_at": on_at,
                 "walked": walked,
                 "most_pages": PAGES,
             },

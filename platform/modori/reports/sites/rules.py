@@ -35,10 +35,20 @@ class Missing(StrEnum):
     CONSENT_NEVER = "consent_never"
     ORDER_NEVER = "order_never"
     ORDER_NEVER_FROM_SERVER = "order_never_from_server"
+    WHILE_OFF = "while_off"
+    NOT_SINCE_ON = "not_since_on"
 
 
-HINTS: Final = frozenset({Missing.PRODUCT_NEVER, Missing.CART_WITHOUT_PICTURE, Missing.FORM_WITHOUT_PHONE})
-"""What is only worth having; the rest costs people who could have been reached, or money."""
+HINTS: Final = frozenset(
+    {
+        Missing.PRODUCT_NEVER,
+        Missing.CART_WITHOUT_PICTURE,
+        Missing.FORM_WITHOUT_PHONE,
+        Missing.WHILE_OFF,
+        Missing.NOT_SINCE_ON,
+    }
+)
+"""What is only worth having, or nobody's fault; the rest costs people who could have been reached, or money."""
 
 
 class Trouble(StrEnum):
@@ -56,6 +66,15 @@ class Trouble(StrEnum):
     OLD_VERSION = "old_version"
 
 
+class Health(StrEnum):
+    """How the tag fares in pages, in a word. unknown: nothing was heard, or nothing since capture was switched on."""
+
+    OFF = "off"
+    UNKNOWN = "unknown"
+    TROUBLED = "troubled"
+    GOOD = "good"
+
+
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
     """What has been heard of a site lately. Instants are None where a thing was never heard of.
@@ -68,7 +87,8 @@ class SiteFacts:
     cart_at         the newest cart that was not empty · priced_cart_at: the newest whose total was not 0
     linked_cart_at  the newest that named its address · pictured_cart_at: the newest with a picture that was kept
     versions        of the tag, newest page first
-    health          sums over the pages heard of: how many told of errors, of dropped events; most queued at once
+    health          sums over the pages heard of: how many told of errors, of dropped events; most queued at once.
+                    Where capture was switched on meanwhile, since then; what was given up while it was off is left out
     """
 
     asked_at: datetime | None = None
@@ -105,6 +125,8 @@ class SitePolicy:
     """The newest tag's; None: not known here."""
     secret_keys: frozenset[str] = frozenset()
     """Those that still open something, as the console shows them."""
+    on_at: datetime | None = None
+    """When capture was last switched on: what was silent before then was off. None: it was never off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +143,32 @@ class PageCheck:
 
 
 def check_pages(facts: SiteFacts, policy: SitePolicy) -> list[PageCheck]:
-    """Say for each kind of page what is missing, the gravest first."""
-    pages = facts.pages_at
+    """Say for each kind of page what is missing, the gravest first.
+
+    Nobody asks what a browser may not tell, or has not told since it may. Orders come from servers, too.
+    """
+    pages, held = facts.pages_at, _not_judged(facts, policy)
+    of_product = _where(pages.get("product") is None, Missing.PRODUCT_NEVER)
     return [
-        PageCheck(PageKind.PRODUCT, pages.get("product"), _where(pages.get("product") is None, Missing.PRODUCT_NEVER)),
-        PageCheck(PageKind.CART, _newest(facts.cart_at, pages.get("cart")), _of_cart(facts, policy)),
-        PageCheck(PageKind.FORM, _newest(facts.form_at, pages.get("checkout")), _of_form(facts, policy)),
+        PageCheck(PageKind.PRODUCT, pages.get("product"), held or of_product),
+        PageCheck(PageKind.CART, _newest(facts.cart_at, pages.get("cart")), held or _of_cart(facts, policy)),
+        PageCheck(PageKind.FORM, _newest(facts.form_at, pages.get("checkout")), held or _of_form(facts, policy)),
         PageCheck(
             PageKind.THANKS,
             _newest(facts.claimed_order_at, facts.proven_order_at, pages.get("thanks")),
             _of_order(facts),
         ),
     ]
+
+
+def _not_judged(facts: SiteFacts, policy: SitePolicy) -> tuple[Missing, ...]:
+    if policy.mode == "off":
+        return (Missing.WHILE_OFF,)
+    return _where(_is_unheard_since_on(facts, policy), Missing.NOT_SINCE_ON)
+
+
+def _is_unheard_since_on(facts: SiteFacts, policy: SitePolicy) -> bool:
+    return policy.on_at is not None and (facts.heard_at is None or facts.heard_at < policy.on_at)
 
 
 def _of_cart(facts: SiteFacts, policy: SitePolicy) -> tuple[Missing, ...]:
@@ -163,6 +199,15 @@ def _of_order(facts: SiteFacts) -> tuple[Missing, ...]:
     return (Missing.ORDER_NEVER_FROM_SERVER if facts.claimed_order_at else Missing.ORDER_NEVER,)
 
 
+def judge_health(facts: SiteFacts, policy: SitePolicy) -> Health:
+    """Say how the tag fares where capture is on, by what pages told since it is."""
+    if policy.mode == "off":
+        return Health.OFF
+    if facts.heard_at is None or _is_unheard_since_on(facts, policy):
+        return Health.UNKNOWN
+    return Health.TROUBLED if facts.pages_with_errors or facts.pages_with_drops else Health.GOOD
+
+
 def check_tag(facts: SiteFacts, policy: SitePolicy) -> list[Trouble]:
     """Say what is wrong with the tag, the gravest first; nothing where it works."""
     in_pages = [Trouble.LEAKED_KEY] if facts.secret_keys & policy.secret_keys else []
@@ -177,9 +222,9 @@ def _of_tag(facts: SiteFacts, policy: SitePolicy) -> list[Trouble]:
     if facts.asked_at is None and facts.heard_at is None:
         return [Trouble.FOREIGN_ORIGIN if _is_turned_away(facts) else Trouble.NEVER_LOADED]
     found: list[Trouble] = []
-    if _is_silent(facts) and _is_turned_away(facts):
+    if _is_silent(facts, policy) and _is_turned_away(facts):
         found.append(Trouble.FOREIGN_ORIGIN)
-    elif _is_silent(facts):
+    elif _is_silent(facts, policy):
         found.append(Trouble.NOTICE_NOT_IN_PAGE if policy.mode == "notice" else Trouble.NO_PERMISSION_YET)
     if facts.pages_with_errors:
         found.append(Trouble.ERRORS)
@@ -190,11 +235,14 @@ def _of_tag(facts: SiteFacts, policy: SitePolicy) -> list[Trouble]:
     return found
 
 
-def _is_silent(facts: SiteFacts) -> bool:
-    """Pages have the tag, and none of them has said anything for a while."""
-    if facts.asked_at is None:
+def _is_silent(facts: SiteFacts, policy: SitePolicy) -> bool:
+    """Pages have the tag, and none of them has said anything for a while. Those that were told "off" do not count."""
+    if facts.asked_at is None or (policy.on_at is not None and facts.asked_at < policy.on_at):
         return False
-    return facts.heard_at is None or facts.heard_at < facts.asked_at - SILENT_AFTER
+    if facts.heard_at is None:
+        return True
+    since = _newest(facts.heard_at, policy.on_at)
+    return since is not None and since < facts.asked_at - SILENT_AFTER
 
 
 def _is_turned_away(facts: SiteFacts) -> bool:

@@ -45,6 +45,21 @@ def list_notice_versions(session: Session, *, tenant_id: TenantId, site_id: Site
     return list(session.exec(wanted))
 
 
+def find_capture_on_at(session: Session, *, tenant_id: TenantId, site_id: SiteId) -> datetime | None:
+    """Find when a site's capture was last switched on; None where it is off, or was never off."""
+    found = session.connection().execute(
+        text(
+            "select min(n.from_at) from notice_version n where n.tenant_id = :tenant_id and n.site_id = :site_id"
+            " and n.capture_mode <> 'off' and (n.from_at, n.notice_version_id) > (select o.from_at, o.notice_version_id"
+            "   from notice_version o where o.tenant_id = :tenant_id and o.site_id = :site_id"
+            "   and o.capture_mode = 'off' order by o.from_at desc, o.notice_version_id desc limit 1)"
+        ),
+        {"tenant_id": tenant_id, "site_id": site_id},
+    )
+    on_at: datetime | None = found.scalar_one()
+    return on_at
+
+
 def origin_is_registered(session: Session, *, origin: str) -> bool:
     """Say whether any site of any tenant has this origin: preflights are granted by it, before a key is known."""
     found = session.connection().execute(text("select origin_is_registered(:origin)"), {"origin": origin})
