@@ -205,10 +205,8 @@ def adopt_notice(visit: Visiting, tenant_id: UUID, site_id: UUID, locale: str = 
 def _state(visit: Visit, session: ReadSession, site: Site, keys: list[SiteKey]) -> dict[str, Any]:
     """Look at how the tag fares, what is missing, and what came in last."""
     tenant_id, site_id = TenantId(site.tenant_id), SiteId(site.site_id)
-    since, on_at = (
-        visit.now - LOOKED_BACK,
-        site_queries.find_capture_on_at(session, tenant_id=tenant_id, site_id=site_id),
-    )
+    since = visit.now - LOOKED_BACK
+    on_at = site_queries.find_capture_on_at(session, tenant_id=tenant_id, site_id=site_id)
     if on_at is not None and on_at < since:
         on_at = None
     seen = queries.look_at_site(session, tenant_id=tenant_id, site_id=site_id, since=since, now=visit.now, on_at=on_at)
