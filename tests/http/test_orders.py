@@ -201,8 +201,11 @@ def test_an_address_that_is_none_is_named_and_the_order_still_stops(
     [
         ({}, []),
         ({"phone": "090-1234-5678"}, ["phone"]),
-        ({"items": [{"id": "p", "price": 1, "sku": "S-1"}], "mail": "a@b.example"}, ["items.0.sku", "mail"]),
-        ({"mail": "a@b.example", "items": [{"sku": "S-1", "id": "p", "price": 1}]}, ["mail", "items.0.sku"]),
+        ({"items": [{"id": "p", "price": 1, "sku": "S-1"}], "mail": "a@b.example"}, ["mail", "items.0.sku"]),
+        (  # the order's own before its items'
+            {"items": [{"id": "p", "price": 1} | {f"n{number}": 1 for number in range(20)}], "phone": "090"},
+            ["phone", *(f"items.0.n{number}" for number in range(19))],
+        ),
         (  # each name once, where it stands first
             {"items": [{"id": "p", "price": 1, "sku": 1}, {"id": "q", "price": 1, "sku": 2, "tax": 3}]},
             ["items.0.sku", "items.1.tax"],
@@ -277,6 +280,8 @@ def test_an_order_without_a_buyer_and_without_unknown_names_is_taken(client: Ask
     answer = say(client, world.acme)
     assert (answer.status_code, answer.json()["ignored"]) == (201, [])
     assert count(world.acme, "order_feed") == 1
+    counter = say(client, world.acme, id="A-2", items=[{"id": "p", "price": 1, "sku": "S-1"}])
+    assert (counter.status_code, counter.json()["ignored"]) == (201, ["items.0.sku"]), "no buyer stands in an item"
 
 
 def test_an_order_on_record_that_names_nobody_takes_its_buyer_later(client: Asker, world: World) -> None:

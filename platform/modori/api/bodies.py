@@ -118,13 +118,13 @@ def _ignored(model: type[BaseModel], sent: dict[str, Any]) -> list[str]:
 def _unknown_paths(
     model: type[BaseModel], sent: dict[str, Any], at: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[str | int, ...]]:
-    """Walk a body by its shape. What stands within a name that is not known is not looked at."""
-    for name, value in sent.items():
-        field = model.model_fields.get(name)
-        if field is None:
+    """Walk a body by its shape, its own names before those of its items. What is within an unknown one is not seen."""
+    for name in sent:
+        if name not in model.model_fields:
             yield (*at, name)
-            continue
+    for name, field in model.model_fields.items():
         within = [one for one in get_args(field.annotation) if isinstance(one, type) and issubclass(one, BaseModel)]
+        value = sent.get(name)
         for place, item in enumerate(value if within and isinstance(value, list) else ()):
             if isinstance(item, dict):
                 yield from _unknown_paths(within[0], item, (*at, name, place))

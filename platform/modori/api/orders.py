@@ -101,7 +101,7 @@ def post_order(
             site_id=site.site_id,
             order=said.value,
             source=OrderSource.SERVER,
-            has_unknown_names=bool(said.ignored),
+            has_unknown_names=any(not path.startswith("items.") for path in said.ignored),
             now=now,
         )
         if (why := _why_only_kept(done, said.ignored)) is not None:
