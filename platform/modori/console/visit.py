@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlmodel import Session
 
 from modori.console.access import may, may_at, tenants_shown
 from modori.console.config import ConsoleConfig
@@ -19,6 +20,7 @@ from modori.console.viewer import Viewer
 from modori.console.words import catalogue, say
 from modori.kernel.ids import TenantId
 from modori.people.model import Channel
+from modori.tenants.audit import record_audit
 
 DONE: Final = {
     "approved": say("Approved."),
@@ -150,6 +152,28 @@ class Visit:
                 "modori_lang", self.locale, max_age=365 * 86400, samesite="lax", secure=self.config.is_secure
             )
         return answer
+
+    def audit(
+        self,
+        session: Session,
+        action: str,
+        subject_kind: str,
+        subject_id: object,
+        *,
+        tenant_id: TenantId,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        """Write down what the viewer did, and to what (RULES 16)."""
+        record_audit(
+            session,
+            tenant_id=tenant_id,
+            user_id=self.viewer.user_id,
+            action=action,
+            subject_kind=subject_kind,
+            subject_id=str(subject_id),
+            detail=detail,
+            now=self.now,
+        )
 
     def go(self, path: str, *, done: str | None = None) -> Response:
         """Send the browser to another page, after a plain form or an htmx request alike."""

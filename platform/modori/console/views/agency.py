@@ -15,7 +15,6 @@ from modori.console.words import say
 from modori.kernel.ids import PLATFORM
 from modori.storage.db import agency_transaction
 from modori.tenants import actions, queries
-from modori.tenants.audit import record_audit
 from modori.tenants.switches import resume_sending, stop_sending
 from modori.tenants.wire import LimitsChange
 
@@ -78,13 +77,4 @@ def _page(visit: Visit, *, posted: dict[str, str] | None = None, problem: FormPr
 
 
 def _audit(session: Session, visit: Visit, action: str, detail: dict[str, Any] | None = None) -> None:
-    record_audit(
-        session,
-        tenant_id=PLATFORM,
-        user_id=visit.viewer.user_id,
-        action=action,
-        subject_kind="agency",
-        subject_id="1",
-        detail=detail,
-        now=visit.now,
-    )
+    visit.audit(session, action, "agency", 1, tenant_id=PLATFORM, detail=detail)

@@ -14,7 +14,6 @@ from modori.outreach.erasing import erase_person
 from modori.outreach.queries import list_points_of_person
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.storage.retrying import retry_deadlocks
-from modori.tenants.audit import record_audit
 
 router = APIRouter(route_class=ConsoleRoute)
 
@@ -44,15 +43,13 @@ def _erase(visit: Visit, tenant_id: TenantId, lead_id: LeadId) -> None:
     with tenant_transaction(tenant_id) as session:
         requested_by = f"user:{visit.viewer.user_id}"
         erased = erase_person(session, tenant_id=tenant_id, lead_id=lead_id, requested_by=requested_by, now=visit.now)
-        record_audit(
+        visit.audit(
             session,
+            "person.erased",
+            "lead",
+            lead_id,
             tenant_id=tenant_id,
-            user_id=visit.viewer.user_id,
-            action="person.erased",
-            subject_kind="lead",
-            subject_id=str(lead_id),
             detail={"contact_points": [str(one) for one in erased]},
-            now=visit.now,
         )
 
 

@@ -26,7 +26,6 @@ from modori.reports.leads import queries as leads
 from modori.reports.paging import Cursor, read_cursor
 from modori.reports.timeline import queries as timeline
 from modori.storage.db import ReadSession, read_transaction, tenant_transaction
-from modori.tenants.audit import record_audit
 
 router = APIRouter(route_class=ConsoleRoute)
 
@@ -162,16 +161,7 @@ def refuse(visit: Visiting, tenant_id: UUID, lead_id: UUID) -> Response:
 def _audit(
     session: Session, visit: Visit, tenant_id: TenantId, lead_id: LeadId, action: str, detail: dict[str, Any]
 ) -> None:
-    record_audit(
-        session,
-        tenant_id=tenant_id,
-        user_id=visit.viewer.user_id,
-        action=action,
-        subject_kind="lead",
-        subject_id=str(lead_id),
-        detail=detail,
-        now=visit.now,
-    )
+    visit.audit(session, action, "lead", lead_id, tenant_id=tenant_id, detail=detail)
 
 
 def _page(

@@ -21,7 +21,6 @@ from modori.outcomes.model import ResultState
 from modori.reports.paging import Cursor, read_cursor
 from modori.reports.results import queries as results
 from modori.storage.db import read_transaction, tenant_transaction
-from modori.tenants.audit import record_audit
 
 router = APIRouter(route_class=ConsoleRoute)
 
@@ -142,12 +141,4 @@ def _page(visit: Visit, tenant_id: TenantId, result_id: ResultId, *, problem: st
 
 
 def _audit(session: Session, visit: Visit, tenant_id: TenantId, result_id: ResultId, action: str) -> None:
-    record_audit(
-        session,
-        tenant_id=tenant_id,
-        user_id=visit.viewer.user_id,
-        action=action,
-        subject_kind="result",
-        subject_id=str(result_id),
-        now=visit.now,
-    )
+    visit.audit(session, action, "result", result_id, tenant_id=tenant_id)

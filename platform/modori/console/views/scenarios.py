@@ -18,7 +18,6 @@ from modori.people.model import Channel
 from modori.reports.scenarios import queries as scenarios
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import queries as tenants
-from modori.tenants.audit import record_audit
 from modori.tenants.model import Site, Tenant
 from modori.tenants.sites.queries import list_sites
 
@@ -128,15 +127,13 @@ def approve(visit: Visiting, tenant_id: UUID, scenario_id: UUID, version_id: UUI
             user_id=visit.viewer.user_id,
             now=visit.now,
         )
-        record_audit(
+        visit.audit(
             session,
+            "scenario.approved",
+            "scenario",
+            scenario_id,
             tenant_id=tenant,
-            user_id=visit.viewer.user_id,
-            action="scenario.approved",
-            subject_kind="scenario",
-            subject_id=str(scenario_id),
             detail={"version_id": str(version_id)},
-            now=visit.now,
         )
     return visit.go(f"/console/scenarios/{tenant}/{scenario_id}", done="approved")
 

@@ -12,7 +12,6 @@ from modori.console.words import say
 from modori.kernel.ids import SiteId, TenantId
 from modori.reports.sites.queries import Leak, list_leaks
 from modori.storage.db import ReadSession
-from modori.tenants.audit import record_audit
 from modori.tenants.model import KeyKind, Site, SiteKey
 
 TABS: Final = (
@@ -61,13 +60,4 @@ def leaks_of(visit: Visit, session: ReadSession, tenant_id: TenantId, site_id: S
 def audit(
     session: Session, visit: Visit, tenant_id: TenantId, site_id: SiteId, action: str, detail: dict[str, Any]
 ) -> None:
-    record_audit(
-        session,
-        tenant_id=tenant_id,
-        user_id=visit.viewer.user_id,
-        action=action,
-        subject_kind="site",
-        subject_id=str(site_id),
-        detail=detail,
-        now=visit.now,
-    )
+    visit.audit(session, action, "site", site_id, tenant_id=tenant_id, detail=detail)

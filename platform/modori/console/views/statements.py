@@ -16,7 +16,6 @@ from modori.kernel.errors import NotFound
 from modori.kernel.ids import TenantId
 from modori.reports.statements import queries as statements
 from modori.storage.db import read_transaction, tenant_transaction
-from modori.tenants.audit import record_audit
 
 router = APIRouter(route_class=ConsoleRoute)
 
@@ -60,15 +59,7 @@ def close(visit: Visiting, tenant_id: UUID, month: str) -> Response:
     tenant, month_on = TenantId(tenant_id), _month(month)
     with tenant_transaction(tenant) as session:
         billing.close_month(session, tenant_id=tenant, month_on=month_on, user_id=visit.viewer.user_id, now=visit.now)
-        record_audit(
-            session,
-            tenant_id=tenant,
-            user_id=visit.viewer.user_id,
-            action="month.closed",
-            subject_kind="statement",
-            subject_id=month,
-            now=visit.now,
-        )
+        visit.audit(session, "month.closed", "statement", month, tenant_id=tenant)
     return visit.go(f"/console/statements/{tenant}/{month}", done="closed")
 
 

@@ -17,7 +17,6 @@ from modori.people.model import Channel
 from modori.reports.switches import queries as switches
 from modori.sending.switches import actions
 from modori.storage.db import agency_transaction, read_transaction, tenant_transaction
-from modori.tenants.audit import record_audit
 from modori.tenants.queries import get_tenant
 
 router = APIRouter(route_class=ConsoleRoute)
@@ -160,12 +159,10 @@ def _render(visit: Visit, *, section: str, problem: str | None, **given: Any) ->
 
 
 def _audit(session: Session, visit: Visit, tenant_id: TenantId | None, action: str, channel: Channel | None) -> None:
-    record_audit(
+    visit.audit(
         session,
+        action if tenant_id else f"agency.{action.replace('.', '_')}",
+        "channel",
+        channel.value if channel else "all",
         tenant_id=tenant_id or PLATFORM,
-        user_id=visit.viewer.user_id,
-        action=action if tenant_id else f"agency.{action.replace('.', '_')}",
-        subject_kind="channel",
-        subject_id=channel.value if channel else "all",
-        now=visit.now,
     )

@@ -27,7 +27,6 @@ from modori.reports.switches import queries as switches
 from modori.storage.db import read_transaction, tenant_transaction
 from modori.tenants import actions, queries
 from modori.tenants.actions import NEW_FEED_MAX_AGE_S
-from modori.tenants.audit import record_audit
 from modori.tenants.model import Tenant
 from modori.tenants.rules import SpendLimitTooLarge
 from modori.tenants.switches import resume_sending, stop_sending
@@ -235,13 +234,4 @@ def _form(visit: Visit, *, tenant_id: TenantId | None, values: dict[str, str], p
 
 
 def _audit(session: Session, visit: Visit, tenant_id: TenantId, action: str, detail: dict[str, Any]) -> None:
-    record_audit(
-        session,
-        tenant_id=tenant_id,
-        user_id=visit.viewer.user_id,
-        action=action,
-        subject_kind="tenant",
-        subject_id=str(tenant_id),
-        detail=detail,
-        now=visit.now,
-    )
+    visit.audit(session, action, "tenant", tenant_id, tenant_id=tenant_id, detail=detail)

@@ -13,7 +13,6 @@ from modori.console.words import LOCALES, say
 from modori.kernel.errors import BadInput, Conflict, ModoriError, NotFound
 from modori.kernel.ids import PLATFORM, TenantId, UserId
 from modori.storage.db import agency_transaction
-from modori.tenants.audit import record_audit
 from modori.tenants.model import Membership, Role, User
 from modori.tenants.users import actions, queries
 from modori.tenants.users.values import user_email
@@ -184,12 +183,4 @@ def _invitation(visit: Visit, *, values: dict[str, str], problem: str | None) ->
 
 
 def _audit(session: Session, visit: Visit, user_id: UUID, action: str) -> None:
-    record_audit(
-        session,
-        tenant_id=PLATFORM,
-        user_id=visit.viewer.user_id,
-        action=action,
-        subject_kind="user",
-        subject_id=str(user_id),
-        now=visit.now,
-    )
+    visit.audit(session, action, "user", user_id, tenant_id=PLATFORM)
