@@ -1,6 +1,5 @@
 """From a key to its site: looked up before a tenant is known, kept for a few seconds, and refreshed while in use."""
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from modori.capture.context import SiteContext, context_of
 from modori.kernel.ids import SiteId, TenantId
 from modori.storage.db import agency_transaction, read_transaction, tenant_transaction
 from modori.storage.failures import DATABASE_FAILURES
-from modori.tenants.keys import signing_secrets
+from modori.tenants.keys import key_hash, signing_secrets
 from modori.tenants.model import KeyKind
 from modori.tenants.sites import queries as site_queries
 
@@ -80,7 +79,7 @@ class SiteKeys:
         if is_at_hand or named is None:
             return site
         until = self._tick() + self._kept_s
-        site, version = _look_up(hashlib.sha256(key.encode()).digest(), is_secret=key.startswith("sk_"))
+        site, version = _look_up(key_hash(key), is_secret=key.startswith("sk_"))
         with self._lock:
             self._kept.pop(named, None)
             self._unknown.pop(named, None)
@@ -132,13 +131,13 @@ def _named(key: str) -> str | None:
         return None
     if key.startswith("pk_"):
         return key
-    return hashlib.sha256(key.encode()).hexdigest() if key.startswith("sk_") else None
+    return key_hash(key).hex() if key.startswith("sk_") else None
 
 
-def _look_up(key_hash: bytes, *, is_secret: bool) -> tuple[SiteContext | None, str | None]:
+def _look_up(hashed: bytes, *, is_secret: bool) -> tuple[SiteContext | None, str | None]:
     """Return the site of a key, and the version of the row that it was read from, or of an older one."""
     with agency_transaction() as session:
-        key = site_queries.find_site_key(session, key_hash=key_hash)
+        key = site_queries.find_site_key(session, key_hash=hashed)
     if key is None or key.revoked_at is not None or (key.kind == KeyKind.SECRET) is not is_secret:
         return None, None
     tenant_id = TenantId(key.tenant_id)

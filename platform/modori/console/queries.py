@@ -1,12 +1,13 @@
 """The one query that every request of the console begins with."""
 
-import hashlib
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel import Session
+
+from modori.tenants.logins.rules import token_hash
 
 
 class SessionRow(NamedTuple):
@@ -52,7 +53,7 @@ def find_session_row(session: Session, *, token: str) -> SessionRow | None:
                 " left join agency a on a.agency_id = 1"
                 " where s.token_hash = :token_hash"
             ),
-            {"token_hash": hashlib.sha256(token.encode()).digest()},
+            {"token_hash": token_hash(token)},
         )
         .one_or_none()
     )

@@ -1,6 +1,5 @@
 """Log-in, sessions, and the links that set passwords. What is secret is stored by its SHA-256 only."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +9,7 @@ from modori.kernel.errors import BadInput
 from modori.kernel.ids import PLATFORM, TenantId, UserId, new_id, new_token
 from modori.storage import crypto, outbox
 from modori.tenants.logins import passwords, queries, rules
+from modori.tenants.logins.rules import token_hash
 from modori.tenants.model import ConsoleSession, LoginThrottle, PasswordToken, TokenKind
 from modori.tenants.users.queries import find_user_by_email, lock_user
 from modori.tenants.users.values import email_index, user_email
@@ -71,7 +71,7 @@ def open_session(session: Session, *, user_id: UserId, now: datetime) -> OpenedS
     opened = ConsoleSession(
         session_id=new_id(),
         user_id=user_id,
-        token_hash=_hash(token),
+        token_hash=token_hash(token),
         csrf_token=csrf_token,
         made_at=now,
         seen_at=now,
@@ -84,14 +84,14 @@ def open_session(session: Session, *, user_id: UserId, now: datetime) -> OpenedS
 
 def choose_tenant_in_view(session: Session, *, token: str, tenant_id: TenantId | None) -> None:
     """Remember which client's rows the screens of this log-in show; None: all that the user may see."""
-    found = queries.find_session(session, token_hash=_hash(token))
+    found = queries.find_session(session, token_hash=token_hash(token))
     if found is not None:
         found.tenant_in_view = tenant_id
 
 
 def close_session(session: Session, *, token: str) -> None:
     """Log out. A second call changes nothing."""
-    queries.delete_session(session, token_hash=_hash(token))
+    queries.delete_session(session, token_hash=token_hash(token))
 
 
 def request_reset(session: Session, *, email: str, now: datetime) -> None:
@@ -116,14 +116,16 @@ def issue_password_token(session: Session, *, user_id: UserId, kind: TokenKind, 
     queries.spend_tokens_of(session, user_id=user_id, now=now)
     token = new_token(TOKEN_BYTES)
     holds = rules.INVITATION_HOLDS if kind == TokenKind.INVITATION else rules.RESET_HOLDS
-    session.add(PasswordToken(token_hash=_hash(token), user_id=user_id, kind=kind, made_at=now, expires_at=now + holds))
+    session.add(
+        PasswordToken(token_hash=token_hash(token), user_id=user_id, kind=kind, made_at=now, expires_at=now + holds)
+    )
     session.flush()
     return token
 
 
 def token_is_good(session: Session, *, token: str, now: datetime) -> bool:
     """Say whether a link would still set a password: for the page that it opens, which changes nothing."""
-    found = queries.find_password_token(session, token_hash=_hash(token))
+    found = queries.find_password_token(session, token_hash=token_hash(token))
     return found is not None and found.used_at is None and now < found.expires_at
 
 
@@ -132,7 +134,7 @@ def set_password(session: Session, *, token: str, password: str, now: datetime) 
 
     raises  LinkExpired, rules.WeakPassword
     """
-    found = queries.lock_password_token(session, token_hash=_hash(token))
+    found = queries.lock_password_token(session, token_hash=token_hash(token))
     if found is None or found.used_at is not None or now >= found.expires_at:
         raise LinkExpired()
     user_id = UserId(found.user_id)
@@ -180,7 +182,3 @@ def _ip_index(ip: str) -> bytes:
 
 def _whole_seconds(left: timedelta) -> int:
     return -int(-left.total_seconds() // 1) if left else 0
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

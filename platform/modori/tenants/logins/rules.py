@@ -1,5 +1,6 @@
 """Pure decisions about log-ins: how long one holds, how long to wait after failures, what a password must be."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -38,6 +39,11 @@ class Throttle:
     failures: int
     failed_at: datetime
     locked_until: datetime | None
+
+
+def token_hash(token: str) -> bytes:
+    """Return what is stored of a cookie's or a link's token: the SHA-256 of its text."""
+    return hashlib.sha256(token.encode()).digest()
 
 
 def login_key(email: str) -> str:
