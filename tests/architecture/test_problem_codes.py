@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import modori
 from modori.api.admission import ForeignOrigin, OriginRequired, SecretInBrowser
-from modori.capture import reading
+from modori.capture import reading, storable
 from modori.capture.rules import Clock
 from modori.console.site_words import REFUSALS
 from modori.entrypoints import front
@@ -39,11 +39,11 @@ def codes_of_errors() -> set[tuple[str, int]]:
 
 def codes_of_events() -> set[tuple[str, int]]:
     """Whatever reading an event may be refused with; the answer around it is 202."""
-    tree = ast.parse(inspect.getsource(reading))
     named = {
         part.value
-        for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "_Refuse"
+        for module in (reading, storable)
+        for call in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("_Refuse", "Unstorable")
         for part in ast.walk(call)
         if isinstance(part, ast.Constant) and isinstance(part.value, str)
     }

@@ -1,7 +1,7 @@
 """From one raw event of the wire to what may be stored, or the code that says why it may not (G8)."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -29,10 +29,8 @@ from modori.capture.rules import (
     correct_clock,
     judge_clock,
 )
+from modori.capture.storable import Unstorable, check_value, is_storable
 from modori.capture.wire import (
-    MAX_DEPTH,
-    MAX_TEXT,
-    MAX_WORDING,
     SHAPES,
     CartShape,
     ConsentShape,
@@ -57,11 +55,6 @@ _EVENT_LEVEL: Final = 3
 _FIELD_CODES: Final = {"id": "bad_id", "type": "bad_type", "at": "bad_at", "visitor": "bad_visitor", "page": "bad_page"}
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,30}")
 _LONGEST_FIELD: Final = 40
-_SHORT: Final = MAX_TEXT // 4
-"""Characters that are never more bytes than MAX_TEXT, whatever they are."""
-_WORDING: Final = "text"
-"""The key of a consent's wording; no other shape has it."""
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 CAPTURE_REFUSED: Final = "capture_refused"
 """The code of what is not taken since its visitor refused capture; only the transaction that would keep it knows."""
 
@@ -123,7 +116,7 @@ class _Refuse(Exception):
 def read_event(raw: object, reading: Reading) -> ReadEvent | Refusal:
     """Judge one event by itself. Nothing of a refused event is kept but its id and the code."""
     given = raw.get("id") if isinstance(raw, dict) else None
-    shown = given[:100] if isinstance(given, str) and _is_storable(given) else None
+    shown = given[:100] if isinstance(given, str) and is_storable(given) else None
     try:
         return _read(raw, reading)
     except _Refuse as refusal:
@@ -133,7 +126,10 @@ def read_event(raw: object, reading: Reading) -> ReadEvent | Refusal:
 def _read(raw: object, reading: Reading) -> ReadEvent:
     if not isinstance(raw, dict):
         raise _Refuse("bad_event")
-    _check_value(raw, _EVENT_LEVEL, is_plain=reading.is_plain)
+    try:
+        check_value(raw, _EVENT_LEVEL, is_plain=reading.is_plain)
+    except Unstorable as error:
+        raise _Refuse(error.code) from error
     try:
         event = EventShape.model_validate(raw)
     except ValidationError as error:
@@ -376,40 +372,3 @@ def _is(kind: ContactKind, value: str) -> bool:
     except ModoriError:
         return False
     return True
-
-
-def _check_value(value: dict[str, Any] | list[Any], level: int, *, is_plain: bool) -> None:
-    """Refuse what is nested too deep, too long, or what PostgreSQL cannot store as text, in a container of JSON.
-
-    level  of nesting of the container itself; no deeper than needed
-    """
-    if level > MAX_DEPTH:
-        raise _Refuse("too_deep")
-    inside: Iterable[Any] = value
-    if isinstance(value, dict):
-        for key in value:
-            if len(key) > _SHORT or not is_plain:
-                _check_string(key)
-        inside = value.values()
-    for inner in inside:
-        if isinstance(inner, str):
-            if len(inner) > _SHORT or not is_plain:
-                _check_string(inner, is_wording=isinstance(value, dict) and value.get(_WORDING) is inner)
-        elif isinstance(inner, dict | list):
-            _check_value(inner, level + 1, is_plain=is_plain)
-
-
-def _check_string(text: str, *, is_wording: bool = False) -> None:
-    if is_wording:
-        is_long = len(text) > MAX_WORDING
-    else:
-        is_long = len(text) > _SHORT and len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT
-    if is_long:
-        raise _Refuse("too_long")
-    if _UNSTORABLE.search(text) is not None:
-        raise _Refuse("bad_text")
-
-
-def _is_storable(text: str) -> bool:
-    """Neither NUL nor half of a character: jsonb and UTF-8 have no place for them."""
-    return _UNSTORABLE.search(text) is None
