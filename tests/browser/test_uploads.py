@@ -26,6 +26,10 @@ WIDEST = """[...document.querySelectorAll('main *')].filter((one) => one.getBoun
   document.documentElement.clientWidth).slice(-3).map((one) => one.outerHTML.slice(0, 200)).join(' | ')"""
 
 
+STREAM = "**/console/stream"
+"""Once it has begun, a page hears of what happens."""
+
+
 def settle(world: World) -> None:
     drain([world.acme.tenant_id], subscribers=wiring.subscribers(), jobs=wiring.jobs())
 
@@ -123,10 +127,14 @@ def test_a_file_is_stopped_by_keyboard_and_nothing_moves_under_the_hand(
     page.goto(f"/console/uploads/new?site={world.acme.site_id}")
     page.set_input_files("#f-file", file)
     page.locator("form button.button--main").click()
+    expect(page.locator("progress")).to_be_visible()
     settle(world)
-    page.locator("form[action$='/apply'] button").click()
+    with page.expect_response(STREAM):
+        page.locator("form[action$='/apply'] button").click()
+    expect(page).to_have_url(re.compile("done=approved"))
     other = open_page(Role.AGENCY_ADMIN, lang=lang, size=size)
-    other.goto(page.url.partition("?")[0])
+    with other.expect_response(STREAM):
+        other.goto(page.url.partition("?")[0])
     page.locator("#stop summary").focus()
     page.keyboard.press("Enter")
     button, tick = page.locator("#stop button"), page.locator("#stop input[name=confirmed]")
