@@ -172,6 +172,7 @@ def place(
     source: OrderSource = OrderSource.SERVER,
     settled: bool = True,
     has_unknown_names: bool = False,
+    vouched_by: Sequence[UserId] = (),
     **said: Any,
 ) -> RecordedOrder:
     """Report an order and, unless told otherwise, let everything follow that follows."""
@@ -184,6 +185,7 @@ def place(
             order=order,
             source=source,
             has_unknown_names=has_unknown_names,
+            vouched_by=vouched_by,
             now=now,
         )
     if settled:

@@ -20,6 +20,7 @@ from modori.people.points import meet_contact_point
 from modori.sending import actions as sending
 from modori.sending.rules import Reason
 from modori.storage.db import tenant_transaction
+from modori.tenants.model import Role
 from tests.leadworld import LeadWorld, make_lead
 from tests.orderworld import (
     CONTENT,
@@ -307,6 +308,23 @@ def test_an_order_whose_buyer_is_named_later_bills_once(world: World) -> None:
         assert again is not None
         assert (again.result_id, again.made_at) == (result.result_id, result.made_at)
     assert count(world.acme, "result") == 1
+
+
+def test_whoever_names_more_of_who_ordered_by_hand_vouches_for_the_order(world: World) -> None:
+    """A file's row that meets the server's word about the same order may not be approved by who brought the file."""
+    make_contract(world.acme)
+    lead = clicked_lead(world.acme)
+    manager = world.users[Role.ACCOUNT_MANAGER].user_id
+    said: dict[str, Any] = {"id": "A-1", "at": LATER.isoformat()}
+    order = place(world.acme, now=LATER, **said)
+    place(world.acme, now=LATER, source=OrderSource.CSV, vouched_by=[manager], email=lead.value, **said)
+    place(world.acme, now=LATER, email=lead.value, visitor=episode_of(lead).visitor, **said)
+    result = result_of(world.acme, order)
+    assert result is not None
+    assert result.proof["order"]["vouched_by"] == [str(manager)]
+    with tenant_transaction(world.acme.tenant_id) as session:
+        kept = queries.get_order(session, tenant_id=world.acme.tenant_id, order_id=order.order.order_id)
+    assert kept.vouched_by == [str(manager)]
 
 
 def test_an_order_with_unknown_names_that_names_nobody_is_kept_and_proves_nothing(world: World) -> None:

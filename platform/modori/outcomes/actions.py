@@ -177,7 +177,7 @@ def _confirm(session: Session, known: Order, said: Order, read: ReadOrder, *, no
     """
     if known.said_hash is not None:
         if known.said_hash != read.said_hash():
-            _name_more(session, known, read, now=now)
+            _name_more(session, known, said, read, now=now)
         return
     if read.said_at is not None or known.source is not said.source:
         known.placed_at = said.placed_at
@@ -197,15 +197,17 @@ def _confirm(session: Session, known: Order, said: Order, read: ReadOrder, *, no
     )
 
 
-def _name_more(session: Session, known: Order, read: ReadOrder, *, now: datetime) -> None:
+def _name_more(session: Session, known: Order, said: Order, read: ReadOrder, *, now: datetime) -> None:
     """Let a repeat name more of who ordered, where it says all else as it was said. An order has one result at most.
 
+    Whoever brought the repeat by hand vouches for what is matched by it.
     raises  OrderDiffers
     """
     before = queries.MatchKeys.of(known)
     if not before.is_part_of(read.keys) or read.said_hash(keys=before) != known.said_hash:
         raise OrderDiffers(order=known.external_id)
     known.said_hash = read.said_hash()
+    known.vouched_by = sorted({*(known.vouched_by or ()), *(said.vouched_by or ())})
     _take_keys(known, read.keys)
     session.add(known)
     session.flush()
