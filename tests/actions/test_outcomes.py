@@ -353,6 +353,31 @@ def test_an_order_that_is_sent_right_later_is_of_when_it_was_first_reported(worl
     assert (attribution_of(world.acme, order), result_of(world.acme, order)) == ("no_contact", None)
 
 
+@pytest.mark.parametrize("first", ["naming nobody", "with unknown names", "as it is"])
+def test_an_order_that_is_said_again_does_not_end_a_try_that_began_after_it(world: World, first: str) -> None:
+    """Days later a shop sends its orders again, without instants: whoever ordered then has come back since."""
+    again = make_lead(world.acme)
+    named: dict[str, Any] = {"email": again.value}
+    days_ago = NOW - 3 * DAY
+    place(
+        world.acme,
+        now=days_ago,
+        id="A-1",
+        has_unknown_names=first == "with unknown names",
+        **named if first == "as it is" else {},
+    )
+    order = place(world.acme, now=LATER, id="A-1", **named)
+    assert (order.order.placed_at, order.leads_ended, order.order.matched) == (days_ago, 0, [])
+    assert (lead_of(again).state, episode_of(again).state) == (LeadState.ACTIVE, EpisodeState.ABANDONED)
+    with tenant_transaction(world.acme.tenant_id) as session:
+        met = meet_contact_point(
+            session, tenant_id=world.acme.tenant_id, kind=ContactKind.EMAIL, value=again.value, now=LATER
+        )
+    assert met.last_ordered_at == days_ago
+    place(world.acme, now=LATER, id="A-2", **named)
+    assert lead_of(again).state == LeadState.CONVERTED
+
+
 def test_g7_an_order_of_another_tenants_site_is_not_found(world: World) -> None:
     order = OrderIn(id="A-1", currency="JPY", value=1)
     with pytest.raises(NotFound), tenant_transaction(world.acme.tenant_id) as session:

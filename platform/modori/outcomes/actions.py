@@ -80,9 +80,8 @@ def record_order(
     read = read_order(order, tenant_id=tenant_id, site_id=site_id, country=country, now=now)
     names_nobody = has_unknown_names and not read.unreadable and read.keys.names_nobody()
     proves = source is not OrderSource.BROWSER and is_exact and not read.unreadable and not names_nobody
-    found = _lock_everything(
-        session, tenant_id=tenant_id, keys=read.keys, values=read.values, at=read.placed_at, now=now
-    )
+    at = _placed_at(session, order, read, tenant_id=tenant_id, source=source)
+    found = _lock_everything(session, tenant_id=tenant_id, keys=read.keys, values=read.values, at=at, now=now)
     row = _new_row(order, read, tenant_id=tenant_id, source=source, proves=proves, now=now)
     row.vouched_by = sorted({str(user_id) for user_id in vouched_by})
     is_new = queries.insert_order(session, row)
@@ -106,6 +105,18 @@ def record_order(
         heard_at = heard_until(placed_at, is_live_source=source is not OrderSource.CSV, now=now)
         _note_feed(session, tenant_id=tenant_id, site_id=site_id, heard_at=heard_at, now=now)
     return RecordedOrder(known, is_new, ended, read.unreadable, names_nobody)
+
+
+def _placed_at(
+    session: Session, order: OrderIn, read: ReadOrder, *, tenant_id: TenantId, source: OrderSource
+) -> datetime:
+    """Say up to when an order stops. Said again without an instant, it ends no try that began after its first word."""
+    if order.at is not None:
+        return read.placed_at
+    known_at = queries.find_placed_at(
+        session, tenant_id=tenant_id, site_id=read.keys.site_id, external_id=order.id, source=source
+    )
+    return known_at or read.placed_at
 
 
 def _note_feed(session: Session, *, tenant_id: TenantId, site_id: SiteId, heard_at: datetime, now: datetime) -> None:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from modori.kernel.errors import NotFound
 from modori.kernel.ids import TenantId
-from modori.outcomes.model import Order, Result, Reversal
+from modori.outcomes.model import Order, OrderSource, Result, Reversal
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +196,20 @@ def lock_order_by_external_id(
         .where(Order.tenant_id == tenant_id, Order.site_id == site_id, Order.external_id == external_id)
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def find_placed_at(
+    session: Session, *, tenant_id: TenantId, site_id: UUID, external_id: str, source: OrderSource
+) -> datetime | None:
+    """Find when an order that this source has said was placed: it does not move while the source stays. No lock."""
+    return session.exec(
+        select(Order.placed_at).where(
+            Order.tenant_id == tenant_id,
+            Order.site_id == site_id,
+            Order.external_id == external_id,
+            Order.source == source,
+        )
     ).one_or_none()
 
 
