@@ -353,6 +353,30 @@ def test_an_order_that_is_sent_right_later_is_of_when_it_was_first_reported(worl
     assert (attribution_of(world.acme, order), result_of(world.acme, order)) == ("no_contact", None)
 
 
+@pytest.mark.parametrize("wrong", [{"has_unknown_names": True}, {"tel": "なし"}], ids=["unknown name", "no number"])
+def test_an_order_that_a_browser_claimed_is_of_when_a_server_first_reported_it(
+    world: World, wrong: dict[str, Any]
+) -> None:
+    """The page of thanks speaks first, as it does wherever there is a tag: what counts is the server's first word."""
+    make_contract(world.acme)
+    lead = make_lead(world.acme)
+    token = send(lead, now=NOW)
+    claim: dict[str, Any] = {
+        "source": OrderSource.BROWSER,
+        "id": "A-1",
+        "value": 1,
+        "visitor": episode_of(lead).visitor,
+    }
+    order = place(world.acme, now=NOW + timedelta(minutes=1), **claim)
+    first = place(world.acme, now=NOW + timedelta(minutes=2), id="A-1", **wrong)
+    assert (first.proven, first.order.source, first.order.value_minor) == (False, OrderSource.SERVER, 4980)
+    assert first.order.visitor == episode_of(lead).visitor  # by which it stops
+    click(lead, token, now=NOW + timedelta(minutes=10))
+    right = place(world.acme, now=LATER, id="A-1", email=lead.value)
+    assert (right.proven, right.order.placed_at) == (True, NOW + timedelta(minutes=2))
+    assert (attribution_of(world.acme, order), result_of(world.acme, order)) == ("no_contact", None)
+
+
 @pytest.mark.parametrize("first", ["naming nobody", "with unknown names", "as it is"])
 def test_an_order_that_is_said_again_does_not_end_a_try_that_began_after_it(world: World, first: str) -> None:
     """Days later a shop sends its orders again, without instants: whoever ordered then has come back since."""

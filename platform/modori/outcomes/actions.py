@@ -89,6 +89,8 @@ def record_order(
     assert known is not None
     if not is_new and (proves or (names_nobody and known.proven_at is not None)):
         _confirm(session, known, row, read, now=now)
+    elif known.source is OrderSource.BROWSER and source is not OrderSource.BROWSER and is_exact:
+        _overrule(known, row)
     ended = _stop(session, tenant_id=tenant_id, order=known, found=found, said_by=_said_by(source, proves), now=now)
     if is_new or known.proven_at == now:
         apply_waiting(session, order=known, now=now)
@@ -176,6 +178,15 @@ def _new_row(
         matched=[],
         said_hash=read.said_hash() if proves else None,
     )
+
+
+def _overrule(known: Order, said: Order) -> None:
+    """Take what a source that bills says and cannot prove yet in the place of what a browser claimed.
+
+    The browser's keys stay, and stop. The instant is that of the source's first word, as if no browser had spoken.
+    """
+    known.source, known.placed_at = said.source, said.placed_at
+    known.currency, known.value_minor, known.items = said.currency, said.value_minor, said.items
 
 
 def _confirm(session: Session, known: Order, said: Order, read: ReadOrder, *, now: datetime) -> None:
