@@ -12,6 +12,7 @@ from modori.connectors.csv.applying import apply_row, refuse_row
 from modori.connectors.csv.context import context_of
 from modori.connectors.csv.errors import UploadNotReady
 from modori.connectors.csv.model import UploadKind, UploadState
+from modori.connectors.csv.parts import open_part
 from modori.connectors.csv.queries import get_upload
 from modori.connectors.csv.tables import CellFault, Wrong
 from modori.kernel.errors import NotFound
@@ -136,6 +137,25 @@ def test_only_a_file_that_is_being_recorded_can_be_stopped(world: World, state: 
         stop(world, upload_id)
     assert state_of(world.acme, upload_id).state is state
     assert outcomes(world.acme, upload_id) == ["new"]
+
+
+def test_a_stop_that_comes_after_the_last_row_changes_nothing(world: World) -> None:
+    """Every row is on record, and the worker has not said so yet: nobody is to read that a part of them is missing."""
+    tenant = world.acme
+    upload_id = upload(world, UploadKind.ORDERS, orders(f"A-1,1,{AT},,,", f"A-2,-1,{AT},,,"))
+    works = approve_only(world, upload_id)
+    with tenant_transaction(tenant.tenant_id) as session:
+        held = get_upload(session, tenant_id=tenant.tenant_id, upload_id=upload_id)
+        context = context_of(session, held, now=LATER)
+        [(number, cells), _] = open_part(session, tenant_id=tenant.tenant_id, upload_id=upload_id, part_number=0) or []
+        apply_row(session, upload_id=upload_id, row_number=number, cells=cells, context=context)
+    with pytest.raises(UploadNotReady):
+        stop(world, upload_id)
+    assert state_of(tenant, upload_id).state is UploadState.APPLYING
+    assert ask_one(tenant.tenant_id, "select count(*) from audit_entry where action = 'upload.stopped'") == 0
+    work_off(tenant, works)
+    assert state_of(tenant, upload_id).state is UploadState.APPLIED
+    assert outcomes(tenant, upload_id) == ["new", "refused"]
 
 
 def test_a_row_that_was_found_wrong_after_the_stop_is_not_written_down(world: World) -> None:

@@ -99,15 +99,17 @@ def approve_upload(session: Session, *, tenant_id: TenantId, upload_id: UUID, us
 def stop_upload(session: Session, *, tenant_id: TenantId, upload_id: UUID, user_id: UserId, now: datetime) -> Upload:
     """Stop a file that is being recorded: no row follows this commit. What is on record stays. Twice, it is once.
 
-    raises  UploadNotReady for one that is not being recorded, NotFound
+    raises  UploadNotReady for one that is not being recorded, or whose last row is on record; NotFound
     """
     upload = queries.lock_upload(session, tenant_id=tenant_id, upload_id=upload_id)
     if upload.state is UploadState.STOPPED:
         return upload
     if upload.state is not UploadState.APPLYING:
         raise UploadNotReady()
-    upload.state, upload.stopped_at, upload.stopped_by = UploadState.STOPPED, now, user_id
     left = queries.leave_unapplied(session, tenant_id=tenant_id, upload_id=upload_id)
+    if not left:
+        raise UploadNotReady()
+    upload.state, upload.stopped_at, upload.stopped_by = UploadState.STOPPED, now, user_id
     forget_parts(session, upload, now=now)
     _audit(session, upload, user_id, "upload.stopped", now, unapplied=left)
     announce(session, tenant_id=tenant_id, topic="upload", subject=str(upload_id))
