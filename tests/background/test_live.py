@@ -6,11 +6,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 
 import pytest
 
 from modori.background import live
 from modori.background.valkey import ANSWER_S, RESTED_AFTER_S
+from modori.kernel import clock
 from modori.kernel.errors import Conflict
 from modori.kernel.ids import TenantId
 from modori.sandbox.engines import Engines
@@ -20,9 +22,11 @@ from tests.world import World
 
 
 @asynccontextmanager
-async def page(url: str, *tenant_ids: TenantId) -> AsyncIterator[Callable[[int], Awaitable[list[live.News]]]]:
+async def page(
+    url: str, *tenant_ids: TenantId, hub: live.Hub | None = None
+) -> AsyncIterator[Callable[[int], Awaitable[list[live.News]]]]:
     """A page that listens, and is connected. Call it for at least so many news, and all until a silence."""
-    hub = live.Hub(url)
+    hub = hub or live.Hub(url)
     heard: asyncio.Queue[live.News | None] = asyncio.Queue()
 
     async def listen() -> None:
@@ -72,6 +76,48 @@ def test_a_page_hears_its_own_tenants_commits_once_each(world: World, engines: C
     finally:
         live.configure(None)
     assert heard == [live.News(acme, "queue", "one"), live.News(acme, "queue", "two")]
+
+
+@pytest.mark.parametrize(
+    ("made_s_ago", "most", "recalled"),
+    [(0, 1000, ["queue"]), (60, 1000, []), (0, 1, [live.LOOK_AGAIN])],
+    ids=["now", "long ago", "more than is remembered"],
+)
+def test_a_page_hears_what_came_between_its_making_and_its_listening(
+    world: World, engines: Cluster, monkeypatch: pytest.MonkeyPatch, made_s_ago: int, most: int, recalled: list[str]
+) -> None:
+    acme, stranger = world.acme.tenant_id, world.stranger.tenant_id
+    monkeypatch.setattr(live, "MAKING", timedelta(0))
+    monkeypatch.setattr(live, "MOST_RECALLED", most)
+    hub = live.Hub(engines.redis_url)
+
+    async def first(since: datetime | None) -> list[live.News]:
+        """What a page hears before the first silence."""
+        heard = []
+        async for news in hub.subscribe([acme], since=since, beat_s=0.3):
+            if news is None:
+                break
+            heard.append(news)
+        return heard
+
+    async def story() -> tuple[list[live.News], list[live.News]]:
+        async with page(engines.redis_url, acme, hub=hub) as hear:
+            await asyncio.to_thread(announce, acme, "before")
+            await hear(1)
+            made_at = clock.now() - timedelta(seconds=made_s_ago)
+            await asyncio.to_thread(announce, stranger, "theirs")
+            await asyncio.to_thread(announce, acme, "between")
+            await hear(1)
+            return await first(made_at), await first(None)
+
+    live.configure(engines.redis_url)
+    try:
+        heard, without = asyncio.run(story())
+    finally:
+        live.configure(None)
+    assert [news.topic for news in heard] == recalled
+    assert all(news.subject == "between" for news in heard if news.topic == "queue")
+    assert without == []
 
 
 def test_a_page_looks_again_after_the_server_was_away(world: World, own_engines: Engines) -> None:

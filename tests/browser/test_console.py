@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, expect
+from playwright.sync_api import Browser, Route, ViewportSize, expect
 
 from modori.background import live
 from modori.calls import actions as calls
@@ -194,6 +194,35 @@ def test_refusals_appear_live_and_wait_while_somebody_looks(world: World, open_p
     _refuse(acme, "bad_event")
     expect(rows).to_have_count(3, timeout=SLOW_MS)
     expect(page.locator("#refused")).to_be_focused()
+
+
+def test_what_came_before_the_page_listened_is_not_missed(world: World, open_page: OpenPage) -> None:
+    acme = world.acme
+    page = open_page(Role.ACCOUNT_MANAGER, lang="en")
+    with page.expect_response("**/console/stream?*"):  # the process hears of news from now on
+        page.goto("/console/queue")
+    held: list[Route] = []
+    page.route("**/console/stream?*", lambda route: held.append(route))
+    with page.expect_request("**/console/stream?*"):
+        page.goto(f"/console/tenants/{acme.tenant_id}/sites/{acme.site_id}/events")
+    page.mouse.move(0, 0)
+    _refuse(acme, "bad_money")
+    expect(page.get_by_text("Nothing was refused")).to_be_visible()
+    held[0].continue_()
+    expect(page.locator("#refused tbody tr")).to_have_count(1)
+
+
+def test_a_page_listens_however_late_its_scripts_come(world: World, open_page: OpenPage) -> None:
+    page = open_page(Role.ACCOUNT_MANAGER, lang="en")
+    held: list[Route] = []
+    page.route("**/vendor/hx-sse-*", lambda route: held.append(route))
+    with page.expect_request("**/vendor/hx-sse-*"):
+        page.goto("/console/queue", wait_until="commit")
+    while not page.evaluate("'htmx' in window"):
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(200)  # in which it would have begun
+    with page.expect_request("**/console/stream?*"):
+        held[0].continue_()
 
 
 def test_forms_appear_live_and_a_busy_site_is_not_asked_for_them_all_the_time(

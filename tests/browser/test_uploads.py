@@ -26,7 +26,7 @@ WIDEST = """[...document.querySelectorAll('main *')].filter((one) => one.getBoun
   document.documentElement.clientWidth).slice(-3).map((one) => one.outerHTML.slice(0, 200)).join(' | ')"""
 
 
-STREAM = "**/console/stream"
+STREAM = "**/console/stream?*"
 """Once it has begun, a page hears of what happens."""
 
 

@@ -6,8 +6,10 @@ All of it is best effort. A page that misses a hint is told to look again when t
 import asyncio
 import contextlib
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from sqlmodel import Session
 
 from modori.background import counts
 from modori.background.valkey import CONNECT_S, LOST, Rested, client_of
+from modori.kernel import clock
 from modori.kernel.ids import TenantId
 from modori.storage.db import on_commit
 
@@ -30,6 +33,12 @@ ANSWER_S: Final = 0.5
 MOST_WAITING: Final = 200
 RECONNECT_S: Final = 1.0
 PING_EVERY_S: Final = 15.0
+
+MOST_RECALLED: Final = 1000
+RECALLED: Final = timedelta(seconds=30)
+"""How much a process remembers of the news, for pages that were made before they listened."""
+MAKING: Final = timedelta(seconds=2)
+"""A page says when it was made; what it shows was read a little before, and hosts' clocks differ a little."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +87,13 @@ def configure(url: str | None) -> None:
     _hub = None if url is None else Hub(url)
 
 
-def subscribe(tenant_ids: Iterable[TenantId], *, beat_s: float = 15.0) -> "AsyncIterator[News | None]":
+def subscribe(
+    tenant_ids: Iterable[TenantId], *, since: datetime | None = None, beat_s: float = 15.0
+) -> "AsyncIterator[News | None]":
     """Hear this process's news of some tenants: see Hub.subscribe. raises RuntimeError before `configure`"""
     if _hub is None:
         raise RuntimeError("background.live.configure has not been called")
-    return _hub.subscribe(tenant_ids, beat_s=beat_s)
+    return _hub.subscribe(tenant_ids, since=since, beat_s=beat_s)
 
 
 def end_subscriptions() -> None:
@@ -119,14 +130,23 @@ class Hub:
     def __init__(self, url: str) -> None:
         self._url = url
         self._readers: set[_Reader] = set()
+        self._recent: deque[tuple[datetime, News]] = deque(maxlen=MOST_RECALLED)
         self._listening: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
 
-    async def subscribe(self, tenant_ids: Iterable[TenantId], *, beat_s: float = 15.0) -> AsyncIterator[News | None]:
-        """Yield the news of these tenants as it comes, and None when there was none for `beat_s`; ends with `close`."""
+    async def subscribe(
+        self, tenant_ids: Iterable[TenantId], *, since: datetime | None = None, beat_s: float = 15.0
+    ) -> AsyncIterator[News | None]:
+        """Yield the news of these tenants as it comes, and None when there was none for `beat_s`; ends with `close`.
+
+        since  when the page was made that listens: what came in between comes first, if it is RECALLED or younger
+        """
         reader = _Reader(frozenset(tenant_ids))
         if self._closed.is_set():
             return
+        if since is not None:
+            for recalled in self._recalled(reader, since):
+                _put(reader, recalled)
         if self._listening is None or self._listening.done():
             self._listening = asyncio.get_running_loop().create_task(self._listen())
         self._readers.add(reader)
@@ -149,6 +169,16 @@ class Hub:
             _put(reader, None)
         if self._listening is not None:
             self._listening.cancel()
+
+    def _recalled(self, reader: _Reader, since: datetime) -> list[News]:
+        """Return what came since a page was made, each once. One that is older reads everything when it comes back."""
+        shown_at = since - MAKING
+        if since < clock.now() - RECALLED:
+            return []
+        if len(self._recent) == MOST_RECALLED and self._recent[0][0] > shown_at:
+            return [News(tenant_id, LOOK_AGAIN, "") for tenant_id in list(reader.tenant_ids)[:1]]
+        heard = (news for at, news in self._recent if at >= shown_at and news.tenant_id in reader.tenant_ids)
+        return list(dict.fromkeys(heard))
 
     async def _listen(self) -> None:
         while not self._closed.is_set():
@@ -180,6 +210,7 @@ class Hub:
         with contextlib.suppress(ValueError, KeyError):
             said = json.loads(text)
             news = News(UUID(channel.decode().removeprefix(PREFIX)), str(said["topic"]), str(said["subject"]))
+            self._recent.append((clock.now(), news))
             for reader in self._readers:
                 if news.tenant_id in reader.tenant_ids:
                     _put(reader, news)
