@@ -285,11 +285,13 @@ def test_an_order_that_is_on_record_may_name_more_of_who_ordered(world: World) -
         {"tel": "03-1234-5678", "visitor": "v-other"},
         {"tel": "03-1234-5678", "visitor": None},
         {"email": "b@person.example"},
-        {"email": None},
+        {"email": None, "value": 4981},
     ]
     for change in contradictions:
         with pytest.raises(OrderDiffers):
             place(world.acme, now=LATER, settled=False, **named | change)
+    redelivered = place(world.acme, now=LATER, settled=False, **said, visitor="v-unseen")
+    assert (redelivered.is_new, redelivered.order.email_index) == (False, more.order.email_index)
     assert count(world.acme, "purchase_order") == 1
 
 

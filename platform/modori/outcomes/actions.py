@@ -106,7 +106,8 @@ def record_order(
         placed_at = known.placed_at if order.at is None else read.placed_at
         heard_at = heard_until(placed_at, is_live_source=source is not OrderSource.CSV, now=now)
         _note_feed(session, tenant_id=tenant_id, site_id=site_id, heard_at=heard_at, now=now)
-    return RecordedOrder(known, is_new, ended, read.unreadable, names_nobody)
+    is_nobodys = names_nobody and (known.proven_at is None or queries.MatchKeys.of(known).names_nobody())
+    return RecordedOrder(known, is_new, ended, read.unreadable, is_nobodys)
 
 
 def _placed_at(
@@ -222,12 +223,16 @@ def _confirm(session: Session, known: Order, said: Order, read: ReadOrder, *, no
 def _name_more(session: Session, known: Order, said: Order, read: ReadOrder, *, now: datetime) -> None:
     """Let a repeat name more of who ordered, where it says all else as it was said. An order has one result at most.
 
+    One that names less is the first report, delivered again: it changes nothing.
     Whoever brought the repeat by hand vouches for what is matched by it.
     raises  OrderDiffers
     """
     before = queries.MatchKeys.of(known)
-    if not before.is_part_of(read.keys) or read.said_hash(keys=before) != known.said_hash:
+    is_less, is_more = read.keys.is_part_of(before), before.is_part_of(read.keys)
+    if read.said_hash(keys=before) != known.said_hash or not (is_less or is_more):
         raise OrderDiffers(order=known.external_id)
+    if is_less:
+        return
     known.said_hash = read.said_hash()
     known.vouched_by = sorted({*(known.vouched_by or ()), *(said.vouched_by or ())})
     _take_keys(known, read.keys)
