@@ -322,3 +322,8 @@ def lead_path(lead: LeadWorld) -> str:
 
 def lead_state(lead: LeadWorld) -> str:
     return str(ask_one(lead.tenant.tenant_id, "select state from lead where lead_id = :id", id=LeadId(lead.lead_id)))
+
+
+def undated(page: str) -> str:
+    """Return a page without the second of its making, which the address of its stream carries."""
+    return re.sub(r"(?<=/stream\?since=)\d+", "", page)

@@ -15,7 +15,7 @@ from modori.kernel import clock
 from modori.storage import db
 from modori.storage.roles import DatabaseUrls
 from modori.tenants.model import Role
-from tests.consoleworld import Console, ConsoleWorld, console_app, furnish, log_in, make_app
+from tests.consoleworld import Console, ConsoleWorld, console_app, furnish, log_in, make_app, undated
 from tests.world import NOW, World, connect, make_world
 
 LOWEST = (Role.CLIENT_REVIEWER, Role.OPERATOR, Role.ACCOUNT_MANAGER)
@@ -176,7 +176,7 @@ def test_a_role_that_is_too_low_is_refused_before_anything_is_looked_up(
         there = _ask(console, method, address(path, ids_of(houses.acme)))
         missing = _ask(console, method, address(path, no_ids(houses.world.acme.tenant_id)))
         assert (there.status_code, missing.status_code) == (403, 403)
-        assert there.text == missing.text
+        assert undated(there.text) == undated(missing.text)
 
 
 TENANT_ROUTES = [route for route in ROUTES if "{tenant_id}" in route[1]]
@@ -197,7 +197,7 @@ def test_g7_another_clients_things_are_as_if_they_were_not_there(
     theirs = _ask(console, method, address(path, ids_of(houses.stranger)))
     nobodys = _ask(console, method, address(path, ids_of(houses.stranger) | {"tenant_id": uuid4()}))
     assert (theirs.status_code, nobodys.status_code) == (404, 404)
-    assert theirs.text == nobodys.text
+    assert undated(theirs.text) == undated(nobodys.text)
 
 
 @pytest.mark.parametrize(("name", "path", "method"), DEEPER, ids=_names(DEEPER))
@@ -210,7 +210,8 @@ def test_g7_another_clients_thing_under_ones_own_client_is_not_found(
     fields = _FIELDS.get(name, {})
     theirs = _ask(console, method, address(path, ids_of(houses.stranger) | {"tenant_id": ours}), **fields)
     nobodys = _ask(console, method, address(path, no_ids(ours)), **fields)
-    assert (theirs.status_code, theirs.text) == (nobodys.status_code, nobodys.text)
+    assert theirs.status_code == nobodys.status_code
+    assert undated(theirs.text) == undated(nobodys.text)
     assert theirs.status_code in (404, 303)
     if theirs.status_code == 303:
         assert name in ("calls.release", "calls.renew")  # of what one does not hold: it changes nothing

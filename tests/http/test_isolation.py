@@ -24,7 +24,7 @@ from modori.storage.db import tenant_transaction
 from modori.storage.roles import DatabaseUrls
 from modori.tenants.model import Role
 from tests.conftest import Cluster
-from tests.consoleworld import Console, ConsoleWorld, furnish, queue_call
+from tests.consoleworld import Console, ConsoleWorld, furnish, queue_call, undated
 from tests.leadworld import make_lead
 from tests.orderworld import start
 from tests.wholeapp import PUBLIC_URL, changed, make_front, spots_of, standing
@@ -345,7 +345,7 @@ class Asked:
     def seen(self) -> tuple[int, list[tuple[str, str]], str]:
         """All that the caller sees, without what the caller said itself and without the request's own id."""
         headers = [(name, self._blank(value)) for name, value in self.answer.headers.items() if name != "x-request-id"]
-        return self.status, headers, self._blank(self.answer.text)
+        return self.status, headers, self._blank(undated(self.answer.text))
 
     def _blank(self, text: str) -> str:
         for one in self.named:
