@@ -24,7 +24,7 @@ from tests.asking import Asking
 from tests.captureworld import cart, form, new_visitor, somebody
 from tests.channelworld import SentWorld, send
 from tests.conftest import Cluster
-from tests.consoleworld import Console, furnish, lead_path, lead_state
+from tests.consoleworld import Console, furnish, lead_path, lead_state, undated
 from tests.leadworld import make_lead
 from tests.orderworld import place
 from tests.wholeapp import PUBLIC_URL, TWILIO_TOKEN, changed, make_front, standing
@@ -67,7 +67,7 @@ def seen(answer: httpx.Response, *said: str) -> tuple[int, list[tuple[str, str]]
     return (
         answer.status_code,
         [(name, blank(value)) for name, value in answer.headers.items() if name not in ("x-request-id", "date")],
-        blank(answer.text),
+        blank(undated(answer.text)),
     )
 
 
