@@ -84,12 +84,10 @@ def test_a_page_hears_its_own_tenants_commits_once_each(world: World, engines: C
     ids=["now", "long ago", "more than is remembered"],
 )
 def test_a_page_hears_what_came_between_its_making_and_its_listening(
-    world: World, engines: Cluster, monkeypatch: pytest.MonkeyPatch, made_s_ago: int, most: int, recalled: list[str]
+    world: World, engines: Cluster, made_s_ago: int, most: int, recalled: list[str]
 ) -> None:
     acme, stranger = world.acme.tenant_id, world.stranger.tenant_id
-    monkeypatch.setattr(live, "MAKING", timedelta(0))
-    monkeypatch.setattr(live, "MOST_RECALLED", most)
-    hub = live.Hub(engines.redis_url)
+    hub = live.Hub(engines.redis_url, most_recalled=most)
 
     async def first(since: datetime | None) -> list[live.News]:
         """What a page hears before the first silence."""
@@ -104,7 +102,7 @@ def test_a_page_hears_what_came_between_its_making_and_its_listening(
         async with page(engines.redis_url, acme, hub=hub) as hear:
             await asyncio.to_thread(announce, acme, "before")
             await hear(1)
-            made_at = clock.now() - timedelta(seconds=made_s_ago)
+            made_at = clock.now() + live.MAKING - timedelta(seconds=made_s_ago)
             await asyncio.to_thread(announce, stranger, "theirs")
             await asyncio.to_thread(announce, acme, "between")
             await hear(1)

@@ -127,10 +127,10 @@ def publish(all_news: Collection[News]) -> None:
 class Hub:
     """One connection of a web process to the news, and the pages that listen. It belongs to one event loop."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, most_recalled: int = MOST_RECALLED) -> None:
         self._url = url
         self._readers: set[_Reader] = set()
-        self._recent: deque[tuple[datetime, News]] = deque(maxlen=MOST_RECALLED)
+        self._recent: deque[tuple[datetime, News]] = deque(maxlen=most_recalled)
         self._listening: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
 
@@ -175,7 +175,7 @@ class Hub:
         shown_at = since - MAKING
         if since < clock.now() - RECALLED:
             return []
-        if len(self._recent) == MOST_RECALLED and self._recent[0][0] > shown_at:
+        if len(self._recent) == self._recent.maxlen and self._recent[0][0] > shown_at:
             return [News(tenant_id, LOOK_AGAIN, "") for tenant_id in list(reader.tenant_ids)[:1]]
         heard = (news for at, news in self._recent if at >= shown_at and news.tenant_id in reader.tenant_ids)
         return list(dict.fromkeys(heard))
